@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 from typer.exceptions import Exit, TyperException
 
@@ -22,6 +24,6 @@ def run_app(app: typer.Typer, argv: list[str], prog_name: str) -> int:
     except typer.Abort:
         return 130
     except TyperException as problem:
-        problem.show()
+        print(f"{prog_name}: {problem.format_message()} ('{prog_name} --help' tells more)", file=sys.stderr)
         return problem.exit_code
     return result if isinstance(result, int) else 0

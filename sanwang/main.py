@@ -2,7 +2,7 @@
 
 The table below names every command and where it lives; a command's module is imported only when it is
 called, so that ``sanwang agent`` on a small appliance loads nothing it does not need.  Every module exposes
-``main(argv: list[str]) -> int``.
+``main(argv: list[str]) -> int``; ``sanwang.cli.run_app`` makes one of a typer application.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"sanwang {arguments[0]}: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, less) has gone: point stdout elsewhere, so that the interpreter's own flush at exit is quiet.
+        # The reader (head, less) has gone: point stdout elsewhere, so that the flush at exit is quiet.
         import os
 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
