@@ -1,0 +1,79 @@
+/** JSON over HTTP, and a WebSocket that comes back by itself. Errors carry the server's plain words. */
+
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+    this.name = "ApiError";
+  }
+}
+
+const TIMEOUT_MS = 10_000;
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const init: RequestInit = {
+    method,
+    credentials: "same-origin",
+    headers: { accept: "application/json" },
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  };
+  if (body !== undefined) {
+    init.headers = { ...init.headers, "content-type": "application/json" };
+    init.body = JSON.stringify(body);
+  }
+  const answer = await fetch(path, init);
+  if (!answer.ok) {
+    const detail = await answer
+      .json()
+      .then((json: { detail?: unknown }) => (typeof json.detail === "string" ? json.detail : ""))
+      .catch(() => "");
+    throw new ApiError(answer.status, detail || `${answer.status} ${answer.statusText}`);
+  }
+  return (await answer.json()) as T;
+}
+
+export const get = <T>(path: string): Promise<T> => call<T>("GET", path);
+export const post = <T>(path: string, body?: unknown): Promise<T> => call<T>("POST", path, body);
+
+export interface Live {
+  close(): void;
+}
+
+/**
+ * Read JSON messages from a WebSocket on this origin; reconnect with growing pauses (0.5 s to 5 s) until closed.
+ * `onState(true)` after each connection, `onState(false)` when it is lost, with the close code.
+ */
+export function live<T>(path: string, onMessage: (message: T) => void, onState: (up: boolean, code?: number) => void): Live {
+  let socket: WebSocket | undefined;
+  let timer: number | undefined;
+  let pause = 500;
+  let closed = false;
+
+  const open = (): void => {
+    const url = new URL(path, location.href);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    socket = new WebSocket(url);
+    socket.onopen = () => {
+      pause = 500;
+      onState(true);
+    };
+    socket.onmessage = (event) => onMessage(JSON.parse(String(event.data)) as T);
+    socket.onclose = (event) => {
+      if (closed) return;
+      onState(false, event.code);
+      timer = window.setTimeout(open, pause);
+      pause = Math.min(pause * 2, 5_000);
+    };
+  };
+
+  open();
+  return {
+    close: () => {
+      closed = true;
+      window.clearTimeout(timer);
+      socket?.close();
+    },
+  };
+}
