@@ -145,3 +145,17 @@ def centre(lab: Lab, progress: Progress, watch_s: float = 8.0) -> dict[str, Any]
         "expected_dead": sorted(dead),
         "back": settled(lab, within_s=120),
     }
+
+
+def misses(found: dict[str, Any]) -> list[str]:
+    """What went wrong, in words."""
+    wrong = []
+    if found["seconds_out"] > LIMIT_S:
+        wrong.append(f"services were out for {found['seconds_out']} s, limit {LIMIT_S} s")
+    if not found["answered_elsewhere"]:
+        wrong.append(f"not every service answered from a centre other than {found['centre']}")
+    if found["shown_dead"] != found["expected_dead"]:
+        wrong.append("the collector did not see every host of the centre dead")
+    if not found["back"]:
+        wrong.append("the centre did not come back whole")
+    return wrong

@@ -107,3 +107,13 @@ def settled(lab: Lab, within_s: float = 60.0) -> bool:
         if all(status[key]["ok"] == status[key]["expected"] for key in ("ospf", "bfd", "services")):
             return True
     return False
+
+
+def misses(found: dict[str, Any]) -> list[str]:
+    """What went over its limit, in words."""
+    over = [
+        f"{name}: {found['worst'][name]:.0f} ms, limit {limit:.0f} ms"
+        for name, limit in LIMITS_MS.items()
+        if found["worst"][name] > limit
+    ]
+    return over + [f"{row['link']} {row['kind']}: did not recover" for row in found["links"] if not row["recovered"]]

@@ -1,0 +1,71 @@
+"""``sanwang drill``: rehearse a failure on the running county and measure what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from drills import centre as centre_drill
+from drills import meeting as meeting_drill
+from drills import ring as ring_drill
+from drills.lab import Lab
+from inventory.places import current_instance
+from sanwang.cli import run_app
+from sanwang.report import Lines, emit, guarded
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+Instance = Annotated[str, typer.Option(help="name of the instance")]
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document as the last line")]
+
+
+def _run(
+    instance: str,
+    as_json: bool,
+    drill: Callable[[Lab, Callable[[str], None]], dict[str, Any]],
+    misses: Callable[[dict[str, Any]], list[str]],
+) -> int:
+    def action() -> int:
+        lines = Lines()
+        found = drill(Lab.attach(instance or current_instance()), lines.note)
+        missed = misses(found)
+        if as_json:
+            emit(found)
+        else:
+            print("\n".join(missed) if missed else "within every limit")
+        return 1 if missed else 0
+
+    return guarded(action)
+
+
+@app.command()
+def ring(instance: Instance = "", as_json: AsJson = False) -> int:
+    """Cut every ring fibre, by carrier and silently; kill every centre router.
+
+    Example: sanwang drill ring --json
+    """
+    return _run(instance, as_json, ring_drill.ring, ring_drill.misses)
+
+
+@app.command()
+def centre(instance: Instance = "", as_json: AsJson = False) -> int:
+    """Kill the information centre whole; its services must answer from another centre.
+
+    Example: sanwang drill centre --json
+    """
+    return _run(instance, as_json, centre_drill.centre, centre_drill.misses)
+
+
+@app.command()
+def meeting(instance: Instance = "", as_json: AsJson = False) -> int:
+    """Two halls meet in real browsers while the ring fibre between them is cut.
+
+    Example: sanwang drill meeting --json
+    """
+    return _run(instance, as_json, meeting_drill.meeting, meeting_drill.misses)
+
+
+def main(argv: list[str]) -> int:
+    """Entry of the command table."""
+    return run_app(app, argv, "sanwang drill")
