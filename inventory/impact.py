@@ -1,0 +1,322 @@
+"""What a fault means: from dead links and hosts to paths, sites, halls and meetings. Pure, no input but its arguments.
+
+    impacts = ImpactMap(model)
+    impact = impacts.of(Faults(links=frozenset({"ring-c1-c2"})), meetings)
+    impact.sites_cut, impact.halls, impact.meetings
+
+Build one ``ImpactMap`` per model and ask it on each event: an answer is a handful of searches over the county's
+graph (a few milliseconds for 220 hosts). A site counts as cut when its gateway reaches no live centre router (a site
+behind the VPN: when it does not reach the VPN gateway, or that reaches none). Paths follow the routing of
+``docs/architecture.md``: an access router sends to its first home while the underlay reaches it, by least OSPF cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from heapq import heappop, heappush
+
+from inventory.model import LinkKind, NetworkModel, Role, Site, SiteKind
+
+_GATEWAY_ORDER = (Role.CORE, Role.ACCESS, Role.CPE, Role.PARTNER, Role.HEADEND, Role.LEAF)
+_ARMS = frozenset({LinkKind.RING, LinkKind.ACCESS, LinkKind.SPUR, LinkKind.BROADBAND, LinkKind.CABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Names of links and hosts that are down; names the model does not know are ignored."""
+
+    links: frozenset[str] = frozenset()
+    hosts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A meeting that runs, or that will: its halls are codes of ``NetworkModel.halls``."""
+
+    id: str
+    title: str
+    halls: tuple[str, ...]
+
+
+class HallState(StrEnum):
+    """What a fault did to a hall's way to its relay, worst first."""
+
+    CUT = "cut"  # no way at all
+    REROUTED = "rerouted"  # goes on over a backup path
+    UNPROTECTED = "unprotected"  # same path, but the next fault of its site cuts it
+
+
+@dataclass(frozen=True, slots=True)
+class HallImpact:
+    """One hall concerned, with the links it used and those it uses now (hall first)."""
+
+    hall: str
+    state: HallState
+    before: tuple[str, ...]
+    after: tuple[str, ...]  # () when cut
+    capacity_bps: int  # of the narrowest link of ``after``; 0 when cut
+    spare_bps: int | None  # what that path still carries under the measured load; None without measurements
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingImpact:
+    """One meeting concerned and the state of each of its halls concerned."""
+
+    meeting: str
+    title: str
+    halls: tuple[HallImpact, ...]
+
+    @property
+    def cut(self) -> tuple[str, ...]:
+        """Halls that lost the meeting."""
+        return tuple(hall.hall for hall in self.halls if hall.state is HallState.CUT)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceImpact:
+    """A hosted system whose first reachable backend is not its usual one; ``backend`` is "" when none is left."""
+
+    service: str
+    usual: str
+    backend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """Everything a set of faults means; all tuples are in the model's order."""
+
+    links: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    centres_dead: tuple[str, ...] = ()  # centres whose router is down
+    centres_apart: tuple[str, ...] = ()  # live centres that no longer reach the first live one
+    sites_cut: tuple[str, ...] = ()
+    sites_unprotected: tuple[str, ...] = ()  # in service, but on their last arm
+    halls: tuple[HallImpact, ...] = ()
+    meetings: tuple[MeetingImpact, ...] = ()
+    services: tuple[ServiceImpact, ...] = ()
+
+    @property
+    def none(self) -> bool:
+        """True when nothing and nobody is concerned."""
+        return self == Impact()
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    link: str
+    to: str
+    cost: int
+
+
+@dataclass(slots=True)
+class _Tree:
+    """Least-cost paths towards one host."""
+
+    cost: dict[str, int] = field(default_factory=dict)
+    via: dict[str, _Edge] = field(default_factory=dict)  # host -> edge towards the root
+
+    def path(self, host: str) -> tuple[str, ...] | None:
+        """Links from ``host`` to the root; None when there is no way."""
+        if host not in self.cost:
+            return None
+        links: list[str] = []
+        while host in self.via:
+            edge = self.via[host]
+            links.append(edge.link)
+            host = edge.to
+        return tuple(links)
+
+
+class ImpactMap:
+    """The county's graph, made once per model."""
+
+    def __init__(self, model: NetworkModel) -> None:
+        self.model = model
+        self._edges: dict[str, list[_Edge]] = {name: [] for name in model.hosts}
+        for link in model.links.values():
+            for here, there in (link.ends, link.ends[::-1]):
+                port = next((p for p in model.hosts[here.host].ports if p.name == here.port), None)
+                cost = port.ospf_cost if port is not None and port.ospf else 1
+                self._edges[here.host].append(_Edge(link.name, there.host, cost))
+        self._gateway = {code: gateway for code in model.sites if (gateway := self._find_gateway(code))}
+        self._cores = {code: host for code, host in self._gateway.items() if model.hosts[host].role is Role.CORE}
+        self._arms = {code: self._find_arms(code) for code in self._gateway}
+        self._tunnels: dict[str, list[str]] = {}
+        for tunnel in model.tunnels.values():
+            self._tunnels.setdefault(tunnel.site, []).append(tunnel.gateway)
+        self._usual = self._paths(Faults())
+
+    def of(
+        self, faults: Faults, meetings: Sequence[Meeting] = (), load_bps: Mapping[str, float] | None = None
+    ) -> Impact:
+        """What these faults mean; ``load_bps`` is the measured load per link name, for the spare capacity."""
+        model = self.model
+        faults = Faults(faults.links & model.links.keys(), faults.hosts & model.hosts.keys())
+        if not faults.links and not faults.hosts:
+            return Impact()
+        part = self._parts(faults)
+        live_cores = {code: part[host] for code, host in self._cores.items() if host in part}
+        served = set(live_cores.values())
+        cut = [code for code in self._gateway if not model.sites[code].kind.outside and self._cut(code, part, served)]
+        lost = set(cut)
+        unprotected = [
+            code
+            for code, arms in self._arms.items()
+            if code not in lost and len({home for _, home in arms}) > 1 and len(self._live_homes(code, faults)) == 1
+        ]
+        halls = self._halls(faults, set(unprotected), load_bps)
+        by_hall = {hall.hall: hall for hall in halls}
+        return Impact(
+            links=tuple(name for name in model.links if name in faults.links),
+            hosts=tuple(name for name in model.hosts if name in faults.hosts),
+            centres_dead=tuple(code for code in self._cores if code not in live_cores),
+            centres_apart=tuple(code for code, at in live_cores.items() if at != next(iter(live_cores.values()))),
+            sites_cut=tuple(cut),
+            sites_unprotected=tuple(unprotected),
+            halls=halls,
+            meetings=tuple(
+                MeetingImpact(meeting.id, meeting.title, concerned)
+                for meeting in meetings
+                if (concerned := tuple(by_hall[hall] for hall in meeting.halls if hall in by_hall))
+            ),
+            services=tuple(self._services(part, served)),
+        )
+
+    # The graph of the whole county.
+
+    def _find_gateway(self, code: str) -> str:
+        """The host that carries the site's traffic in and out; "" when it has none."""
+        hosts = list(self.model.site_hosts(code))
+        for role in _GATEWAY_ORDER:
+            for host in hosts:
+                if host.role is role:
+                    return host.name
+        return ""
+
+    def _find_arms(self, code: str) -> tuple[tuple[str, str], ...]:
+        """(link, far host) of every line that leaves the site towards its homes; a centre's are the ring's."""
+        gateway, site = self._gateway[code], self.model.sites[code]
+        return tuple(
+            (edge.link, edge.to)
+            for edge in self._edges[gateway]
+            if self.model.links[edge.link].kind in _ARMS
+            and (self.model.hosts[edge.to].site in site.homes or self._ring(edge.link))
+        )
+
+    def _ring(self, link: str) -> bool:
+        return self.model.links[link].kind is LinkKind.RING
+
+    # One answer.
+
+    def _alive(self, host: str, faults: Faults) -> Iterable[_Edge]:
+        return (e for e in self._edges[host] if e.link not in faults.links and e.to not in faults.hosts)
+
+    def _parts(self, faults: Faults) -> dict[str, int]:
+        """Live host -> number of the connected part it is in."""
+        part: dict[str, int] = {}
+        for start in self._edges:
+            if start in part or start in faults.hosts:
+                continue
+            number, queue = len(part), [start]
+            part[start] = number
+            while queue:
+                for edge in self._alive(queue.pop(), faults):
+                    if edge.to not in part:
+                        part[edge.to] = number
+                        queue.append(edge.to)
+        return part
+
+    def _cut(self, code: str, part: Mapping[str, int], served: set[int]) -> bool:
+        gateway = self._gateway[code]
+        if part.get(gateway) not in served:
+            return True
+        tunnels = self._tunnels.get(code)
+        return bool(tunnels) and all(part.get(end) != part[gateway] for end in tunnels or ())
+
+    def _live_homes(self, code: str, faults: Faults) -> set[str]:
+        return {home for link, home in self._arms[code] if link not in faults.links and home not in faults.hosts}
+
+    def _tree(self, root: str, faults: Faults) -> _Tree:
+        """Dijkstra from ``root``; ties go to the link written first."""
+        tree = _Tree()
+        if root in faults.hosts:
+            return tree
+        tree.cost[root] = 0
+        queue = [(0, root)]
+        while queue:
+            cost, here = heappop(queue)
+            if cost > tree.cost[here]:
+                continue
+            for edge in self._alive(here, faults):
+                reached = cost + edge.cost
+                if reached < tree.cost.get(edge.to, reached + 1):
+                    tree.cost[edge.to] = reached
+                    tree.via[edge.to] = _Edge(edge.link, here, edge.cost)
+                    heappush(queue, (reached, edge.to))
+        return tree
+
+    def _paths(self, faults: Faults) -> dict[str, tuple[str, ...] | None]:
+        """Hall -> links to its relay."""
+        trees: dict[str, _Tree] = {}
+
+        def towards(host: str) -> _Tree:
+            if host not in trees:
+                trees[host] = self._tree(host, faults)
+            return trees[host]
+
+        paths: dict[str, tuple[str, ...] | None] = {}
+        for hall in self.model.halls.values():
+            paths[hall.code] = None
+            if hall.host in faults.hosts or towards(hall.relay).path(hall.host) is None:
+                continue
+            site = self._backbone_site(hall.site)
+            home = next((core for core in self._homes(site) if towards(core).path(hall.host) is not None), hall.relay)
+            first, second = towards(home).path(hall.host), towards(hall.relay).path(home)
+            paths[hall.code] = None if first is None or second is None else first + second
+        return paths
+
+    def _backbone_site(self, code: str) -> Site:
+        """The site itself, or the first one above it that hangs on centres."""
+        site = self.model.sites[code]
+        for _ in range(4):  # village, township, centre: a county is never deeper
+            if site.kind is SiteKind.CENTRE or not site.homes or site.homes[0] in self._cores:
+                break
+            site = self.model.sites[site.homes[0]]
+        return site
+
+    def _homes(self, site: Site) -> Iterable[str]:
+        homes = (site.code,) if site.kind is SiteKind.CENTRE else site.homes
+        return (self._cores[home] for home in homes if home in self._cores)
+
+    def _halls(
+        self, faults: Faults, unprotected: set[str], load_bps: Mapping[str, float] | None
+    ) -> tuple[HallImpact, ...]:
+        found = []
+        for code, after in self._paths(faults).items():
+            before = self._usual[code]
+            if before is None:
+                continue  # the model gives it no way even without faults
+            if after is None:
+                found.append(HallImpact(code, HallState.CUT, before, (), 0, 0 if load_bps is not None else None))
+                continue
+            weak = self._backbone_site(self.model.halls[code].site).code in unprotected
+            if after == before and not weak:
+                continue
+            state = HallState.REROUTED if after != before else HallState.UNPROTECTED
+            rates = {name: self.model.links[name].rate_bps for name in after}
+            spare = None
+            if load_bps is not None:
+                spare = int(max(0, min((rate - load_bps.get(name, 0.0) for name, rate in rates.items()), default=0)))
+            found.append(HallImpact(code, state, before, after, min(rates.values(), default=0), spare))
+        return tuple(found)
+
+    def _services(self, part: Mapping[str, int], served: set[int]) -> Iterable[ServiceImpact]:
+        for service in self.model.services.values():
+            if not service.backends:
+                continue
+            usual = service.backends[0].host
+            answering = next((b.host for b in service.backends if part.get(b.host) in served), "")
+            if answering != usual:
+                yield ServiceImpact(service.name, usual, answering)
