@@ -1,0 +1,68 @@
+"""STAMP Session-Reflector, stateful (RFC 8762 section 4.3): counts its answers per sender, so that the sender can tell
+on which way a packet was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections import OrderedDict
+
+from collectors.probe import stamp, stamps
+
+_SESSIONS = 256  # senders remembered, the longest silent is forgotten first
+
+
+class Reflector:
+    """Answers on one bound UDP socket."""
+
+    def __init__(self, link: socket.socket) -> None:
+        """``link``: non-blocking, bound; owned by the reflector from now on."""
+        self._link = link
+        self._counts: OrderedDict[tuple[str, int, int], int] = OrderedDict()
+        self.reflected = 0
+        self.refused = 0
+        stamps.stamp_receive(link)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(link.fileno(), self._readable)
+
+    def close(self) -> None:
+        """Stop answering."""
+        self._loop.remove_reader(self._link.fileno())
+        self._link.close()
+
+    def _readable(self) -> None:
+        for _ in range(32):
+            try:
+                packet = stamps.receive(self._link)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue
+            self._reflect(packet)
+
+    def _reflect(self, packet: stamps.Received) -> None:
+        try:
+            request = stamp.parse_sender(packet.data)
+        except stamp.BadPacket:
+            self.refused += 1
+            return
+        key = (*packet.source, request.session)
+        count = self._counts.pop(key, 0)
+        self._counts[key] = count + 1
+        if len(self._counts) > _SESSIONS:
+            self._counts.popitem(last=False)
+        answer = stamp.ReflectorPacket(
+            sequence=count,
+            sent_ns=time.time_ns(),
+            session=request.session,
+            received_ns=packet.at_ns,
+            sender_sequence=request.sequence,
+            sender_sent_ns=request.sent_ns,
+            sender_ttl=packet.ttl & 0xFF,
+        )
+        try:
+            self._link.sendto(stamp.build_reflector(answer, packet.data), packet.source)
+            self.reflected += 1
+        except OSError:  # no route back: the sender counts it as lost, which it is
+            self.refused += 1

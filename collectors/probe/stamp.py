@@ -1,0 +1,105 @@
+"""STAMP packets, unauthenticated mode (RFC 8762, sections 4.2.1 and 4.3.1): 44 octets both ways.
+
+Time is NTP's 64-bit format: seconds since 1900 in the upper half, fractions in the lower.  Inside the program a time
+is an int of nanoseconds since 1970.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+PORT = 862
+SIZE = 44
+NTP_OFFSET_S = 2208988800  # 1900 to 1970
+_SENDER = struct.Struct("!IQHH28x")
+_REFLECTOR = struct.Struct("!IQHHQIQHHB3x")
+_UNSYNCHRONISED = 0x0001  # error estimate: S = 0 (no claim), Z = 0 (NTP format), scale 0, multiplier 1
+_SECOND_NS = 1_000_000_000
+
+
+class BadPacket(ValueError):
+    """Not a STAMP packet."""
+
+
+class SenderPacket(NamedTuple):
+    """Session-Sender test packet."""
+
+    sequence: int
+    sent_ns: int
+    session: int  # SSID (RFC 8972, section 3), 0 = none
+
+
+class ReflectorPacket(NamedTuple):
+    """Session-Reflector test packet."""
+
+    sequence: int  # the reflector's own count in this session (stateful mode)
+    sent_ns: int  # T3, when it left the reflector
+    session: int
+    received_ns: int  # T2, when the sender's packet arrived there
+    sender_sequence: int
+    sender_sent_ns: int  # T1
+    sender_ttl: int
+
+
+def to_ntp(time_ns: int) -> int:
+    """Nanoseconds since 1970 -> NTP 64-bit (era 0 wraps in 2036, as the format does)."""
+    seconds, rest = divmod(time_ns, _SECOND_NS)
+    return ((seconds + NTP_OFFSET_S) & 0xFFFFFFFF) << 32 | (rest << 32) // _SECOND_NS
+
+
+def from_ntp(value: int) -> int:
+    """NTP 64-bit -> nanoseconds since 1970, rounded up: ``from_ntp(to_ntp(t))`` is ``t``.
+
+    Values with the top bit clear are read as era 1 (after 2036), as RFC 4330 section 3 does.
+    """
+    seconds, fraction = value >> 32, value & 0xFFFFFFFF
+    if not seconds & 0x80000000:
+        seconds += 1 << 32
+    return (seconds - NTP_OFFSET_S) * _SECOND_NS + -(-fraction * _SECOND_NS >> 32)
+
+
+def build_sender(packet: SenderPacket) -> bytes:
+    """The 44 octets a sender puts on the wire."""
+    return _SENDER.pack(packet.sequence, to_ntp(packet.sent_ns), _UNSYNCHRONISED, packet.session)
+
+
+def parse_sender(data: bytes) -> SenderPacket:
+    """Octets that came to the reflector's port.
+
+    Raises:
+        BadPacket: shorter than 44 octets.
+    """
+    if len(data) < SIZE:
+        raise BadPacket(f"{len(data)} octets, expected at least {SIZE}")
+    sequence, sent, _error, session = _SENDER.unpack_from(data)
+    return SenderPacket(sequence, from_ntp(sent), session)
+
+
+def build_reflector(packet: ReflectorPacket, request: bytes) -> bytes:
+    """The answer to ``request``: the sender's own time and error estimate are copied octet by octet."""
+    _sequence, sent, error, _session = _SENDER.unpack_from(request)
+    return _REFLECTOR.pack(
+        packet.sequence & 0xFFFFFFFF,
+        to_ntp(packet.sent_ns),
+        _UNSYNCHRONISED,
+        packet.session,
+        to_ntp(packet.received_ns),
+        packet.sender_sequence,
+        sent,
+        error,
+        0,
+        packet.sender_ttl,
+    )
+
+
+def parse_reflector(data: bytes) -> ReflectorPacket:
+    """Octets that came back to the sender.
+
+    Raises:
+        BadPacket: shorter than 44 octets.
+    """
+    if len(data) < SIZE:
+        raise BadPacket(f"{len(data)} octets, expected at least {SIZE}")
+    sequence, sent, _error, session, received, s_sequence, s_sent, _s_error, _mbz, ttl = _REFLECTOR.unpack_from(data)
+    return ReflectorPacket(sequence, from_ntp(sent), session, from_ntp(received), s_sequence, from_ntp(s_sent), ttl)
