@@ -1,0 +1,53 @@
+# Sanwang.  A newcomer needs two commands: make up, make test.  Each does all set-up by itself.
+#   make up COUNTY=small PORT=9443      another county, another port
+
+COUNTY ?= shili
+PORT ?= 8443
+ARGS ?=
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down test lint bench drills fuzz shots lock clean
+
+help:  ## what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:  ## Debian packages, .venv from the hashed lock, the pages
+	@scripts/setup
+
+up: setup  ## bring the county up and prove it
+	@$(BIN)/sanwang up $(COUNTY) --port $(PORT) $(ARGS)
+
+down:  ## take it down again; nothing of ours is left
+	@[ ! -x $(BIN)/sanwang ] || $(BIN)/sanwang down $(ARGS)
+
+test: setup lint  ## everything: lint, types, unit, a real twin, a real browser
+	$(BIN)/pytest $(ARGS)
+
+lint: setup  ## ruff, mypy, tsc
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@$(BIN)/python web/build.py --check
+
+bench: setup  ## side-by-side measurements, one table each
+	$(BIN)/python -m bench $(ARGS)
+
+drills: setup  ## cut every fibre, kill a centre, meet while it happens; judges the figures (the county must be up)
+	$(BIN)/sanwang drill ring $(ARGS)
+	$(BIN)/sanwang drill centre $(ARGS)
+	$(BIN)/sanwang drill meeting $(ARGS)
+
+fuzz: setup  ## every property test, for long
+	$(BIN)/pytest -m hypothesis --hypothesis-profile=fuzz $(ARGS)
+
+shots: setup  ## screenshots of every page, from the running county, into docs/images
+	@$(BIN)/sanwang shots $(ARGS)
+
+lock: setup  ## requirements.txt anew from requirements.in
+	$(BIN)/pip-compile -q --upgrade --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
+	    --no-emit-find-links --no-emit-trusted-host --output-file requirements.txt requirements.in
+
+clean:  ## remove what was built (never what is tracked, never a county's data)
+	rm -rf .venv .make .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info web/node_modules web/dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
