@@ -194,7 +194,10 @@ class StaticRoute:
 
     prefix: IPv4Network
     via: IPv4Address
-    metric: int = 0  # OSPF E1 metric when redistributed (10 primary home, 20 second); 0 = not redistributed
+    metric: int = 0  # in a VRF with OSPF: E1 metric when redistributed (10 primary home, 20 second), 0 = not
+    # redistributed; on hosts without OSPF: the kernel's route metric
+    source: IPv4Network | None = None  # policy routing: only for packets from this prefix. ``ip rule from SOURCE``
+    # comes before the main table; its table holds this route and the connected prefix the next hop lies in
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +228,7 @@ class Host:
     slot: int  # 1 router, 2 firewall, 3 vpn, 4 server, 5 relay, 6 nms, 7 head-end, 10 user equipment
     networks: tuple[str, ...]
     ports: tuple[Port, ...]
-    vrfs: tuple[Vrf, ...]  # the default one ("") first
+    vrfs: tuple[Vrf, ...]  # the default one ("") first; centres redistribute connected prefixes too (E1, 10)
     loopback: IPv4Address | None = None  # routers: underlay loopback, VTEP, OSPF router id
     management: IPv4Address | None = None  # in-band address (mgmt network); None for leaf and outside
     management_vrf: str = ""  # "mgmt" where sshd, snmpd and the agent live in that VRF, else ""
@@ -313,7 +316,7 @@ class PolicyRule:
     """
 
     name: str
-    source_network: str  # network name, or "internet", "city", "province"
+    source_network: str  # network name, or the zone "internet", "city", "province", "vpn" (the gateway's outer port)
     sources: tuple[IPv4Network, ...]
     target_network: str
     targets: tuple[IPv4Network, ...]

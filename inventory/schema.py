@@ -1,0 +1,189 @@
+"""The county as engineers write it: one immutable pydantic tree, nothing unknown allowed.
+
+Each top-level key is a section and may stand in any file of the county's folder.  The schema checks the
+shape of single values; whatever needs two values to be compared is checked by ``inventory.expand``.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{0,7}$")]
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Rate = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[MG]$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+SiteNumber = Annotated[int, Field(ge=1, le=2047, strict=True)]
+Box = Literal["firewall", "vpn", "server", "relay", "nms", "headend"]
+
+
+class Written(BaseModel):
+    """Base of everything written: immutable, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Named(Written):
+    """Something with a Chinese and an English name."""
+
+    zh: Text
+    en: Text
+
+
+class CountyIntent(Named):
+    """The county itself."""
+
+    name: Code
+
+
+class NetworkIntent(Named):
+    """One of the networks; a closed group (专网) lists its members."""
+
+    number: Annotated[int, Field(ge=1, le=31, strict=True)]
+    kind: Literal["public", "mgmt", "closed"] = "public"
+    members: tuple[Code, ...] = ()
+
+
+class SiteIntent(Named):
+    """A place with a number of its own."""
+
+    number: SiteNumber
+    at: tuple[float, float] = (0.0, 0.0)  # kilometres east and north of the information centre
+
+
+class CentreIntent(SiteIntent):
+    """A centre on the ring and the boxes that stand there beside its router."""
+
+    boxes: tuple[Box, ...] = ()
+
+
+class AccessIntent(SiteIntent):
+    """A township, body or building with a router of its own."""
+
+    homes: Annotated[tuple[Code, ...], Field(min_length=1, max_length=2)]
+    networks: tuple[Code, ...] | None = None  # None: as usual for its kind
+    organisations: tuple[Named, ...] = ()
+
+
+class SmallIntent(SiteIntent):
+    """A school or clinic on one fibre of its township's or centre's router."""
+
+    home: Code
+    km: Annotated[float, Field(ge=0, le=120)] = 1.0
+    ducts: tuple[Code, ...] = ()
+
+
+class RemoteIntent(SiteIntent):
+    """A village, unit or partner that reaches the county through the VPN gateway."""
+
+    home: Code  # the carrier, or the centre with the cable head-end
+    networks: tuple[Code, ...] = ("gov",)
+
+
+class CarrierIntent(SiteIntent):
+    """A carrier with a line to the shared Internet exit."""
+
+    metric: Annotated[int, Field(ge=1, le=255)]  # lower is preferred
+    rate: Rate = "1G"
+
+
+class InternetIntent(Written):
+    """The Internet as the county sees it."""
+
+    prefix: IPv4Network
+    answers: IPv4Address  # an address there that answers web requests
+
+
+class UplinkIntent(SiteIntent):
+    """The line up to the city or the province."""
+
+    zone: Literal["city", "province"]
+    prefix: IPv4Network
+    answers: IPv4Address
+    rate: Rate = "1G"
+
+
+class DuctIntent(Named):
+    """A shared trench."""
+
+
+class FibreIntent(Written):
+    """A ring fibre (centre to centre) or an access fibre (site to centre)."""
+
+    number: Annotated[int, Field(ge=1, le=2047, strict=True)]
+    ends: tuple[Code, Code]
+    km: Annotated[float, Field(ge=0, le=120)]
+    ducts: tuple[Code, ...] = ()
+    rate: Rate | None = None  # None: 1G on the ring, 100M on access
+
+
+class ServiceIntent(Named):
+    """A hosted system."""
+
+    number: Annotated[int, Field(ge=1, le=99, strict=True)]
+    network: Code
+    port: Annotated[int, Field(ge=1, le=65535)]
+    backends: Annotated[tuple[Code, ...], Field(min_length=1, max_length=3)]  # centres, first is preferred
+    protocol: Literal["tcp", "udp"] = "tcp"
+    traffic_class: Literal["control", "voice", "video", "training", "data"] = "data"
+    kind: Literal["web", "meet", "media", "watch"] = "web"
+
+
+class RuleIntent(Written):
+    """Who may reach what across networks; everything else is denied."""
+
+    name: Name
+    source: Annotated[tuple[Text, ...], Field(alias="from", min_length=1)]
+    target: Annotated[tuple[Text, ...], Field(alias="to", min_length=1)]
+    why: Text
+
+
+class HallIntent(Named):
+    """A meeting room."""
+
+    site: Code
+    seats: Annotated[int, Field(ge=1, le=5000)]
+    devices: tuple[Name, ...] = ("camera", "microphone", "screen")
+    relay: Code | None = None  # the centre whose relay serves it; None: the county's first
+
+
+class PersonIntent(Named):
+    """Somebody who works with the system."""
+
+    roles: Annotated[tuple[Literal["engineer", "operator", "chair", "leader", "auditor"], ...], Field(min_length=1)]
+    public_key: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9+/]{43}=)?$")] = ""
+
+
+class VpnIntent(Written):
+    """The VPN gateway's legs."""
+
+    networks: Annotated[tuple[Code, ...], Field(min_length=1)]
+
+
+class Intent(Written):
+    """Everything that is written about a county."""
+
+    county: CountyIntent
+    networks: dict[Code, NetworkIntent]
+    centres: dict[Code, CentreIntent]
+    townships: dict[Code, AccessIntent] = {}
+    bodies: dict[Code, AccessIntent] = {}
+    buildings: dict[Code, AccessIntent] = {}
+    schools: dict[Code, SmallIntent] = {}
+    clinics: dict[Code, SmallIntent] = {}
+    villages: dict[Code, RemoteIntent] = {}
+    units: dict[Code, RemoteIntent] = {}
+    partners: dict[Code, RemoteIntent] = {}
+    subscribers: dict[Code, SmallIntent] = {}
+    carriers: dict[Code, CarrierIntent] = {}
+    internet: InternetIntent | None = None
+    uplinks: dict[Code, UplinkIntent] = {}
+    vpn: VpnIntent | None = None
+    ducts: dict[Code, DuctIntent] = {}
+    fibres: dict[Name, FibreIntent]
+    services: dict[Name, ServiceIntent] = {}
+    policy: tuple[RuleIntent, ...] = ()
+    halls: dict[Code, HallIntent] = {}
+    people: dict[Name, PersonIntent] = {}
