@@ -22,7 +22,7 @@ from twin.errors import TwinError
 from twin.state import Process, State
 
 _INIT = Path(__file__).with_name("init.sh")
-_HIDDEN = tuple(map(Path, ("/run", "/tmp", "/var/tmp", "/root", "/var/lib", "/var/log")))  # noqa: S108 - masked in init.sh
+_HIDDEN = tuple(map(Path, ("/run", "/tmp", "/var/tmp", "/root", "/var/lib", "/var/log")))  # what init.sh covers
 _LIB_OWNERS = {"frr": "frr", "snmp": "Debian-snmp", "chrony": "_chrony", "nginx": "root", "prometheus": "prometheus"}
 _LOG_OWNERS = {"frr": "frr", "nginx": "www-data", "chrony": "_chrony", "prometheus": "prometheus"}
 _START_SECONDS = 60.0
@@ -128,7 +128,8 @@ def start(places: Places, host: Host, *, shared: bool, visible: Iterable[Path] =
         cwd="/",
         start_new_session=True,
     )
-    assert keeper.stdout is not None and keeper.stderr is not None
+    assert keeper.stdout is not None
+    assert keeper.stderr is not None
     state = State(places)
     try:
         init = _child(keeper)

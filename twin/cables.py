@@ -9,13 +9,18 @@ from twin import names
 
 _FRAME_BYTES = 1600  # the plant carries the largest MTU of the underlay on every cable
 
+_FIRST_INDEX = 100_000
+"""Devices of the plant have high numbers: a veth whose two ends happen to have the same number in their namespaces
+tells its carrier up to a second late (the kernel's link watch takes it for a device of its own)."""
+
 _BRIDGE = "mcast_snooping 0 stp_state 0 ageing_time 0 group_fwd_mask 0x4000"
 """A cable's bridge learns nothing, so each frame goes to the other end; the mask lets LLDP through."""
 
 
 def lay(link: Link) -> Iterator[str]:
     """Plant command: the bridge of a cable."""
-    yield f"link add name {names.bridge(link)} mtu {_FRAME_BYTES} up type bridge {_BRIDGE}"
+    index = _FIRST_INDEX + 4 * link.number
+    yield f"link add name {names.bridge(link)} index {index} mtu {_FRAME_BYTES} up type bridge {_BRIDGE}"
 
 
 def plug(instance: str, model: NetworkModel, link: Link, side: str) -> Iterator[str]:
@@ -23,10 +28,15 @@ def plug(instance: str, model: NetworkModel, link: Link, side: str) -> Iterator[
     end = link.a if side == "a" else link.b
     mtu = model.hosts[end.host].port(end.port).mtu
     yield (
-        f"link add name {names.middle(link, side)} mtu {max(mtu, _FRAME_BYTES)} up master {names.bridge(link)}"
-        f" type veth peer name {end.port} address {names.port_mac(link, side)} mtu {mtu}"
+        f"link add name {names.middle(link, side)} index {_index(link, side)} mtu {max(mtu, _FRAME_BYTES)}"
+        f" up master {names.bridge(link)} type veth peer name {end.port} address {names.port_mac(link, side)} mtu {mtu}"
         f" netns {names.namespace(instance, end.host)}"
     )
+
+
+def _index(link: Link, side: str) -> int:
+    """Interface number of a cable's middle."""
+    return _FIRST_INDEX + 4 * link.number + (1 if side == "a" else 2)
 
 
 def lay_staging() -> Iterator[str]:

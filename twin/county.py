@@ -15,7 +15,7 @@ from pathlib import Path
 
 from inventory.model import Host, NetworkModel
 from inventory.places import Places
-from twin import appliance, cables, leaf, names, namespaces
+from twin import appliance, cables, faults, leaf, names, namespaces
 from twin.errors import TwinError
 from twin.state import Process, State, wait_gone
 
@@ -63,6 +63,7 @@ class Twin:
         clash = [name for name in (plant, *wanted) if (namespaces.NETNS_DIR / name).exists()]
         if clash:
             raise TwinError(f"network namespace {clash[0]!r} exists and is not this instance's: choose another name", 2)
+        shutil.rmtree(self.places.hosts, ignore_errors=True)  # appliances start empty
         self.state.begin(self.model, [plant, *wanted])
 
         tell("namespaces", 0, len(wanted))
@@ -83,7 +84,7 @@ class Twin:
         users = [host for host in hosts if not host.appliance]
         self._each("user equipment", users, self._configure_leaf, tell)
         appliances = [host for host in hosts if host.appliance]
-        self._each("appliances", appliances, lambda host: self._power_on(host, bootstrap_key), tell)
+        self._each("appliances", appliances, lambda host: self._first_start(host, bootstrap_key), tell)
 
     def _each(self, stage: str, hosts: Sequence[Host], work: Callable[[Host], None], tell: Progress) -> None:
         """Do ``work`` for every host, a few at a time; the first failure stops the rest."""
@@ -102,12 +103,27 @@ class Twin:
         lines = ["link set dev lo up", *leaf.configure(host)]
         namespaces.ip_batch(lines, names.namespace(self.places.instance, host.name))
 
-    def _power_on(self, host: Host, bootstrap_key: str = "") -> None:
+    def _first_start(self, host: Host, bootstrap_key: str) -> None:
         appliance.make_disk(self.places, host, bootstrap_key)
+        self.start(host)
+
+    def start(self, host: Host) -> None:
+        """Give power to a host whose namespace and cables are there: an appliance boots from its own disk."""
+        if not host.appliance:
+            self._configure_leaf(host)
+            return
         visible = []
         with contextlib.suppress(OSError):
             visible.append(Path((self.places.lib / "county").read_text().strip()))
         appliance.start(self.places, host, shared=host.name == self.model.nms, visible=visible)
+
+    def kill_host(self, host: str) -> None:
+        """Take a host's power (a recorded fault); see :func:`twin.faults.kill_host`."""
+        faults.kill_host(self, host)
+
+    def restart_host(self, host: str) -> None:
+        """Power-cycle a host; see :func:`twin.faults.restart_host`."""
+        faults.restart_host(self, host)
 
     def down(self, progress: Progress | None = None, *, wipe: bool = True) -> None:
         """Take everything down; see :func:`down`."""
@@ -121,12 +137,16 @@ class Twin:
         found = self._host(host)
         if not found.appliance:
             return ["nsenter", f"--net=/run/netns/{names.namespace(self.places.instance, host)}", "--", *argv]
-        pair = self.state.host(host)
-        if pair is None or not pair[1].alive:
-            raise TwinError(f"{host} has no power. Next: `sanwang fault heal --all`, or `sanwang status`")
-        pid = pair[1].pid
-        network = "--net" if not vrf else f"--net=/proc/{pid}/root/run/netns/{vrf}"
+        pid = self._init(host)
+        network = f"--net={self.namespace(host, vrf)}" if vrf else "--net"
         return ["nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", "--pid", network, "--", *argv]
+
+    def namespace(self, host: str, vrf: str = "") -> Path:
+        """Path of a host's network namespace, or of one of its VRFs' (made by the host itself)."""
+        self._host(host)
+        if not vrf:
+            return namespaces.NETNS_DIR / names.namespace(self.places.instance, host)
+        return Path(f"/proc/{self._init(host)}/root/run/netns/{vrf}")
 
     def run(
         self,
@@ -135,12 +155,19 @@ class Twin:
         *,
         vrf: str = "",
         timeout: float | None = 30.0,
-        input: str | None = None,  # noqa: A002 - the name subprocess.run gives it
+        input: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command inside a host and wait for it (``timeout`` in seconds); a failing command is a value."""
         return subprocess.run(
             self.argv(host, argv, vrf), capture_output=True, text=True, timeout=timeout, input=input, check=False
         )
+
+    def _init(self, host: str) -> int:
+        """Pid of a running appliance's init."""
+        pair = self.state.host(host)
+        if pair is None or not pair[1].alive:
+            raise TwinError(f"{host} has no power. Next: `sanwang fault list`, `sanwang fault heal --all`")
+        return pair[1].pid
 
     def _host(self, host: str) -> Host:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -64,7 +63,7 @@ def in_namespace(namespace: str, work: Callable[[], None]) -> None:
         try:
             pyroute2_netns.setns(namespace)
             work()
-        except BaseException as error:  # noqa: BLE001 - handed to the caller below
+        except BaseException as error:
             failure.append(error)
 
     thread = threading.Thread(target=enter, name=f"in-{namespace}")
@@ -111,9 +110,9 @@ def inodes(names: Iterable[str]) -> frozenset[int]:
 def processes_in(wanted: frozenset[int]) -> list[int]:
     """Pids of every process whose network namespace is one of ``wanted`` (inode numbers)."""
     found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                if os.stat(f"/proc/{entry}/ns/net").st_ino in wanted:
-                    found.append(int(entry))
+                if (entry / "ns" / "net").stat().st_ino in wanted:
+                    found.append(int(entry.name))
     return found

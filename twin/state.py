@@ -116,7 +116,7 @@ class State:
     def model(self) -> NetworkModel:
         """The model that is up; TwinError (exit code 3) when nothing is."""
         try:
-            found = pickle.loads((self.folder / "model.pickle").read_bytes())  # noqa: S301 - our own, root-only file
+            found = pickle.loads((self.folder / "model.pickle").read_bytes())
         except OSError:
             text = f"instance {self.places.instance!r} is not up. Next: start it with `make up` or `sanwang up`"
             raise TwinError(text, 3) from None
@@ -188,7 +188,9 @@ class State:
 
 def _names(folder: Path) -> list[str]:
     """Finished files of a folder, sorted; half-written ones start with a dot."""
-    return sorted(name for name in os.listdir(folder) if not name.startswith(".")) if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Interface, IPv4Network, ip_address, ip_interface, ip_network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from inventory.model import Host, Link, LinkEnd, LinkKind, NetworkModel, Port, Role, Site, SiteKind, StaticRoute, Vrf
 
@@ -59,9 +59,9 @@ def _host(
         link = next(link for link in links.values() if link.number == number)
         peer = link.b if link.a.host == name else link.a
         mtu = 1600 if link.kind is LinkKind.RING else 1500
-        ports.append(Port(f"p{number}", link.name, peer.host, peer.port, mtu, address=ip_interface(address)))
-    own = Vrf("", routes=(StaticRoute(IPv4Network(route[0]), ip_address(route[1])),) if route else ())
+        ports.append(Port(f"p{number}", link.name, peer.host, peer.port, mtu, address=IPv4Interface(address)))
+    own = Vrf("", routes=(StaticRoute(IPv4Network(route[0]), IPv4Address(route[1])),) if route else ())
     staging = None
     if role not in (Role.LEAF, Role.OUTSIDE):
-        staging = IPv4Interface((int(ip_network("100.96.0.0/15")[0]) + (site << 4) + slot, 15))
+        staging = IPv4Interface((int(IPv4Network("100.96.0.0/15")[0]) + (site << 4) + slot, 15))
     return Host(name, name.partition("-")[0], role, slot, (), tuple(ports), (own,), staging=staging)

@@ -1,0 +1,129 @@
+"""What faults do to a cable, all of it on the cable's middle in the plant.
+
+Effects are computed from the whole set of active faults, never undone step by step: healing one fault leaves
+exactly what the others ask for, and a host that returns finds its cables as they should be.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inventory.model import Link
+from inventory.places import Places
+from twin import cables, names, namespaces
+from twin.errors import TwinError
+from twin.state import State
+
+_DELAY_LINE = Path(__file__).with_name("delay_line.py")
+_LATENCY_MS = 100  # longest wait in the queue of a slowed cable
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What is wrong with one cable."""
+
+    cut: bool = False  # no carrier at either end
+    silent: bool = False  # carrier, but no frame passes
+    loss_percent: tuple[float, ...] = ()  # each drops its own share, both directions
+    rate_bps: float = 0.0  # 0 = as fast as the machine
+    delay_ms: float = 0.0  # added to each direction
+
+
+def set_carrier(places: Places, links: Iterable[tuple[Link, bool]]) -> None:
+    """Take the light from both ends of cables (False) or give it back (True), in one go.
+
+    An end whose host has no power has no middle in the plant, and the other end stays dark.
+    """
+    dead = State(places).dead()
+    lines: list[str] = []
+    for link, lit in links:
+        powered = [side for side, end in zip("ab", link.ends, strict=True) if end.host not in dead]
+        lines += cables.carrier([link], lit and len(powered) == 2, "".join(powered))
+    namespaces.ip_batch(lines, names.plant(places.instance))
+
+
+def set_drops(places: Places, links: Iterable[tuple[Link, Effect]]) -> None:
+    """Install or remove the drop rules of cables in one nft transaction.
+
+    The rules hang on the egress of the middles: a delay line's frames pass them too.
+    """
+    dead = State(places).dead()
+    script: list[str] = []
+    for link, effect in links:
+        table = f"netdev link{link.number}"
+        script += [f"table {table} {{}}", f"delete table {table}"]
+        rules = ["counter drop"] if effect.silent else []
+        rules += [f"numgen random mod 100000 < {round(percent * 1000)} counter drop" for percent in effect.loss_percent]
+        if rules:
+            script.append(f"table {table} {{")
+            for side, end in zip("ab", link.ends, strict=True):
+                if end.host not in dead:
+                    hook = f'type filter hook egress device "{names.middle(link, side)}" priority 0'
+                    script += [f"chain to-{side} {{", hook, *rules, "}"]
+            script.append("}")
+    _in_plant(places, ["nft", "-f", "-"], "\n".join(script) + "\n")
+
+
+def set_rate(places: Places, links: Iterable[tuple[Link, Effect]]) -> None:
+    """Slow cables down with a token bucket in each direction, or let them run free again."""
+    dead = State(places).dead()
+    for link, effect in links:
+        for side, end in zip("ab", link.ends, strict=True):
+            if end.host in dead:
+                continue
+            device = names.middle(link, side)
+            if effect.rate_bps:
+                burst = max(round(effect.rate_bps / 8 / 100), 2 * 1600)
+                bucket = f"rate {round(effect.rate_bps)}bit burst {burst}b latency {_LATENCY_MS}ms"
+                _in_plant(places, ["tc", "qdisc", "replace", "dev", device, "root", "tbf", *bucket.split()])
+            else:
+                _in_plant(places, ["tc", "qdisc", "del", "dev", device, "root"], check=False)
+
+
+def set_delay(places: Places, links: Iterable[tuple[Link, Effect]]) -> None:
+    """Put a delay line between the middles of cables instead of the bridge, or the bridge back."""
+    state = State(places)
+    dead = state.dead()
+    for link, effect in links:
+        helper = f"delay-{link.number}"
+        state.stop_helper(helper)
+        middles = [names.middle(link, side) for side in "ab"]
+        if any(end.host in dead for end in link.ends):
+            continue  # the host's return lays the cable anew and asks again
+        plant = names.plant(places.instance)
+        if not effect.delay_ms:
+            namespaces.ip_batch([f"link set dev {name} master {names.bridge(link)}" for name in middles], plant)
+            continue
+        namespaces.ip_batch([f"link set dev {name} nomaster" for name in middles], plant)
+        line = subprocess.Popen(
+            [*enter(places), sys.executable, "-I", str(_DELAY_LINE), *middles, str(effect.delay_ms)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        state.record_helper(helper, line.pid)
+        assert line.stdout is not None
+        if line.stdout.readline().strip() != b"ready":
+            raise TwinError(f"the delay line of {link.name} did not start")
+        line.stdout.close()
+        _lines.append(line)
+
+
+_lines: list[subprocess.Popen[bytes]] = []  # delay lines outlive this process; the handles only quiet its exit
+
+
+def enter(places: Places) -> list[str]:
+    """The words before a command that runs in the plant."""
+    return ["nsenter", f"--net=/run/netns/{names.plant(places.instance)}", "--"]
+
+
+def _in_plant(places: Places, argv: Sequence[str], text: str = "", *, check: bool = True) -> None:
+    """Run a command in the plant; TwinError with its own words when it fails."""
+    done = subprocess.run([*enter(places), *argv], input=text, capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise TwinError(f"{' '.join(argv)}: {done.stderr.strip()}")
