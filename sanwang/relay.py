@@ -1,0 +1,125 @@
+"""``sanwang relay``: one media worker.
+
+Lean on purpose: argparse and the engine, no web framework, because it runs on its own appliance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+
+_EXAMPLE = """\
+example:
+  sanwang relay --config /etc/sanwang/relay.json
+  sanwang relay --media 127.0.0.1:3478 --unix /tmp/relay.sock      (without TLS, for trials on one machine)
+
+the configuration is one JSON object:
+  {"name": "c1-relay", "media": "10.8.1.5:3478", "control": "10.32.1.5:9820",
+   "certificate": "/etc/sanwang/tls/host.crt", "key": "/etc/sanwang/tls/host.key", "ca": "/etc/sanwang/tls/ca.crt",
+   "clients": ["c2-nms.sanwang.internal"]}"""
+
+_MISSING, _BAD = 3, 2
+
+
+class _Wrong(Exception):
+    """Bad input; the text says what and where."""
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="sanwang relay",
+        description="One media worker: one UDP port, one core.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", type=Path, help="JSON file; options on the command line override it")
+    parser.add_argument("--name", help="host name of this relay")
+    parser.add_argument("--media", help="ADDRESS:PORT for media (UDP); browsers are told exactly this")
+    parser.add_argument("--control", help="ADDRESS:PORT for the control channel (mutual TLS)")
+    parser.add_argument("--certificate", type=Path, help="our certificate, PEM")
+    parser.add_argument("--key", type=Path, help="its key, PEM")
+    parser.add_argument("--ca", type=Path, help="the county's root, PEM")
+    parser.add_argument("--clients", nargs="+", help="names in certificates that may drive this relay")
+    parser.add_argument("--unix", type=Path, help="control channel on a unix socket instead, without TLS")
+    parser.add_argument("--coalesce-ms", type=float, default=None, help="wait this long to batch packets (0 to 5)")
+    return parser.parse_args(argv)
+
+
+def _settings(options: argparse.Namespace) -> dict[str, object]:
+    settings: dict[str, object] = {"name": "relay", "coalesce_ms": 1.0}
+    if options.config is not None:
+        try:
+            read = json.loads(options.config.read_text())
+        except OSError as error:
+            raise _Wrong(f"{options.config}: {error.strerror}") from None
+        except ValueError as error:
+            raise _Wrong(f"{options.config}: not JSON: {error}") from None
+        if not isinstance(read, dict):
+            raise _Wrong(f"{options.config}: expected an object")
+        settings |= read
+    settings |= {key: value for key, value in vars(options).items() if value is not None and key != "config"}
+    wanted = ["media"] if "unix" in settings else ["media", "control", "certificate", "key", "ca", "clients"]
+    missing = [key for key in wanted if not settings.get(key)]
+    if missing:
+        raise _Wrong(f"missing {', '.join(missing)}: give them in --config or as options")
+    return settings
+
+
+def _address(settings: dict[str, object], key: str) -> tuple[str, int]:
+    host, _, port = str(settings[key]).rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise _Wrong(f"{key}: found {settings[key]!r}, expected ADDRESS:PORT")
+    return host, int(port)
+
+
+async def _run(settings: dict[str, object]) -> int:
+    from vconf.lines import Identity
+    from vconf.media.engine import Engine
+    from vconf.relay_server import RelayServer
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        engine = Engine(_address(settings, "media"), coalesce_ms=float(str(settings["coalesce_ms"])))
+    except OSError as error:
+        print(f"sanwang relay: media {settings['media']}: {error.strerror}", file=sys.stderr)
+        return _MISSING
+    clients = settings.get("clients")
+    server = RelayServer(engine, str(settings["name"]), frozenset(clients) if isinstance(clients, list) else None)
+    try:
+        if "unix" in settings:
+            await server.listen_unix(Path(str(settings["unix"])))
+        else:
+            identity = Identity(*(Path(str(settings[key])) for key in ("certificate", "key", "ca")))
+            await server.listen(_address(settings, "control"), identity)
+        print(f"relay {settings['name']}: media {settings['media']}, ready", flush=True)
+        await stop.wait()
+    except OSError as error:  # ssl.SSLError is one: a missing or broken certificate
+        print(f"sanwang relay: control: {error}", file=sys.stderr)
+        return _MISSING
+    finally:
+        await server.close()
+        await engine.close()
+    return 0
+
+
+def main(argv: list[str]) -> int:
+    """Run until told to stop; 0 after SIGTERM, 2 for bad input, 3 when an address or file is missing."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    options = _arguments(argv)
+    try:
+        return asyncio.run(_run(_settings(options)))
+    except _Wrong as error:
+        print(f"sanwang relay: {error}", file=sys.stderr)
+        return _BAD
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The media engine: ICE-lite, DTLS, SRTP and a forwarding unit that never decodes."""

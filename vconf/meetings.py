@@ -1,0 +1,228 @@
+"""Book, find and cancel meetings; who is in one now.
+
+Every function works in the caller's session; what changes something leaves an audit entry in the same
+transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from store import audit
+from vconf.tables import AttendanceRow, MeetingHallRow, MeetingRow
+
+EARLY = timedelta(minutes=30)
+"""Halls may come in this long before the start, to test their line."""
+
+LATE = timedelta(minutes=30)
+"""A meeting that overruns is not cut before this."""
+
+LONGEST = timedelta(hours=12)
+
+
+class MeetingError(ValueError):
+    """A booking that cannot be; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A meeting as other rooms see it; times are UTC."""
+
+    id: int
+    title: str
+    start_at: datetime
+    end_at: datetime
+    booked_by: str
+    cancelled_at: datetime | None
+    halls: tuple[str, ...]
+    present: tuple[str, ...] = ()  # halls in it now
+
+    @property
+    def opens_at(self) -> datetime:
+        """From when halls may join."""
+        return self.start_at - EARLY
+
+    @property
+    def closes_at(self) -> datetime:
+        """Until when halls may stay."""
+        return self.end_at + LATE
+
+    def state(self, now: datetime) -> str:
+        """ "cancelled", "early", "open" or "over": whether a hall may be in it now."""
+        if self.cancelled_at is not None:
+            return "cancelled"
+        if now < self.opens_at:
+            return "early"
+        return "open" if now < self.closes_at else "over"
+
+    def as_json(self) -> dict[str, Any]:
+        """For command line and API."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "start": self.start_at.isoformat(),
+            "end": self.end_at.isoformat(),
+            "booked_by": self.booked_by,
+            "cancelled": self.cancelled_at is not None,
+            "halls": list(self.halls),
+            "present": list(self.present),
+        }
+
+
+def book(
+    session: Session,
+    *,
+    title: str,
+    start_at: datetime,
+    duration: timedelta,
+    halls: Iterable[str],
+    who: str,
+    known_halls: Iterable[str],
+) -> Meeting:
+    """Book a meeting.
+
+    Args:
+        session: A writing session.
+        title: What the halls see; 1 to 200 characters.
+        start_at: Aware.
+        duration: More than nothing, at most ``LONGEST``.
+        halls: Codes, at least one.
+        who: Login of the person who books.
+        known_halls: The county's halls.
+
+    Raises:
+        MeetingError: With every problem found.
+    """
+    title, wanted, known = title.strip(), list(dict.fromkeys(halls)), set(known_halls)
+    problems = []
+    if not 1 <= len(title) <= 200:
+        problems.append(f"title: found {len(title)} characters, expected 1 to 200")
+    if not timedelta(0) < duration <= LONGEST:
+        problems.append(f"duration: found {duration}, expected more than nothing and at most {LONGEST}")
+    if not wanted:
+        problems.append("halls: found none, expected at least one")
+    for hall in wanted:
+        if hall not in known:
+            problems.append(f"halls: found {hall!r}, expected one of the county's: {_some(known)}")
+    if problems:
+        raise MeetingError("; ".join(problems))
+    row = MeetingRow(
+        title=title,
+        start_at=start_at.astimezone(UTC),
+        end_at=(start_at + duration).astimezone(UTC),
+        booked_by=who,
+        booked_at=datetime.now(UTC),
+        halls=[MeetingHallRow(hall=hall) for hall in wanted],
+    )
+    session.add(row)
+    session.flush()
+    audit.record(session, who, "meeting.book", title, {"meeting": row.id, "halls": wanted, "start": str(row.start_at)})
+    return _meeting(row)
+
+
+def cancel(session: Session, meeting_id: int, who: str, why: str = "") -> Meeting:
+    """Cancel a meeting; cancelling twice changes nothing.
+
+    Raises:
+        MeetingError: There is no such meeting.
+    """
+    row = session.get(MeetingRow, meeting_id)
+    if row is None:
+        raise MeetingError(f"meeting {meeting_id}: not found; 'sanwang meet list' shows them")
+    if row.cancelled_at is None:
+        row.cancelled_at = datetime.now(UTC)
+        audit.record(session, who, "meeting.cancel", why, {"meeting": row.id})
+    return _meeting(row)
+
+
+def get(session: Session, meeting_id: int) -> Meeting | None:
+    """One meeting with the halls present, or None."""
+    row = session.get(MeetingRow, meeting_id)
+    return _meeting(row, _present(session, [meeting_id])) if row is not None else None
+
+
+def upcoming(session: Session, now: datetime, *, everything: bool = False) -> list[Meeting]:
+    """Meetings that are not over, by start; ``everything``: past and cancelled ones too."""
+    query = select(MeetingRow).order_by(MeetingRow.start_at, MeetingRow.id)
+    if not everything:
+        query = query.where(MeetingRow.end_at > now, MeetingRow.cancelled_at.is_(None))
+    return _with_present(session, query)
+
+
+def running(session: Session, now: datetime) -> list[Meeting]:
+    """Meetings going on now: within their booked time, or with a hall still in them."""
+    query = (
+        select(MeetingRow)
+        .where(
+            MeetingRow.cancelled_at.is_(None),
+            MeetingRow.start_at <= now + EARLY,
+            MeetingRow.end_at > now - LATE,
+        )
+        .order_by(MeetingRow.start_at, MeetingRow.id)
+    )
+    return [m for m in _with_present(session, query) if m.present or m.start_at <= now < m.end_at]
+
+
+def joined(session: Session, meeting_id: int, hall: str, now: datetime) -> int:
+    """A hall came in; returns the number of its stay."""
+    row = AttendanceRow(meeting_id=meeting_id, hall=hall, joined_at=now)
+    session.add(row)
+    session.flush()
+    audit.record(session, f"hall:{hall}", "meeting.join", "", {"meeting": meeting_id})
+    return row.id
+
+
+def left(session: Session, stay: int, now: datetime, why: str) -> None:
+    """A hall went; ``why`` is a word for the audit: "left", "lost", "replaced"."""
+    row = session.get(AttendanceRow, stay)
+    if row is not None and row.left_at is None:
+        row.left_at = now
+        audit.record(session, f"hall:{row.hall}", "meeting.leave", why, {"meeting": row.meeting_id})
+
+
+def close_open_stays(session: Session, now: datetime) -> int:
+    """At the start of the signalling: nobody is in a meeting yet.  Returns how many stays were still open."""
+    ended = session.execute(
+        update(AttendanceRow).where(AttendanceRow.left_at.is_(None)).values(left_at=now).returning(AttendanceRow.id)
+    )
+    return len(ended.all())
+
+
+def _with_present(session: Session, query: Any) -> list[Meeting]:
+    rows = list(session.scalars(query))
+    present = _present(session, [row.id for row in rows])
+    return [_meeting(row, present) for row in rows]
+
+
+def _present(session: Session, meetings: list[int]) -> dict[int, tuple[str, ...]]:
+    found: dict[int, list[str]] = {}
+    query = select(AttendanceRow.meeting_id, AttendanceRow.hall).where(
+        AttendanceRow.meeting_id.in_(meetings), AttendanceRow.left_at.is_(None)
+    )
+    for meeting, hall in session.execute(query.distinct().order_by(AttendanceRow.hall)):
+        found.setdefault(meeting, []).append(hall)
+    return {meeting: tuple(halls) for meeting, halls in found.items()}
+
+
+def _meeting(row: MeetingRow, present: dict[int, tuple[str, ...]] | None = None) -> Meeting:
+    return Meeting(
+        row.id,
+        row.title,
+        row.start_at,
+        row.end_at,
+        row.booked_by,
+        row.cancelled_at,
+        tuple(hall.hall for hall in row.halls),
+        (present or {}).get(row.id, ()),
+    )
+
+
+def _some(known: set[str]) -> str:
+    names = sorted(known)
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")

@@ -1,0 +1,195 @@
+"""The relay's control channel: one signalling process drives one engine.
+
+A signalling process names itself when it connects.  When its connection is lost the meetings go on for
+``GRACE_S``: media does not need it.  When another process takes over, what the old one made is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vconf import lines
+from vconf.media.dtls import DtlsError
+from vconf.media.engine import Engine, EngineError
+from vconf.media.ortc import OrtcError
+
+GRACE_S = 30.0
+HELLO_S = 5.0
+_BACKLOG_BYTES = 4 << 20
+
+logger = logging.getLogger(__name__)
+_Method = Callable[[dict[str, Any]], Any]
+
+
+class RelayServer:
+    """Answers the signalling with an engine.
+
+    Args:
+        engine: The worker's engine.
+        name: The relay's host name.
+        clients: DNS names of certificates that may drive it; None on a unix socket.
+    """
+
+    def __init__(self, engine: Engine, name: str, clients: frozenset[str] | None) -> None:
+        self._engine = engine
+        self._name = name
+        self._clients = clients
+        self._boot = secrets.token_hex(8)
+        self._started_s = time.monotonic()
+        self._owner = ""
+        self._writer: asyncio.StreamWriter | None = None
+        self._grace: asyncio.TimerHandle | None = None
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[asyncio.Task[None]] = set()
+        engine.on_event = self._event
+        self._methods: dict[str, _Method] = {
+            "ping": lambda p: {},
+            "status": lambda p: self.status(),
+            "quality": lambda p: engine.quality(),
+            "createTransport": lambda p: engine.create_transport(_text(p, "room"), _text(p, "peer")),
+            "connectTransport": self._connect,
+            "restartIce": lambda p: engine.restart_ice(_text(p, "transport")),
+            "closePeer": lambda p: engine.close_peer(_text(p, "room"), _text(p, "peer")),
+            "produce": lambda p: {
+                "id": engine.produce(
+                    _text(p, "transport"), _text(p, "kind"), p.get("rtpParameters"), paused=p.get("paused") is True
+                )
+            },
+            "pauseProducer": lambda p: engine.pause_producer(_text(p, "producer"), p.get("paused") is True),
+            "closeProducer": lambda p: engine.close_producer(_text(p, "producer")),
+            "consume": lambda p: engine.consume(
+                _text(p, "transport"), _text(p, "producer"), p.get("rtpCapabilities"), _text(p, "cname")
+            ),
+            "pauseConsumer": lambda p: engine.pause_consumer(_text(p, "consumer"), p.get("paused") is True),
+            "closeConsumer": lambda p: engine.close_consumer(_text(p, "consumer")),
+        }
+
+    async def listen(self, address: tuple[str, int], identity: lines.Identity) -> None:
+        """Offer the channel over mutual TLS."""
+        server = await asyncio.start_server(
+            self._accept, *address, ssl=identity.server(), limit=lines.LINE_BYTES, ssl_handshake_timeout=5
+        )
+        self._servers.append(server)
+
+    async def listen_unix(self, path: Path) -> None:
+        """Offer the channel on a socket that only our own user can open."""
+        path.unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(self._accept, str(path), limit=lines.LINE_BYTES)
+        path.chmod(0o600)
+        self._servers.append(server)
+
+    async def close(self) -> None:
+        """Stop listening and hang up."""
+        for server in self._servers:
+            server.close()
+        for task in list(self._connections):
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    def status(self) -> dict[str, Any]:
+        """The engine's figures with the relay's name, age in seconds, and CPU seconds used."""
+        return {
+            "name": self._name,
+            "boot": self._boot,
+            "up_s": round(time.monotonic() - self._started_s, 1),
+            "cpu_s": round(time.process_time(), 2),
+            **self._engine.status(),
+        }
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+        try:
+            if self._clients is not None and not lines.peer_names(writer) & self._clients:
+                logger.warning("control: refused %s", sorted(lines.peer_names(writer)))
+                return
+            await self._serve(reader, writer)
+        except (lines.LineError, ConnectionError, TimeoutError) as error:
+            logger.warning("control: %s: connection closed", error or type(error).__name__)
+        finally:
+            if self._writer is writer:
+                self._writer = None
+                self._grace = asyncio.get_running_loop().call_later(GRACE_S, self._forget, "signalling gone")
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with asyncio.timeout(HELLO_S):
+            hello = await lines.read(reader)
+        if hello is None:
+            return
+        if hello.get("method") == "status":  # a watcher asks once and goes: it takes nothing over
+            lines.write(writer, {"id": hello.get("id"), "result": self.status()})
+            await writer.drain()
+            return
+        if hello.get("method") != "hello" or not isinstance(hello.get("params"), dict):
+            raise lines.LineError("the first line is not hello")
+        self._take_over(_text(hello["params"], "instance"), writer)
+        lines.write(
+            writer,
+            {
+                "id": hello.get("id"),
+                "result": {"name": self._name, "boot": self._boot, "transports": list(self._engine.transports)},
+            },
+        )
+        while (message := await lines.read(reader)) is not None and self._writer is writer:
+            lines.write(writer, self._answer(message))
+            await writer.drain()
+
+    def _take_over(self, instance: str, writer: asyncio.StreamWriter) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+        if self._writer is not None:
+            self._writer.close()
+        if instance != self._owner:
+            self._forget("another signalling process took over")
+        self._owner = instance
+        self._writer = writer
+
+    def _forget(self, why: str) -> None:
+        if self._engine.transports:
+            logger.info("control: %s: closing %d transports", why, len(self._engine.transports))
+        for transport in list(self._engine.transports):
+            self._engine.close_transport(transport)
+
+    def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Never raises for what a message says."""
+        identifier = message.get("id")
+        method = self._methods.get(str(message.get("method")))
+        params = message.get("params", {})
+        if method is None or not isinstance(params, dict):
+            return {"id": identifier, "error": {"code": "unknown", "text": f"method {message.get('method')!r}"}}
+        try:
+            return {"id": identifier, "result": method(params)}
+        except (EngineError, OrtcError, DtlsError) as error:
+            return {"id": identifier, "error": {"code": "refused", "text": str(error)}}
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            logger.warning("control: %s: %r", message.get("method"), error)
+            return {"id": identifier, "error": {"code": "bad", "text": f"{type(error).__name__}: {error}"}}
+
+    def _connect(self, params: dict[str, Any]) -> None:
+        self._engine.connect_transport(_text(params, "transport"), params["dtlsParameters"]["fingerprints"])
+
+    def _event(self, name: str, values: dict[str, Any]) -> None:
+        writer = self._writer
+        if writer is None or writer.is_closing():
+            return
+        if writer.transport.get_write_buffer_size() > _BACKLOG_BYTES:
+            writer.close()  # it does not read: on its return it learns the state anew
+            return
+        lines.write(writer, {"event": name, "params": values})
+
+
+def _text(params: dict[str, Any], key: str) -> str:
+    value = params.get(key)
+    if not isinstance(value, str) or not 0 < len(value) <= 256:
+        raise EngineError(f"{key}: expected a text of at most 256 characters")
+    return value
