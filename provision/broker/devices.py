@@ -1,0 +1,316 @@
+"""What the broker can do with a device: enrol, shut its staging port, read, compare, change, ask.
+
+Each method takes one ``Request`` and returns a JSON-able answer.  Reads never write, ``check`` never writes, and every
+change leaves an audit entry that names files and parts but never a secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from inventory.model import Host
+from inventory.places import Places
+from provision.broker import expect, tool
+from provision.broker.county import County
+from provision.broker.groups import groups as host_groups
+from provision.broker.groups import stage
+from provision.broker.secrets import DeviceSecrets
+from provision.broker.server import Request
+from provision.broker.session import DeviceSession
+from provision.broker.sessions import Sessions, answers
+from provision.broker.trail import Trail
+from provision.broker.wire import BrokerError
+
+ENROLMENT = frozenset({"mgmt"})
+"""Networks of the first configuration: underlay and management, no more."""
+
+WAIT_LIMIT_S = 240.0
+
+
+class Devices:
+    """The broker's methods on one county."""
+
+    def __init__(self, places: Places, county: County, secrets: DeviceSecrets, sessions: Sessions, trail: Trail) -> None:
+        self.places = places
+        self.county = county
+        self.secrets = secrets
+        self.sessions = sessions
+        self.trail = trail
+        self.may_write = asyncio.Event()  # set once the broker before this one has left
+        self._began_s = time.monotonic()
+
+    def methods(self) -> dict[str, Callable[[Request], Any]]:
+        """Method name -> coroutine function."""
+        return {
+            "ping": self.ping,
+            "hosts": self.hosts,
+            "reload_model": self.reload_model,
+            "enrol": self.enrol,
+            "in_band": self.in_band,
+            "state": self.state,
+            "diff": self.diff,
+            "apply": self.apply,
+            "command": self.command,
+            "verify": self.verify,
+            "many": self.many,
+        }
+
+    async def ping(self, request: Request) -> dict[str, Any]:
+        """Who this broker is; reads nothing."""
+        return {
+            "instance": self.places.instance,
+            "county": self.county.folder.name,
+            "folder": str(self.county.folder),
+            "pid": os.getpid(),
+            "sessions": self.sessions.open_count,
+            "up_s": round(time.monotonic() - self._began_s, 1),
+        }
+
+    async def hosts(self, request: Request) -> dict[str, Any]:
+        """Every appliance with its role, stage and address, and the groups."""
+        model = await self.sessions.thread(lambda: self.county.model)
+        return {
+            "hosts": [
+                {
+                    "name": host.name,
+                    "site": host.site,
+                    "role": host.role.value,
+                    "stage": stage(model, host),
+                    "management": str(host.management) if host.management else None,
+                }
+                for host in model.appliances()
+            ],
+            "groups": host_groups(model),
+        }
+
+    async def reload_model(self, request: Request) -> dict[str, Any]:
+        """Read the county's files again if they changed; all their errors otherwise."""
+        again = await self.sessions.thread(self.county.refresh)
+        model = self.county.model
+        self.secrets.forget()
+        return {
+            "changed": False,
+            "reloaded": again,
+            "county": model.name,
+            "hosts": sum(1 for _ in model.appliances()),
+            "msg": f"broker ready, county {model.name}" + (", read again" if again else ""),
+        }
+
+    async def enrol(self, request: Request) -> dict[str, Any]:
+        """Over the staging port: the device tool, the management subset, services started.  Idempotent.
+
+        A device that already answers in band with its own key is left alone.
+        """
+        host = await self._host(request)
+        check = bool(request.params.get("check", False))
+        if await self._enrolled(host):
+            return {"changed": False, "msg": "enrolled already"}
+        assert host.staging is not None
+        if not await answers(str(host.staging.ip), within_s=5.0):
+            raise BrokerError(
+                "unreachable",
+                f"{host.name} answers neither in band ({host.management}) nor on its staging port ({host.staging.ip}):"
+                " is it powered, and was it enrolled before? `sanwang status` tells",
+            )
+        if check:
+            return {"changed": True, "msg": "would be enrolled over its staging port"}
+        await self._wait_to_write()
+        files, secret = await self.sessions.thread(lambda: self._bundle(host, ENROLMENT, None))
+
+        def work(session: DeviceSession) -> tuple[tool.Applied, str]:
+            tool.install(session)
+            return tool.apply(session, files, groups=None, check=False, secrets=secret), session.host_key
+
+        async with self.sessions.lock(host.name):
+            try:
+                applied, shown = await self.sessions.on(host, work, staging=True, locked=True)
+            finally:
+                self.sessions.forget(host.name, staging=True)
+                self.sessions.forget(host.name, staging=False)
+        detail = {"host": host.name, "files": len(files), "staging_host_key": shown}
+        await self.trail.note(request.who, "enrol", request.why, detail)
+        return {"changed": True, "msg": f"{len(files)} files over the staging port", "parts": applied.parts}
+
+    async def _enrolled(self, host: Host) -> bool:
+        """Whether the device answers in band with the key that enrolment gave it (and no staging port waits)."""
+        assert host.management is not None and host.staging is not None
+        in_band, staging = await asyncio.gather(
+            answers(str(host.management), within_s=0.3), answers(str(host.staging.ip), within_s=0.3)
+        )
+        if not in_band or staging:
+            # A fresh device whose address answers through another path must still be enrolled; and one whose staging
+            # port is open has not finished: its configuration is sent again, which changes nothing if it is there.
+            return False
+        await self.sessions.on(host, lambda session: session.alive)
+        return True
+
+    async def in_band(self, request: Request) -> dict[str, Any]:
+        """Wait until the device answers in band, then take its staging port away for good."""
+        host = await self._host(request)
+        check = bool(request.params.get("check", False))
+        wait_s = min(float(request.params.get("wait_s", 60)), WAIT_LIMIT_S)
+        if not await answers(str(host.management), within_s=0.5 if check else wait_s):
+            if check:
+                return {"changed": False, "msg": "does not answer in band yet"}
+            raise BrokerError(
+                "unreachable",
+                f"{host.name} does not answer in band on {host.management} after {wait_s:.0f} s; its staging port stays"
+                " open. Look at the routers on its way: `ansible-playbook playbooks/verify.yml`",
+            )
+        if not check:
+            await self._wait_to_write()
+        shut = await self.sessions.on(host, lambda session: tool.close_staging(session, check=check))
+        if shut and not check:
+            await self.trail.note(request.who, "staging.close", request.why, {"host": host.name})
+        return {"changed": shut, "msg": "staging port shut" if shut else "in band, staging port is shut"}
+
+    async def state(self, request: Request) -> dict[str, Any]:
+        """The device tool's ``state``: file hashes and the running configuration's fingerprint per part."""
+        host = await self._host(request)
+        return await self.sessions.on(host, tool.state)
+
+    async def diff(self, request: Request) -> dict[str, Any]:
+        """What ``apply`` would change, with texts before and after, secrets shown as placeholders."""
+        return await self._apply(request, check=True, with_diff=True)
+
+    async def apply(self, request: Request) -> dict[str, Any]:
+        """Make files and running configuration what the model says.
+
+        Params: ``host``; ``check``: change nothing; ``diff``: return texts; ``groups``: only these parts.
+        """
+        check = bool(request.params.get("check", False))
+        return await self._apply(request, check=check, with_diff=bool(request.params.get("diff", check)))
+
+    async def _apply(self, request: Request, *, check: bool, with_diff: bool) -> dict[str, Any]:
+        host = await self._host(request)
+        wanted = _names(request, "groups")
+        files, secret = await self.sessions.thread(lambda: self._bundle(host, None, wanted))
+        if not files:
+            return {"changed": False, "msg": "nothing of this kind on this device"}
+        if not check:
+            await self._wait_to_write()
+        began_s = time.monotonic()
+        applied = await self.sessions.on(
+            host, lambda session: tool.apply(session, files, groups=wanted, check=check, secrets=secret)
+        )
+        if applied.changed and not check:
+            detail = {"host": host.name, "files": [each.path for each in applied.files], "parts": applied.parts}
+            await self.trail.note(request.who, "apply", request.why, detail)
+        return {
+            "changed": applied.changed,
+            "msg": applied.words(check),
+            "files": [each.path for each in applied.files],
+            "parts": applied.parts,
+            "diff": [each.as_json() for each in applied.files] + applied.running if with_diff else [],
+            "seconds": round(time.monotonic() - began_s, 3),
+        }
+
+    async def command(self, request: Request) -> dict[str, Any]:
+        """One line for the device's shell or for vtysh, through netmiko.  Audited: a command may change anything."""
+        host = await self._host(request)
+        text, kind = str(request.params.get("text", "")), str(request.params.get("kind", "shell"))
+        if kind not in ("shell", "vtysh"):
+            raise BrokerError("request", f"kind {kind!r}: expected shell or vtysh")
+        await self._wait_to_write()
+        await self.trail.note(request.who, "command", request.why, {"host": host.name, "kind": kind, "text": text})
+        timeout_s = min(float(request.params.get("timeout_s", 30)), WAIT_LIMIT_S)
+        ran = await self.sessions.on(host, lambda session: getattr(session, kind)(text, timeout_s=timeout_s))
+        return {"code": ran.code, "out": ran.out, "changed": False}
+
+    async def verify(self, request: Request) -> dict[str, Any]:
+        """Neighbours, BFD, tunnels and services of one host against the model; asks again for ``wait_s`` seconds."""
+        host = await self._host(request)
+        services = await self.sessions.thread(lambda: self._services(host))
+        want = expect.expected(self.county.model, host, services)
+        end = time.monotonic() + min(float(request.params.get("wait_s", 0)), WAIT_LIMIT_S)
+        while True:
+            answer = await self.sessions.on(host, lambda session: session.shell(expect.question(want)))
+            missing = expect.problems(want, answer.out, host.name)
+            if not missing or time.monotonic() >= end:
+                break
+            await asyncio.sleep(1.0)
+        good = want.count - len(missing)
+        text = f"{good} of {want.count} as expected"
+        return {
+            "changed": False,
+            "failed": bool(missing),
+            "checked": {"expected": want.count, "ok": good},
+            "problems": missing,
+            "msg": text if not missing else f"{text}: " + "; ".join(missing),
+        }
+
+    async def many(self, request: Request) -> dict[str, Any]:
+        """A read on many hosts at once, each answer streamed as ``{"host", "result" | "error"}``.
+
+        Params: ``method`` (state, diff, verify), ``hosts`` (names; default all), and the method's own.
+        """
+        readers = {"state": self.state, "diff": self.diff, "verify": self.verify}
+        name = str(request.params.get("method", ""))
+        if name not in readers:
+            raise BrokerError("request", f"method {name!r}: expected one of {', '.join(readers)}")
+        model = await self.sessions.thread(lambda: self.county.model)
+        wanted = _names(request, "hosts")
+        hosts = [host.name for host in model.appliances() if wanted is None or host.name in wanted]
+        rest = {key: value for key, value in request.params.items() if key not in ("method", "hosts")}
+        good = 0
+
+        async def one(host: str) -> None:
+            nonlocal good
+            each = Request({**rest, "host": host}, request.who, request.why, request.emit)
+            try:
+                await request.emit({"host": host, "result": await readers[name](each)})
+                good += 1
+            except BrokerError as error:
+                await request.emit({"host": host, "error": {"kind": error.kind, "message": error.message}})
+
+        async with asyncio.TaskGroup() as group:
+            for host in hosts:
+                group.create_task(one(host))
+        return {"hosts": len(hosts), "ok": good}
+
+    async def _host(self, request: Request) -> Host:
+        name = str(request.params.get("host", ""))
+        return await self.sessions.thread(lambda: self.county.host(name))
+
+    async def _wait_to_write(self) -> None:
+        try:
+            async with asyncio.timeout(WAIT_LIMIT_S):
+                await self.may_write.wait()
+        except TimeoutError:
+            raise BrokerError("broker", "the broker before this one still has not finished; ask again") from None
+
+    def _bundle(
+        self, host: Host, networks: frozenset[str] | None, groups: frozenset[str] | None
+    ) -> tuple[list[tool.File], dict[str, str]]:
+        """The host's files with secrets filled in, and those secrets by name."""
+        model = self.county.model
+        secret: dict[str, str] = {}
+        files = []
+        for file in self.county.files(host.name, networks):
+            if groups is not None and file.group not in groups:
+                continue
+            text, values = self.secrets.fill(file.text, host, model)
+            secret |= values
+            files.append(tool.File(file.path, file.mode, text, file.group))
+        return files, secret
+
+    def _services(self, host: Host) -> Sequence[str]:
+        prefix, suffix = "/etc/sanwang/sv/", "/run"
+        paths = [file.path for file in self.county.files(host.name)]
+        found = [path.removeprefix(prefix).removesuffix(suffix) for path in paths if path.startswith(prefix)]
+        return sorted({name for name in found if "/" not in name})
+
+
+def _names(request: Request, key: str) -> frozenset[str] | None:
+    value = request.params.get(key)
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise BrokerError("request", f"{key}: expected a list of names, found {value!r}")
+    return frozenset(each.strip() for each in value)

@@ -1,0 +1,198 @@
+"""What a provisioned host must show in band, from the model alone, and what its answer says: pure functions.
+
+One shell line asks a host everything (``question``); ``problems`` compares the answer with the model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inventory.model import Host, NetworkModel, Role, Tunnel
+
+MARK = "=====sanwang"
+"""Line that starts each part of the answer; the part's name follows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What must be there."""
+
+    ospf: tuple[tuple[str, str, str], ...]  # (VRF or "", neighbour's router id, its host)
+    bfd: tuple[tuple[str, str], ...]  # (peer address, its host)
+    wireguard: tuple[Tunnel, ...]
+    ipsec: tuple[Tunnel, ...]
+    services: tuple[str, ...]  # names of runit services
+
+    @property
+    def count(self) -> int:
+        """How many single things are checked."""
+        return len(self.ospf) + len(self.bfd) + len(self.wireguard) + len(self.ipsec) + len(self.services)
+
+
+def expected(model: NetworkModel, host: Host, services: Sequence[str]) -> Expected:
+    """The host's neighbours, tunnels and services; ``services`` come from its rendered files."""
+    ospf: list[tuple[str, str, str]] = []
+    bfd: list[tuple[str, str]] = []
+    for port in host.ports:
+        if not port.ospf:
+            continue
+        peer = model.hosts[port.peer_host]
+        if peer.loopback is not None:
+            ospf.append(("", str(peer.loopback), peer.name))
+        far = peer.port(port.peer_port).address
+        if port.bfd_ms and far is not None:
+            bfd.append((str(far.ip), peer.name))
+    if host.role is Role.CORE:
+        for vrf in host.vrfs:
+            overlays = set(vrf.ospf_interfaces)
+            if not vrf.name or vrf.router_id is None or not overlays:
+                continue
+            for peer in model.by_role(Role.CORE):
+                other = next((each for each in peer.vrfs if each.name == vrf.name), None)
+                if peer is host or other is None or other.router_id is None:
+                    continue
+                ospf.append((vrf.name, str(other.router_id), peer.name))
+                bfd += [
+                    (str(vxlan.address.ip), peer.name)
+                    for vxlan in other.vxlans
+                    if vxlan.name in overlays and vxlan.address is not None
+                ]
+    mine = [tunnel for tunnel in model.tunnels.values() if host.name in (tunnel.host, tunnel.gateway)]
+    return Expected(
+        tuple(ospf),
+        tuple(bfd),
+        tuple(tunnel for tunnel in mine if tunnel.kind == "wireguard"),
+        tuple(tunnel for tunnel in mine if tunnel.kind == "ipsec"),
+        tuple(services),
+    )
+
+
+def question(want: Expected) -> str:
+    """The one shell line that asks for everything in ``want``."""
+    parts = [f"echo '{MARK} services'; sv status /etc/sanwang/sv/*/ 2>&1"]
+    if want.ospf:
+        parts.append(f"echo '{MARK} ospf'; vtysh -c 'show ip ospf vrf all neighbor json'")
+    if want.bfd:
+        parts.append(f"echo '{MARK} bfd'; vtysh -c 'show bfd peers json'")
+    if want.wireguard:
+        parts.append(f"echo '{MARK} wireguard'; wg show all latest-handshakes; wg show all allowed-ips")
+    if want.ipsec:
+        parts.append(f"echo '{MARK} ipsec'; swanctl --list-sas 2>&1")
+    return "; ".join(parts)
+
+
+def sections(answer: str) -> dict[str, str]:
+    """The answer cut at its marks: name -> text."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in answer.splitlines():
+        if line.startswith(MARK):
+            name = line.removeprefix(MARK).strip()
+            found[name] = ""
+        elif name:
+            found[name] += line + "\n"
+    return found
+
+
+def problems(want: Expected, answer: str, host: str) -> list[str]:
+    """What is missing, a line each; empty when all of it is there."""
+    parts = sections(answer)
+    return [
+        *_services(want, parts.get("services", "")),
+        *_ospf(want, parts.get("ospf", "")),
+        *_bfd(want, parts.get("bfd", "")),
+        *_wireguard(want, parts.get("wireguard", ""), host),
+        *_ipsec(want, parts.get("ipsec", "")),
+    ]
+
+
+def _services(want: Expected, text: str) -> list[str]:
+    running = {
+        line.split(":")[1].strip().rstrip("/").rpartition("/")[2]
+        for line in text.splitlines()
+        if line.startswith("run:") and line.count(":") >= 2
+    }
+    return [f"service {name}: expected running, found down" for name in want.services if name not in running]
+
+
+def _ospf(want: Expected, text: str) -> list[str]:
+    if not want.ospf:
+        return []
+    document = _json(text)
+    states: dict[tuple[str, str], str] = {}
+    for name, vrf in document.items():
+        if not isinstance(vrf, dict):
+            continue
+        for router_id, adjacencies in vrf.get("neighbors", {}).items():
+            found = [str(each.get("nbrState", each.get("state", ""))) for each in adjacencies]
+            full = next((state for state in found if state.startswith("Full")), found[0] if found else "")
+            states["" if name == "default" else name, router_id] = full
+    lines = []
+    for vrf_name, router_id, peer in want.ospf:
+        state = states.get((vrf_name, router_id), "no neighbour")
+        if not state.startswith("Full"):
+            where = f" in network {vrf_name}" if vrf_name else ""
+            lines.append(f"OSPF{where} to {peer} ({router_id}): expected Full, found {state}")
+    return lines
+
+
+def _bfd(want: Expected, text: str) -> list[str]:
+    if not want.bfd:
+        return []
+    states = {str(peer.get("peer")): str(peer.get("status")) for peer in _list(text) if isinstance(peer, dict)}
+    return [
+        f"BFD to {peer} ({address}): expected up, found {states.get(address, 'no session')}"
+        for address, peer in want.bfd
+        if states.get(address) != "up"
+    ]
+
+
+def _wireguard(want: Expected, text: str, host: str) -> list[str]:
+    if not want.wireguard:
+        return []
+    handshakes: dict[str, int] = {}
+    owners: dict[str, str] = {}
+    for line in text.splitlines():
+        fields = line.split("\t")
+        if len(fields) != 3:
+            continue
+        if fields[2].isdigit():
+            handshakes[fields[1]] = int(fields[2])
+        else:
+            owners |= {prefix: fields[1] for prefix in fields[2].split()}
+    lines = []
+    for tunnel in want.wireguard:
+        prefixes = tunnel.inner if host == tunnel.gateway else tunnel.remote
+        peer = next((owners[str(prefix)] for prefix in prefixes if str(prefix) in owners), "")
+        if not peer:
+            lines.append(f"tunnel {tunnel.name}: expected a WireGuard peer for {prefixes[0]}, found none")
+        elif not handshakes.get(peer):
+            lines.append(f"tunnel {tunnel.name}: expected a handshake, found none yet")
+    return lines
+
+
+def _ipsec(want: Expected, text: str) -> list[str]:
+    return [
+        f"tunnel {tunnel.name}: expected an installed IPsec association for {tunnel.inner[0]}, found none"
+        for tunnel in want.ipsec
+        if "INSTALLED" not in text or not any(str(prefix) in text for prefix in tunnel.inner)
+    ]
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _list(text: str) -> list[Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return []
+    return document if isinstance(document, list) else []
