@@ -125,7 +125,9 @@ def run(
     path = find(playbook)
     record = places.lib / "county"
     if not record.is_file():
-        raise PlayError(f"instance {places.instance!r} is not up ({record} is missing): `make up` or `sanwang up` first")
+        raise PlayError(
+            f"instance {places.instance!r} is not up ({record} is missing): `make up` or `sanwang up` first"
+        )
     folder = Path(record.read_text().strip())
     model = load_model(folder)
     try:

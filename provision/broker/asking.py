@@ -9,7 +9,9 @@ from provision.broker.client import START_HINT, BrokerClient
 from provision.broker.wire import BrokerError
 
 
-def ask(variables: Mapping[str, Any], method: str, *, host: bool = True, why: str = "", **params: Any) -> dict[str, Any]:
+def ask(
+    variables: Mapping[str, Any], method: str, *, host: bool = True, why: str = "", **params: Any
+) -> dict[str, Any]:
     """Ask the county's broker for the play's current host; always returns a task result, never raises.
 
     ``variables`` are the task's: ``sanwang_broker`` (socket, from the inventory plugin) and ``inventory_hostname``.

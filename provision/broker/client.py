@@ -97,5 +97,7 @@ class BrokerClient:
         except OSError as error:
             raise BrokerError("broker", f"{method}: {error}") from None
         if not line.endswith(b"\n"):
-            raise BrokerError("broker", f"{method}: the broker went away before it answered; look at its log and ask again")
+            raise BrokerError(
+                "broker", f"{method}: the broker went away before it answered; look at its log and ask again"
+            )
         return decode(line)

@@ -94,6 +94,7 @@ class County:
         with self._lock:
             key = (name, networks)
             if key not in self._rendered:
-                assert self._model is not None and self._environment is not None
+                assert self._model is not None
+                assert self._environment is not None
                 self._rendered[key] = render(self._model, name, self._environment, networks=networks)
             return self._rendered[key]

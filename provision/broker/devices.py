@@ -34,7 +34,9 @@ WAIT_LIMIT_S = 240.0
 class Devices:
     """The broker's methods on one county."""
 
-    def __init__(self, places: Places, county: County, secrets: DeviceSecrets, sessions: Sessions, trail: Trail) -> None:
+    def __init__(
+        self, places: Places, county: County, secrets: DeviceSecrets, sessions: Sessions, trail: Trail
+    ) -> None:
         self.places = places
         self.county = county
         self.secrets = secrets
@@ -137,7 +139,8 @@ class Devices:
 
     async def _enrolled(self, host: Host) -> bool:
         """Whether the device answers in band with the key that enrolment gave it (and no staging port waits)."""
-        assert host.management is not None and host.staging is not None
+        assert host.management is not None
+        assert host.staging is not None
         in_band, staging = await asyncio.gather(
             answers(str(host.management), within_s=0.3), answers(str(host.staging.ip), within_s=0.3)
         )

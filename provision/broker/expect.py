@@ -162,7 +162,7 @@ def _wireguard(want: Expected, text: str, host: str) -> list[str]:
         if fields[2].isdigit():
             handshakes[fields[1]] = int(fields[2])
         else:
-            owners |= {prefix: fields[1] for prefix in fields[2].split()}
+            owners |= dict.fromkeys(fields[2].split(), fields[1])
     lines = []
     for tunnel in want.wireguard:
         prefixes = tunnel.inner if host == tunnel.gateway else tunnel.remote

@@ -15,9 +15,7 @@ PLACEHOLDER = re.compile(r"@secret:([a-z0-9][a-z0-9./_-]*)@")
 
 HIDDEN = "<secret>"
 
-_PRIVATE_BLOCK = re.compile(
-    r"-----BEGIN (?P<kind>[A-Z ]*PRIVATE KEY)-----.*?(?:-----END (?P=kind)-----|\Z)", re.DOTALL
-)
+_PRIVATE_BLOCK = re.compile(r"-----BEGIN (?P<kind>[A-Z ]*PRIVATE KEY)-----.*?(?:-----END (?P=kind)-----|\Z)", re.DOTALL)
 _ASSIGNED = re.compile(
     r"(?im)^(?P<key>[ \t]*(?:[\w-]*(?:private_?-?key|preshared_?-?key|secret|passw(?:or)?d|passphrase|auth_pass|token))"
     r"[ \t]*[=: \t][ \t]*)(?P<value>[^\s#;].*)$"

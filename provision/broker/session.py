@@ -137,7 +137,9 @@ class DeviceSession:
         at = f"{self.where.host} ({self.where.address} port {self.where.port})"
         text = str(error)
         if isinstance(error.__context__, paramiko.BadHostKeyException) or "host key" in text.lower():
-            return f"{at} shows another host key than the one pinned at enrolment: was the device replaced? enrol it again"
+            return (
+                f"{at} shows another host key than the one pinned at enrolment: was the device replaced? enrol it again"
+            )
         if "uthentication" in text:
             return f"{at} refuses the broker's key: was the device reset? enrol it again"
         if "TCP connection" in text:
@@ -194,7 +196,11 @@ class DeviceSession:
         self._one_line(text)
         try:
             answer = self._connection.send_command(
-                text, expect_string=_PROMPT, read_timeout=timeout_s, cmd_verify=False, strip_command=False,
+                text,
+                expect_string=_PROMPT,
+                read_timeout=timeout_s,
+                cmd_verify=False,
+                strip_command=False,
                 strip_prompt=False,
             )
         except (NetmikoBaseException, SSHException, OSError, EOFError) as error:
