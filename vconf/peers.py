@@ -1,0 +1,116 @@
+"""Who is in which meeting: rooms and peers as the signalling keeps them, without any network."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from inventory.model import Hall
+
+OUTBOX = 256
+"""Messages that may wait for one page; a page that reads slower is cut off and comes back."""
+
+
+class Outbox:
+    """Messages to one page, written by the connection's own task; never blocks the others."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(OUTBOX)
+        self.closed = False
+        self.code = 1000
+
+    def put(self, message: dict[str, Any]) -> None:
+        """Queue a message; the connection is closed when the page does not read."""
+        if self.closed:
+            return
+        if self._queue.qsize() >= OUTBOX - 1:
+            self.close(1013)
+            return
+        self._queue.put_nowait(message)
+
+    def close(self, code: int = 1000) -> None:
+        """End the connection after what was queued; RFC 6455 section 7.4 lists the codes."""
+        if not self.closed:
+            self.closed, self.code = True, code
+            self._queue.put_nowait(None)
+
+    async def get(self) -> dict[str, Any] | None:
+        """The next message; None when the connection is to be closed."""
+        return await self._queue.get()
+
+
+@dataclass(slots=True)
+class Stream:
+    """A producer as others see it."""
+
+    id: str
+    kind: str
+    paused: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """For the page."""
+        return {"id": self.id, "kind": self.kind, "paused": self.paused}
+
+
+@dataclass(slots=True)
+class Peer:
+    """One hall in one meeting."""
+
+    hall: Hall
+    id: str = field(default_factory=lambda: secrets.token_hex(6))
+    resume_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    outbox: Outbox | None = None
+    transports: set[str] = field(default_factory=set)
+    streams: dict[str, Stream] = field(default_factory=dict)
+    consumers: set[str] = field(default_factory=set)
+    heard_s: float = field(default_factory=time.monotonic)  # last message of its page
+    unplugged_s: float = 0.0  # when its WebSocket went; 0 while it is there
+    silent: bool = False  # no media for some seconds
+    stay: int = 0  # its line in the attendance
+    report: dict[str, Any] = field(default_factory=dict)  # what the page measured
+
+    def tell(self, kind: str, /, **data: Any) -> None:
+        """Send a notification, if its page is connected."""
+        if self.outbox is not None:
+            self.outbox.put({"type": kind, "data": data})
+
+    def as_json(self) -> dict[str, Any]:
+        """For the other pages."""
+        return {
+            "id": self.id,
+            "hall": self.hall.code,
+            "zh": self.hall.zh,
+            "en": self.hall.en,
+            "silent": self.silent,
+            "producers": [stream.as_json() for stream in self.streams.values()],
+        }
+
+
+@dataclass(slots=True)
+class Room:
+    """One meeting's peers."""
+
+    meeting: int
+    peers: dict[str, Peer] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The room's name on the relay."""
+        return f"m{self.meeting}"
+
+    def tell_others(self, peer: Peer, kind: str, /, **data: Any) -> None:
+        """A notification to everybody but this peer."""
+        for other in self.peers.values():
+            if other is not peer:
+                other.tell(kind, **data)
+
+    def of_hall(self, hall: str) -> Peer | None:
+        """The peer of that hall."""
+        return next((peer for peer in self.peers.values() if peer.hall.code == hall), None)
+
+    def others(self, peer: Peer) -> list[dict[str, Any]]:
+        """The other peers, as the page reads them."""
+        return [other.as_json() for other in self.peers.values() if other is not peer]
