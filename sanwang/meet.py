@@ -205,7 +205,8 @@ def _line(meeting: meetings.Meeting) -> str:
     start, end = meeting.start_at.astimezone(), meeting.end_at.astimezone()
     state = "  CANCELLED" if meeting.cancelled_at else ""
     present = f"  present: {' '.join(meeting.present)}" if meeting.present else ""
-    return f"{meeting.id:>5}  {start:%Y-%m-%d %H:%M}-{end:%H:%M}  {meeting.title}  [{' '.join(meeting.halls)}]{present}{state}"
+    when = f"{start:%Y-%m-%d %H:%M}-{end:%H:%M}"
+    return f"{meeting.id:>5}  {when}  {meeting.title}  [{' '.join(meeting.halls)}]{present}{state}"
 
 
 def _emit(document: dict[str, Any]) -> None:
