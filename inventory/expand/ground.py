@@ -107,7 +107,8 @@ def expand_seats(intent: Intent, ground: Ground, services: Mapping[str, Service]
         boxes = intent.centres[site.code].boxes if site.kind is SiteKind.CENTRE else ()
         for box in boxes:
             suffix, role, slot = BOXES[box]
-            seats.append(Seat(f"{site.code}-{suffix}", site.code, role, slot, _box_networks(box, site.code, ground, services)))
+            networks = _box_networks(box, site.code, ground, services)
+            seats.append(Seat(f"{site.code}-{suffix}", site.code, role, slot, networks))
         if site.code in halls:
             seats.append(Seat(f"{site.code}-hall", site.code, Role.LEAF, plan.SLOT_USER, ("gov",)))
     return tuple(seats)
