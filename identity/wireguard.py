@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -21,7 +20,7 @@ def public_key(private: str) -> str:
     """
     try:
         raw = base64.b64decode(private.strip(), validate=True)
-    except binascii.Error as problem:
+    except ValueError as problem:  # binascii.Error is one
         raise ValueError("a WireGuard key is base64 of 32 bytes; this is not base64") from problem
     if len(raw) != 32:
         raise ValueError(f"a WireGuard key is base64 of 32 bytes; this has {len(raw)}")

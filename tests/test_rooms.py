@@ -155,7 +155,8 @@ def test_the_walk_sees_relative_and_nested_imports(tmp_path: Path, monkeypatch: 
     for folder in ("store", "store/deep"):
         (tmp_path / folder / "__init__.py").write_text("")
     (tmp_path / "store" / "deep" / "a.py").write_text(
-        "from .. import engine\nfrom .b import c\ndef f():\n    from twin import county\n    import vconf.media.engine\n"
+        "from .. import engine\nfrom .b import c\n"
+        "def f():\n    from twin import county\n    import vconf.media.engine\n"
     )
     monkeypatch.setattr("tests.test_rooms.ROOT", tmp_path)
     found = {name for name, _ in imports(tmp_path / "store" / "deep" / "a.py")}
