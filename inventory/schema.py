@@ -9,7 +9,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{0,7}$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -17,6 +17,11 @@ Rate = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[MG]$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 SiteNumber = Annotated[int, Field(ge=1, le=2047, strict=True)]
 Box = Literal["firewall", "vpn", "server", "relay", "nms", "headend"]
+
+
+def _several(value: object) -> object:
+    """One selector may be written without brackets."""
+    return (value,) if isinstance(value, str) else value
 
 
 class Written(BaseModel):
@@ -135,8 +140,8 @@ class RuleIntent(Written):
     """Who may reach what across networks; everything else is denied."""
 
     name: Name
-    source: Annotated[tuple[Text, ...], Field(alias="from", min_length=1)]
-    target: Annotated[tuple[Text, ...], Field(alias="to", min_length=1)]
+    source: Annotated[tuple[Text, ...], BeforeValidator(_several), Field(alias="from", min_length=1)]
+    target: Annotated[tuple[Text, ...], BeforeValidator(_several), Field(alias="to", min_length=1)]
     why: Text
 
 
