@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import struct
 import threading
@@ -34,7 +35,7 @@ class Asked:
     def seconds_out(self, since: float, until: float) -> float:
         """Longest time without an answer in the window."""
         moments = [since, *(when for when, _ in self.answers if since <= when <= until), until]
-        return max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False))
+        return max(later - earlier for earlier, later in itertools.pairwise(moments))
 
     def centres(self, since: float) -> set[str]:
         """Centres that answered after that moment."""
@@ -110,11 +111,11 @@ def centre(lab: Lab, progress: Progress, watch_s: float = 8.0) -> dict[str, Any]
     code, services, place = choose(lab.model)
     progress(f"client {place} asks {', '.join(service.name for service in services)} every 50 ms")
     client = Client(lab, place, services)
-    killed: list[str] = []
+    killed: list[faults.Fault] = []
     try:
         time.sleep(1.0)
         died = time.monotonic()
-        killed = [faults.kill_host(lab.twin, host.name) for host in lab.model.site_hosts(code)]
+        killed = faults.kill_hosts(lab.twin, [host.name for host in lab.model.site_hosts(code) if host.appliance])
         progress(f"{code}: {len(killed)} hosts killed")
         time.sleep(watch_s)
         until = time.monotonic()

@@ -104,7 +104,7 @@ def allowed_checks(model: NetworkModel) -> tuple[Check, ...]:
         for place, neighbour in zip(places, islice(cycle(places), 1, None), strict=False):
             if neighbour.host != place.host:
                 checks.append(Check(place, neighbour, "tcp", CONTROL_PORT, ""))
-    for network, places in everyone.items():
+    for places in everyone.values():
         for place in places:
             checks.extend(_opened(model, place, everyone))
     return tuple(checks)
@@ -138,7 +138,7 @@ def _target(model: NetworkModel, rule: PolicyRule, everyone: dict[str, tuple[Pla
 def denied_checks(model: NetworkModel) -> tuple[Check, ...]:
     """For every ordered pair of networks, and from each outside zone into each network, pairs that policy denies."""
     everyone = users(model)
-    checks = []
+    checks: list[Check] = []
     for source_network, sources in everyone.items():
         for target_network in model.networks:
             if source_network == target_network:
@@ -151,9 +151,7 @@ def denied_checks(model: NetworkModel) -> tuple[Check, ...]:
     return tuple(checks)
 
 
-def _denied(
-    model: NetworkModel, sources: tuple[Place, ...], targets: tuple[Place, ...], port: int
-) -> Iterator[Check]:
+def _denied(model: NetworkModel, sources: tuple[Place, ...], targets: tuple[Place, ...], port: int) -> Iterator[Check]:
     """Pairs spread over sources and targets; those that a rule allows, or that share a box, are left out."""
     if not sources or not targets:
         return

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from typing import Any
 from drills.errors import Missing
 from drills.lab import Lab
 from drills.verify import Verdict, verify
-from identity.ca import CountyCA
 from identity.secrets import Secrets
 from inventory.load import load_model
 from inventory.places import COUNTIES, Places
@@ -85,16 +82,13 @@ def prepare(places: Places, folder: Path) -> str:
     """Make what an instance owns before its first host: folders, CA, vault, database; returns the bootstrap key."""
     places.run.mkdir(parents=True, exist_ok=True)
     places.lib.mkdir(parents=True, exist_ok=True)
-    os.chmod(places.lib, 0o700)
+    places.lib.chmod(0o700)
     (places.lib / "county").write_text(f"{folder}\n")
-    CountyCA(places.lib / "identity")
     open_store(places.database).close()
     return Secrets(places.lib / "identity").ssh_public("ssh/bootstrap")
 
 
-def up(
-    places: Places, county_name: str, progress: Progress, *, port: int = PORTAL_PORT, prove: bool = True
-) -> Arrived:
+def up(places: Places, county_name: str, progress: Progress, *, port: int = PORTAL_PORT, prove: bool = True) -> Arrived:
     """Bring a county up; on any failure or Ctrl-C everything that was made is taken down again."""
     require(port)
     seconds: dict[str, float] = {}
@@ -159,5 +153,3 @@ def _timed(seconds: dict[str, float], name: str, progress: Progress, what: str) 
     start = time.monotonic()
     yield
     seconds[name] = round(time.monotonic() - start, 1)
-
-

@@ -56,7 +56,8 @@ class Verdict:
 
 def deny_counters(lab: Lab) -> dict[str, int]:
     """Packets per ``deny-<from>-<to>`` counter, as the firewall itself reports them."""
-    listing = json.loads(lab.broker().command(lab.model.firewall, "nft -j list counters"))
+    answer = lab.broker().call("command", host=lab.model.firewall, text="nft -j list counters", why="verify")
+    listing = json.loads(answer["out"])
     return {
         entry["counter"]["name"]: entry["counter"]["packets"] for entry in listing["nftables"] if "counter" in entry
     }

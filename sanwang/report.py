@@ -11,6 +11,9 @@ from typing import Any
 from drills.errors import Missing
 from drills.sequence import Progress
 from inventory.errors import CountyErrors
+from provision.broker.wire import BrokerError
+from provision.play import PlayError
+from twin.errors import TwinError
 
 MISSING = 3
 BAD_INPUT = 2
@@ -65,6 +68,15 @@ def guarded(action: Callable[[], int]) -> int:
     except CountyErrors as wrong:
         print(wrong, file=sys.stderr)
         return BAD_INPUT
+    except TwinError as wrong:
+        print(f"sanwang: {wrong}", file=sys.stderr)
+        return wrong.exit_code
+    except PlayError as wrong:
+        print(f"sanwang: {wrong}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokerError as wrong:
+        print(f"sanwang: the device broker: {wrong.message}", file=sys.stderr)
+        return MISSING
 
 
 def emit(document: dict[str, Any]) -> None:
