@@ -18,6 +18,7 @@ from provision.broker import expect, tool
 from provision.broker.county import County
 from provision.broker.groups import groups as host_groups
 from provision.broker.groups import stage
+from provision.broker.masking import mask
 from provision.broker.secrets import DeviceSecrets
 from provision.broker.server import Request
 from provision.broker.session import DeviceSession
@@ -219,10 +220,11 @@ class Devices:
         if kind not in ("shell", "vtysh"):
             raise BrokerError("request", f"kind {kind!r}: expected shell or vtysh")
         await self._wait_to_write()
-        await self.trail.note(request.who, "command", request.why, {"host": host.name, "kind": kind, "text": text})
+        detail = {"host": host.name, "kind": kind, "text": mask(text, {})}
+        await self.trail.note(request.who, "command", request.why, detail)
         timeout_s = min(float(request.params.get("timeout_s", 30)), WAIT_LIMIT_S)
         ran = await self.sessions.on(host, lambda session: getattr(session, kind)(text, timeout_s=timeout_s))
-        return {"code": ran.code, "out": ran.out, "changed": False}
+        return {"code": ran.code, "out": mask(ran.out, {}), "changed": False}
 
     async def verify(self, request: Request) -> dict[str, Any]:
         """Neighbours, BFD, tunnels and services of one host against the model; asks again for ``wait_s`` seconds."""

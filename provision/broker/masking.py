@@ -17,10 +17,10 @@ HIDDEN = "<secret>"
 
 _PRIVATE_BLOCK = re.compile(r"-----BEGIN (?P<kind>[A-Z ]*PRIVATE KEY)-----.*?(?:-----END (?P=kind)-----|\Z)", re.DOTALL)
 _ASSIGNED = re.compile(
-    r"(?im)^(?P<key>[ \t]*(?:[\w-]*(?:private_?-?key|preshared_?-?key|secret|passw(?:or)?d|passphrase|auth_pass|token))"
+    r"(?im)(?<![@\w-])(?P<key>[\w-]*(?:private_?-?key|preshared_?-?key|secret|passw(?:or)?d|passphrase|auth_pass|token)"
     r"[ \t]*[=: \t][ \t]*)(?P<value>[^\s#;].*)$"
 )
-_CREATE_USER = re.compile(r"(?im)^(?P<key>[ \t]*(?:createUser|usmUser)\b[ \t]+\S+)[ \t]+.*$")
+_CREATE_USER = re.compile(r"(?im)(?P<key>\b(?:createUser|usmUser)\b[ \t]+\S+)[ \t]+.*$")
 _SHORTEST_VALUE = 6  # a shorter value would also hide ordinary words
 
 

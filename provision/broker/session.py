@@ -58,17 +58,31 @@ class SessionLog(io.BufferedIOBase):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = path
         self._written = path.stat().st_size if path.exists() else 0
+        self._partial = ""
+        self._inside_key = False
 
     def write(self, data: Any) -> int:
-        """Append, starting a new file (and keeping one old) when this one is full."""
-        text = mask(bytes(data).decode(errors="replace"), {}).encode()
-        if self._written + len(text) > LOG_LIMIT_BYTES:
+        """Append what whole lines there are, starting a new file (and keeping one old) when this one is full."""
+        lines, newline, self._partial = (self._partial + bytes(data).decode(errors="replace")).rpartition("\n")
+        self._partial = self._partial[-LOG_LIMIT_BYTES:]
+        text = self._shown(lines + newline).encode()
+        if self._written + len(text) > LOG_LIMIT_BYTES and self._written:
             self._path.replace(self._path.with_suffix(".log.1"))
             self._written = 0
         with self._path.open("ab") as file:
-            file.write(text)
+            file.write(text[-LOG_LIMIT_BYTES:])
         self._written += len(text)
         return len(data)
+
+    def _shown(self, text: str) -> str:
+        """The text masked; a private key may begin in one write and end in another."""
+        if self._inside_key:
+            _, end, text = text.partition(" PRIVATE KEY-----")
+            self._inside_key = not end
+        masked = mask(text, {})
+        if text.rfind("-----BEGIN ") > text.rfind("-----END ") and "PRIVATE KEY" in text[text.rfind("-----BEGIN ") :]:
+            self._inside_key = True
+        return masked
 
     def writable(self) -> bool:
         """netmiko asks."""
@@ -110,6 +124,7 @@ class DeviceSession:
         (enrolment only).  Raises BrokerError of kind ``unreachable``.
         """
         self.where = where
+        self.log = log
         self.used_s = time.monotonic()
         self._connection = _Linux(
             ip=where.address,
