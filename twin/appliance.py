@@ -17,7 +17,7 @@ from pathlib import Path
 
 from inventory.model import Host
 from inventory.places import CHECKOUT, Places
-from twin import names
+from twin import children, names
 from twin.errors import TwinError
 from twin.state import Process, State
 
@@ -145,20 +145,7 @@ def start(places: Places, host: Host, *, shared: bool, visible: Iterable[Path] =
         raise TwinError(f"{host.name} did not start: {words or 'its init ended without a word'}")
     keeper.stdout.close()
     keeper.stderr.close()
-    _reap_later(keeper)
-
-
-_keepers: list[subprocess.Popen[bytes]] = []
-
-
-def _reap_later(keeper: subprocess.Popen[bytes]) -> None:
-    """Keep the handle: a keeper that dies while this process lives is reaped by the next start or stop."""
-    _keepers.append(keeper)
-
-
-def reap() -> None:
-    """Collect keepers of this process that have ended."""
-    _keepers[:] = [keeper for keeper in _keepers if keeper.poll() is None]
+    children.keep(keeper)
 
 
 def _child(keeper: subprocess.Popen[bytes]) -> int:

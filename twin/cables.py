@@ -27,16 +27,18 @@ def plug(instance: str, model: NetworkModel, link: Link, side: str) -> Iterator[
     """Plant command: one half of a cable, from the bridge to the host's port (down, without address)."""
     end = link.a if side == "a" else link.b
     mtu = model.hosts[end.host].port(end.port).mtu
+    index = _FIRST_INDEX + 4 * link.number + (1 if side == "a" else 2)
     yield (
-        f"link add name {names.middle(link, side)} index {_index(link, side)} mtu {max(mtu, _FRAME_BYTES)}"
-        f" up master {names.bridge(link)} type veth peer name {end.port} address {names.port_mac(link, side)} mtu {mtu}"
+        f"link add name {names.middle(link, side)} index {index} group {group(model, end.host)}"
+        f" mtu {max(mtu, _FRAME_BYTES)} up master {names.bridge(link)}"
+        f" type veth peer name {end.port} address {names.port_mac(link, side)} mtu {mtu}"
         f" netns {names.namespace(instance, end.host)}"
     )
 
 
-def _index(link: Link, side: str) -> int:
-    """Interface number of a cable's middle."""
-    return _FIRST_INDEX + 4 * link.number + (1 if side == "a" else 2)
+def group(model: NetworkModel, host: str) -> int:
+    """Device group of a host's cable ends in the plant: the kernel removes a whole group at once."""
+    return _FIRST_INDEX + list(model.hosts).index(host)
 
 
 def lay_staging() -> Iterator[str]:
@@ -50,8 +52,8 @@ def plug_staging(instance: str, model: NetworkModel, host: Host) -> Iterator[str
         return
     number = model.sites[host.site].number
     yield (
-        f"link add name {names.staging_middle(host, number)} up master {names.STAGING_BRIDGE}"
-        f" type veth peer name {names.STAGING_PORT} address {names.staging_mac(host, number)}"
+        f"link add name {names.staging_middle(host, number)} group {group(model, host.name)}"
+        f" up master {names.STAGING_BRIDGE} type veth peer name {names.STAGING_PORT} address {names.staging_mac(host, number)}"
         f" netns {names.namespace(instance, host.name)}"
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from inventory.model import Host, NetworkModel
 from inventory.places import Places
-from twin import appliance, cables, faults, leaf, names, namespaces
+from twin import appliance, cables, children, faults, leaf, names, namespaces
 from twin.errors import TwinError
 from twin.state import Process, State, wait_gone
 
@@ -212,7 +212,7 @@ def _clean(places: Places, tell: Progress = lambda stage, done, total: None) -> 
             process.kill()
             members.append(process)
     wait_gone(members)
-    appliance.reap()
+    children.reap()
     tell("processes", 1, 1)
     tell("namespaces", 0, len(wanted))
     namespaces.delete(wanted)

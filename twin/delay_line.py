@@ -24,7 +24,7 @@ def _open(device: str) -> socket.socket:
     made.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
     made.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-    made.bind((device, socket.htons(_ETH_P_ALL)))
+    made.bind((device, _ETH_P_ALL))
     made.setblocking(False)
     return made
 

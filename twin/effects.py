@@ -14,7 +14,7 @@ from pathlib import Path
 
 from inventory.model import Link
 from inventory.places import Places
-from twin import cables, names, namespaces
+from twin import cables, children, names, namespaces
 from twin.errors import TwinError
 from twin.state import State
 
@@ -111,10 +111,7 @@ def set_delay(places: Places, links: Iterable[tuple[Link, Effect]]) -> None:
         if line.stdout.readline().strip() != b"ready":
             raise TwinError(f"the delay line of {link.name} did not start")
         line.stdout.close()
-        _lines.append(line)
-
-
-_lines: list[subprocess.Popen[bytes]] = []  # delay lines outlive this process; the handles only quiet its exit
+        children.keep(line)
 
 
 def enter(places: Places) -> list[str]:

@@ -11,7 +11,7 @@ import getpass
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -106,13 +106,19 @@ def flap(
 
 def kill_host(twin: Twin, host: str) -> Fault:
     """Take a host's power: all its processes die, its kernel state is gone, its neighbours lose carrier."""
-    found = targets.host(twin.model, host)
+    return kill_hosts(twin, [host])[0]
+
+
+def kill_hosts(twin: Twin, hosts: Sequence[str]) -> list[Fault]:
+    """Take the power of several hosts at one moment, as of a whole room; one fault each."""
+    found = [targets.host(twin.model, host) for host in hosts]
     with twin.state.locked():
-        if found.name in twin.state.dead():
-            raise TwinError(f"{host} has no power already. Next: `sanwang fault list`", 2)
-        fault = _record(twin, "kill-host", host, host=host)
+        for host in found:
+            if host.name in twin.state.dead():
+                raise TwinError(f"{host.name} has no power already. Next: `sanwang fault list`", 2)
+        rows = [_record(twin, "kill-host", host.name, host=host.name) for host in found]
         power.off(twin, found)
-    return fault
+    return rows
 
 
 def stop_daemon(twin: Twin, host: str, daemon: str) -> Fault:
@@ -188,7 +194,7 @@ def restart_host(twin: Twin, host: str) -> None:
             heal(twin, row)
             return
     with twin.state.locked():
-        power.off(twin, found)
+        power.off(twin, [found])
         power.on(twin, found)
         reinstate(twin, host)
 

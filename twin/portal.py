@@ -51,6 +51,7 @@ async def forward(listening: socket.socket, target: str) -> None:
 
 def start(places: Places, port: int = DEFAULT_PORT) -> None:
     """Open the door; it ends with the twin. TwinError (exit code 3) when the port is taken."""
+    from twin import children
     from twin.errors import TwinError
     from twin.state import State
 
@@ -74,10 +75,7 @@ def start(places: Places, port: int = DEFAULT_PORT) -> None:
             start_new_session=True,
         )
     state.record_helper("portal", door.pid)
-    _doors.append(door)
-
-
-_doors: list[subprocess.Popen[bytes]] = []  # the door outlives this process; the handle only quiets its exit
+    children.keep(door)
 
 
 if __name__ == "__main__":

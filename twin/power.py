@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from inventory.model import Host
-from twin import appliance, cables, leaf, names, namespaces
+from twin import cables, children, leaf, names, namespaces
 from twin.errors import TwinError
 from twin.state import Process, wait_gone
 
@@ -17,44 +18,45 @@ if TYPE_CHECKING:
 _SERVICES = "/etc/sanwang/sv"
 
 
-def off(twin: Twin, host: Host) -> None:
-    """Kill every process of the host, take the carrier from its neighbours, drop its kernel state.
+def off(twin: Twin, hosts: Sequence[Host]) -> None:
+    """Kill every process of the hosts, take the carrier from their neighbours, drop their kernel state.
 
-    Named VRF namespaces die with the init's mount namespace; deleting the cables' near halves removes the ports
-    in them at once, so that nothing goes on forwarding.
+    All of them at one moment. Named VRF namespaces die with the init's mount namespace; deleting the cables' near
+    halves removes the ports in them at once, so that nothing goes on forwarding.
     """
     state, instance = twin.state, twin.places.instance
-    plant, name = names.plant(instance), names.namespace(instance, host.name)
-    state.set_dead(host.name, True)
-    pair = state.host(host.name)
-    members = list(pair or ())
+    plant = names.plant(instance)
+    members: list[Process] = []
+    for host in hosts:
+        state.set_dead(host.name, True)
+        members += state.host(host.name) or ()
     for process in members:
         process.kill()
     dead = state.dead()
-    links = cables.links_of(twin.model, host.name)
-    far: list[str] = []
-    near: list[str] = []
-    for link in links:
-        side = names.side_of(link, host.name)
-        other, end = ("b", link.b) if side == "a" else ("a", link.a)
-        if end.host not in dead:
-            far.append(f"link set dev {names.middle(link, other)} down")
-        near.append(f"link delete dev {names.middle(link, side)}")
-    if host.staging is not None:
-        near.append(f"link delete dev {names.staging_middle(host, twin.model.sites[host.site].number)}")
+    links = {link.name: link for host in hosts for link in cables.links_of(twin.model, host.name)}
+    far = [
+        f"link set dev {names.middle(link, side)} down"
+        for link in links.values()
+        for side, end in zip("ab", link.ends, strict=True)
+        if end.host not in dead
+    ]
     namespaces.ip_batch(far, plant)
-    for pid in namespaces.processes_in(namespaces.inodes([name])):
+    namespaces.ip_batch(
+        (f"link delete group {cables.group(twin.model, host.name)}" for host in hosts), plant, force=True
+    )
+    wanted = [names.namespace(instance, host.name) for host in hosts]
+    for pid in namespaces.processes_in(namespaces.inodes(wanted)):
         with contextlib.suppress(ProcessLookupError):
             process = Process.of(pid)
             process.kill()
             members.append(process)
-    namespaces.ip_batch(near, plant, force=True)
-    for link in links:
+    for link in links.values():
         state.stop_helper(f"delay-{link.number}")
     wait_gone(members)
-    appliance.reap()
-    state.forget_host(host.name)
-    namespaces.delete([name])
+    children.reap()
+    for host in hosts:
+        state.forget_host(host.name)
+    namespaces.delete(wanted)
 
 
 def on(twin: Twin, host: Host) -> None:

@@ -170,6 +170,7 @@ class State:
         process = self.helpers().get(name)
         if process is not None:
             process.kill()
+            wait_gone([process])
             (self.folder / "helpers" / name).unlink(missing_ok=True)
 
     def set_dead(self, host: str, dead: bool) -> None:
