@@ -39,6 +39,7 @@ class Check:
     protocol: str  # "tcp", "udp" or "icmp"
     port: int
     rule: str  # the policy rule that allows it, "" inside one network or when denied
+    control: Place | None = None  # denied pairs: who reaches the very same listener, to show that it is there
 
     def __str__(self) -> str:
         return f"{self.source} -> {self.target} {self.protocol}/{self.port}"
@@ -136,22 +137,52 @@ def _target(model: NetworkModel, rule: PolicyRule, everyone: dict[str, tuple[Pla
 
 
 def denied_checks(model: NetworkModel) -> tuple[Check, ...]:
-    """For every ordered pair of networks, and from each outside zone into each network, pairs that policy denies."""
+    """Pairs that policy denies, for every ordered pair of networks and from and to each outside zone.
+
+    A source outside counts only where it has a route: what is not routed was not denied.
+    """
     everyone = users(model)
     checks: list[Check] = []
     for source_network, sources in everyone.items():
-        for target_network in model.networks:
-            if source_network == target_network:
-                continue
-            if target_network == "mgmt":
-                targets, port = managed(model), 22
-            else:
-                targets, port = everyone.get(target_network, ()), CONTROL_PORT
-            checks.extend(_denied(model, sources, targets, port))
+        for target_network in everyone:
+            if source_network != target_network:
+                targets, port = _listeners(model, target_network, everyone)
+                checks.extend(_denied(model, sources, targets, port))
     return tuple(checks)
 
 
-def _denied(model: NetworkModel, sources: tuple[Place, ...], targets: tuple[Place, ...], port: int) -> Iterator[Check]:
+_Controlled = tuple[Place, Place]  # a target, and who may talk to it
+
+
+def _listeners(
+    model: NetworkModel, network: str, everyone: dict[str, tuple[Place, ...]]
+) -> tuple[tuple[_Controlled, ...], int]:
+    """Targets in a network with their controls, and the TCP port they are tried on."""
+    members = everyone[network]
+    if network == "mgmt":
+        return tuple((place, members[0]) for place in managed(model)), 22
+    if network in model.networks:
+        pairs = zip(members, islice(cycle(members), 1, None), strict=False)
+        return tuple((place, other) for place, other in pairs if place.host != other.host), CONTROL_PORT
+    for rule in model.policy:
+        if rule.target_network == network and rule.protocol in ("tcp", "any") and rule.ports:
+            port = rule.ports[0][0]
+            for place in everyone.get(rule.source_network, ()):
+                if allows(rule, place, members[0].address, network, "tcp", port):
+                    return ((members[0], place),), port
+    return (), CONTROL_PORT
+
+
+def _routed(model: NetworkModel, source: Place, target: Place) -> bool:
+    """Whether a source outside has a route that leads here; everything inside has."""
+    if not model.sites[source.site].kind.outside:
+        return True
+    return any(target.address in route.prefix for route in model.hosts[source.host].vrf("").routes)
+
+
+def _denied(
+    model: NetworkModel, sources: tuple[Place, ...], targets: tuple[_Controlled, ...], port: int
+) -> Iterator[Check]:
     """Pairs spread over sources and targets; those that a rule allows, or that share a box, are left out."""
     if not sources or not targets:
         return
@@ -161,13 +192,13 @@ def _denied(model: NetworkModel, sources: tuple[Place, ...], targets: tuple[Plac
     seen = set()
     for index in range(4 * wanted):
         source = sources[index * step_source % len(sources)]
-        target = targets[(index * step_target + index // len(targets)) % len(targets)]
-        if (source, target) in seen or source.host == target.host:
+        target, control = targets[(index * step_target + index // len(targets)) % len(targets)]
+        if (source, target) in seen or source.host == target.host or not _routed(model, source, target):
             continue
         seen.add((source, target))
         if any(allows(rule, source, target.address, target.network, "tcp", port) for rule in model.policy):
             continue
-        yield Check(source, target, "tcp", port, "")
+        yield Check(source, target, "tcp", port, "", control)
         wanted -= 1
         if not wanted:
             return
