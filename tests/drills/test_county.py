@@ -1,0 +1,285 @@
+"""A small county comes up for real, is changed, broken and healed, and leaves nothing behind.
+
+One lab notebook: the tests run in their order against one instance of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from drills import centre, meeting, ring, sequence
+from drills.lab import Lab
+from drills.verify import Verdict, verify
+from inventory.model import LinkKind, Role
+from inventory.places import CHECKOUT, Places
+from provision import play
+from twin import faults
+
+pytestmark = [pytest.mark.twin, pytest.mark.browser]
+INSTANCE = "zttest"
+
+
+def eventually(what: Callable[[], Any], why: str, within_s: float = 30.0) -> Any:
+    """What the callable returns once it is true; fails with ``why`` after the time."""
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.5)
+    pytest.fail(why)
+
+
+def proof(lab: Lab) -> Verdict:
+    return asyncio.run(verify(lab, lambda *_: None))
+
+
+def sanwang(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "SANWANG_INSTANCE": INSTANCE}
+    return subprocess.run(
+        [sys.executable, "-m", "sanwang", *arguments],
+        cwd=CHECKOUT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def foreign() -> Iterator[tuple[str, int]]:
+    """A namespace with a firewall table and a process that are not ours: they must survive everything."""
+    name = "notsanwang"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    subprocess.run(["ip", "netns", "exec", name, "nft", "add", "table", "inet", "mine"], check=True)
+    process = subprocess.Popen(["ip", "netns", "exec", name, "sleep", "3600"])
+    yield name, process.pid
+    process.kill()
+    process.wait()
+    subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+@pytest.fixture(scope="module")
+def machine_network() -> str:
+    """The machine's own addresses and routes, as they were before."""
+    shown = [
+        subprocess.run(["ip", *what], capture_output=True, text=True, check=True).stdout
+        for what in (("-br", "address"), ("route",), ("rule",))
+    ]
+    return "".join(shown)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("county") / "xiao"
+    result = subprocess.run(
+        [sys.executable, "-m", "sanwang", "county", "new", str(made)], cwd=CHECKOUT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    return made
+
+
+@pytest.fixture(scope="module")
+def lab(folder: Path, foreign: tuple[str, int], machine_network: str) -> Iterator[Lab]:
+    places = Places(INSTANCE)
+    sequence.down(places, wipe=True)
+    arrived = sequence.up(places, str(folder), sequence.Progress(), port=0, prove=False)
+    try:
+        assert arrived.status["ready"], arrived.status
+        yield arrived.lab
+    finally:
+        sequence.down(places, wipe=True)
+
+
+def test_status_counts_what_the_model_expects(lab: Lab) -> None:
+    shown = sanwang("status", "--json")
+    document = json.loads(shown.stdout.splitlines()[-1])
+    assert shown.returncode == 0
+    for key in ("hosts", "ospf", "bfd", "tunnels", "targets", "relay"):
+        assert document[key]["ok"] == document[key]["expected"] > 0
+    assert document["memory_mb"] > 0
+
+
+def test_policy_holds_with_real_packets(lab: Lab) -> None:
+    verdict = proof(lab)
+    assert verdict.failures == []
+    assert verdict.good
+    assert verdict.denied_expected > 50
+    assert verdict.sites
+    assert all(verdict.sites.values())
+
+
+def test_a_second_run_changes_nothing(lab: Lab) -> None:
+    result = play.run("site.yml", places=lab.places)
+    assert result.good, result.failures
+    assert result.changed == []
+
+
+def test_a_deny_rule_removed_by_hand_is_named_and_repaired_on_that_device_alone(lab: Lab) -> None:
+    firewall = lab.model.firewall
+    listing = lab.twin.run(firewall, ["nft", "-a", "list", "ruleset"]).stdout
+    line = next(line for line in listing.splitlines() if 'counter name "deny-edu-gov"' in line)
+    chain = _chain_of(listing, line)
+    handle = line.rsplit("handle", 1)[1].strip()
+    removed = lab.twin.run(firewall, ["nft", "delete", "rule", *chain, "handle", handle])
+    assert removed.returncode == 0, removed.stderr
+    verdict = proof(lab)
+    assert not verdict.good
+    assert {failure["pair"].split()[0].split(":")[0] for failure in verdict.failures} == {"edu"}
+    assert all("gov:" in failure["pair"].split(" -> ")[1] for failure in verdict.failures)
+    result = play.run("site.yml", places=lab.places)
+    assert result.good, result.failures
+    assert result.changed == [firewall]
+    assert proof(lab).good
+
+
+def test_an_allow_rule_removed_by_hand_is_named(lab: Lab) -> None:
+    firewall = lab.model.firewall
+    rule = next(rule for rule in lab.model.policy if rule.source_network == "gov" and rule.target_network == "mgmt")
+    listing = lab.twin.run(firewall, ["nft", "-a", "list", "ruleset"]).stdout
+    line = next(line for line in listing.splitlines() if f'"{rule.name}"' in line and "accept" in line)
+    handle = line.rsplit("handle", 1)[1].strip()
+    removed = lab.twin.run(firewall, ["nft", "delete", "rule", *_chain_of(listing, line), "handle", handle])
+    assert removed.returncode == 0, removed.stderr
+    shown = sanwang("verify", "--json")
+    document = json.loads(shown.stdout.splitlines()[-1])
+    assert shown.returncode == 1
+    assert {failure["rule"] for failure in document["failures"]} == {rule.name}
+    assert play.run("firewall.yml", places=lab.places).changed == [firewall]
+
+
+def _chain_of(listing: str, wanted: str) -> list[str]:
+    """Family, table and chain that hold a line of ``nft list ruleset``."""
+    table: list[str] = []
+    chain = ""
+    for line in listing.splitlines():
+        words = line.split()
+        if words[:1] == ["table"]:
+            table = words[1:3]
+        elif words[:1] == ["chain"]:
+            chain = words[1]
+        if line == wanted:
+            return [*table, chain]
+    raise AssertionError(wanted)
+
+
+def test_a_line_of_frr_changed_by_hand_is_repaired_on_it_alone(lab: Lab) -> None:
+    router = next(host.name for host in lab.model.by_role(Role.ACCESS))
+    port = next(port.name for port in lab.model.hosts[router].ports if port.ospf)
+    words = ["vtysh", "-c", "configure", "-c", f"interface {port}", "-c", "ip ospf cost 77"]
+    assert lab.twin.run(router, words).returncode == 0
+    result = play.run("site.yml", places=lab.places)
+    assert result.good, result.failures
+    assert result.changed == [router]
+    assert "cost 77" not in lab.twin.run(router, ["vtysh", "-c", "show running-config"]).stdout
+
+
+def test_check_mode_names_exactly_the_devices_of_a_change(lab: Lab, folder: Path) -> None:
+    policy = folder / "policy.yml"
+    written = policy.read_text()
+    try:
+        policy.write_text(written.replace("tcp/443", "tcp/443,8443", 1))
+        assert policy.read_text() != written
+        result = play.run("site.yml", places=lab.places, check=True, diff=True)
+        assert result.good, result.failures
+        assert result.changed == [lab.model.firewall]
+    finally:
+        policy.write_text(written)
+    assert play.run("site.yml", places=lab.places, check=True).changed == []
+
+
+def test_a_cut_fibre_raises_one_alert_that_names_the_link(lab: Lab) -> None:
+    link = next(link for link in lab.model.links.values() if link.kind is LinkKind.RING)
+    fault = faults.cut(lab.twin, link.name)
+    try:
+        down = eventually(
+            lambda: [name for name, state in lab.collected("/links").items() if state["state"] == "down"],
+            "the collector never saw the cut",
+        )
+        assert down == [link.name]
+        alerts = eventually(lambda: _alerts(lab), "no alert was raised")
+        time.sleep(3)
+        assert [(alert["alertname"], alert["link"]) for alert in _alerts(lab)] == [("LinkDown", link.name)], alerts
+    finally:
+        faults.heal(lab.twin, fault)
+    eventually(lambda: not _alerts(lab), "the alert stayed after the fibre was healed", within_s=60)
+    assert ring.settled(lab)
+
+
+def _alerts(lab: Lab) -> list[dict[str, str]]:
+    answer = lab.twin.run(lab.model.nms, ["curl", "-sf", "http://127.0.0.1:9093/api/v2/alerts?active=true"])
+    return [alert["labels"] for alert in json.loads(answer.stdout or "[]")]
+
+
+@pytest.mark.parametrize("daemon", ["ospfd", "agent"])
+def test_one_stopped_daemon_makes_the_county_not_ready(lab: Lab, daemon: str) -> None:
+    router = next(host.name for host in lab.model.by_role(Role.ACCESS))
+    fault = faults.stop_daemon(lab.twin, router, daemon)
+    try:
+        status = eventually(lambda: _unready(lab), f"nobody missed {daemon} on {router}")
+        assert any(router in problem for problem in status["problems"])
+    finally:
+        faults.heal(lab.twin, fault)
+    assert ring.settled(lab)
+
+
+def _unready(lab: Lab) -> dict[str, Any] | None:
+    status: dict[str, Any] = lab.collected("/status")
+    return None if status["ready"] else status
+
+
+def test_every_ring_fibre_and_centre_router_may_fail(lab: Lab) -> None:
+    found = ring.ring(lab, lambda _: None)
+    assert {row["kind"] for row in found["links"]} == {"carrier", "silent", "heal", "node"}
+    assert all(row["recovered"] for row in found["links"])
+
+
+def test_a_dead_centre_is_replaced(lab: Lab) -> None:
+    found = centre.centre(lab, lambda _: None)
+    assert found["answered_elsewhere"], found
+    assert found["shown_dead"] == found["expected_dead"]
+    assert found["back"], found
+
+
+def test_two_halls_meet_while_the_fibre_between_them_is_cut(lab: Lab) -> None:
+    found = meeting.meeting(lab, lambda _: None, joins=1)
+    assert found["both_go_on"], found
+
+
+def test_pages_refuse_strangers_and_welcome_the_operator(lab: Lab) -> None:
+    transport = httpx.HTTPTransport(uds=str(lab.places.serve_socket), verify=str(lab.places.lib / "identity/ca.crt"))
+    with httpx.Client(transport=transport, base_url="https://localhost") as client:
+        assert client.get("/api/state").status_code == 401
+        assert client.get("/ops/").status_code in (200, 401, 403)
+
+
+def test_nothing_of_ours_is_left(lab: Lab, foreign: tuple[str, int], machine_network: str) -> None:
+    assert sanwang("down").returncode == 0
+    assert sanwang("down").returncode == 0
+    names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+    assert INSTANCE not in names
+    name, pid = foreign
+    assert Path(f"/proc/{pid}").exists()
+    tables = subprocess.run(
+        ["ip", "netns", "exec", name, "nft", "list", "tables"], capture_output=True, text=True, check=True
+    )
+    assert "mine" in tables.stdout
+    shown = [
+        subprocess.run(["ip", *what], capture_output=True, text=True, check=True).stdout
+        for what in (("-br", "address"), ("route",), ("rule",))
+    ]
+    assert "".join(shown) == machine_network
+    assert not Places(INSTANCE).run.exists()
+    assert not [line for line in Path("/proc/mounts").read_text().splitlines() if f"/{INSTANCE}" in line]
