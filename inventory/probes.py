@@ -59,6 +59,4 @@ def probe_paths(model: NetworkModel) -> Iterator[ProbePath]:
             target = lan_address(host, PROBED_NETWORK)
             if host.name == centre.name or target is None or kind not in (SiteKind.CENTRE, SiteKind.TOWNSHIP):
                 continue
-            yield ProbePath(
-                f"{centre.name}-{host.name}", centre.name, host.name, PROBED_NETWORK, source, target
-            )
+            yield ProbePath(f"{centre.name}-{host.name}", centre.name, host.name, PROBED_NETWORK, source, target)

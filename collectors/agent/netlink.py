@@ -85,9 +85,7 @@ class NamespaceWatch:
         family = 0 if kind == _GETLINK else socket.AF_INET
         body = struct.pack("=B15x", family)  # the four header structs begin with the family and fit in 16 bytes
         self._sequence += 1
-        self._socket.send(
-            _HEADER.pack(_HEADER.size + len(body), kind, _NLM_F_REQUEST_DUMP, self._sequence, 0) + body
-        )
+        self._socket.send(_HEADER.pack(_HEADER.size + len(body), kind, _NLM_F_REQUEST_DUMP, self._sequence, 0) + body)
 
     def _readable(self) -> None:
         before = self.route_changes

@@ -1,0 +1,106 @@
+"""The collector's HTTP interface: JSON documents, the stream of events, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from collectors.county import County
+from collectors.events import Event
+
+_COMMENT_S = 5.0  # an empty comment keeps the stream's reader sure that we live
+_EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+
+MetricsPage = Callable[[str], bytes]
+"""part ("fast", "slow" or "" for both) -> exposition text."""
+SnmpPage = Callable[[str], bytes | None]
+"""target host -> exposition text of its last poll, None when there is no such target."""
+
+
+def sse(event: Event) -> str:
+    """One server-sent event."""
+    data = json.dumps(event.document(), ensure_ascii=False)
+    return f"id: {event.number}\nevent: {event.kind}\ndata: {data}\n\n"
+
+
+async def _stream(county: County, after: int | None) -> AsyncIterator[str]:
+    with county.events.follow() as follower:
+        yield ": sanwang events\n\n"
+        last = 0
+        for event in county.events.since(after) if after is not None else ():
+            last = event.number
+            yield sse(event)
+        dropped = 0
+        while True:
+            if follower.dropped != dropped:
+                dropped = follower.dropped
+                yield f": {dropped} events dropped, ask /links and /hosts\n\n"
+            try:
+                async with asyncio.timeout(_COMMENT_S):
+                    event = await follower.queue.get()
+            except TimeoutError:
+                yield ": alive\n\n"
+                continue
+            if event.number > last:
+                yield sse(event)
+
+
+def application(county: County, metrics: MetricsPage, snmp: SnmpPage) -> Starlette:
+    """All routes.  ``GET /events`` streams; with ``?recent=N`` it gives the last N as one JSON list."""
+
+    async def events(request: Request) -> Response:
+        if "recent" in request.query_params:
+            text = request.query_params["recent"]
+            count = int(text) if text.isdigit() else 100
+            return JSONResponse([event.document() for event in list(county.events.recent)[-count:]])
+        last = request.headers.get("last-event-id", "")
+        after = int(last) if last.isdigit() else None
+        return StreamingResponse(_stream(county, after), media_type="text/event-stream")
+
+    async def metrics_page(request: Request) -> Response:
+        part = request.query_params.get("part", "")
+        if part not in ("", "fast", "slow"):
+            return PlainTextResponse(f"part: found {part!r}, expected fast or slow\n", 400)
+        return Response(metrics(part), media_type=_EXPOSITION)
+
+    async def snmp_page(request: Request) -> Response:
+        target = request.query_params.get("target", "")
+        body = snmp(target)
+        if body is None:
+            return PlainTextResponse(f"target: found {target!r}, expected an appliance of the county\n", 404)
+        return Response(body, media_type=_EXPOSITION)
+
+    async def host(request: Request) -> Response:
+        view = county.views.get(request.path_params["name"])
+        if view is None:
+            return JSONResponse({"error": f"no appliance {request.path_params['name']!r}"}, 404)
+        return JSONResponse({"host": view.host, "connected": view.connected, "state": view.sections})
+
+    documents = {
+        "/status": county.status_document,
+        "/links": county.links_document,
+        "/hosts": county.hosts_document,
+        "/probes": county.probes_document,
+    }
+
+    def document(make: Callable[[], object]) -> Callable[[Request], Response]:
+        async def endpoint(_request: Request) -> Response:
+            return JSONResponse(make())
+
+        return endpoint  # type: ignore[return-value]
+
+    return Starlette(
+        routes=[
+            *(Route(path, document(make)) for path, make in documents.items()),
+            Route("/hosts/{name}", host),
+            Route("/events", events),
+            Route("/metrics", metrics_page),
+            Route("/snmp", snmp_page),
+        ]
+    )

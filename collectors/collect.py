@@ -1,0 +1,151 @@
+"""``sanwang collect``: listens to the agents, polls, judges, records, and answers on HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import uvicorn
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from collectors.api import application
+from collectors.causes import Causes
+from collectors.county import County
+from collectors.expected import expect
+from collectors.listen import PORT as AGENT_PORT
+from collectors.listen import AgentListener
+from collectors.metrics import Exposition, FastMetrics, SlowMetrics
+from collectors.record import Recorder
+from collectors.snmp.exposition import SnmpMetrics, target_page
+from collectors.snmp.poller import Poller, Target
+from collectors.snmp.session import Credentials, Snmp
+from inventory.model import NetworkModel
+from store.engine import Store
+
+log = logging.getLogger("sanwang.collect")
+
+HTTP_PORT = 9811
+
+
+class Collect:
+    """The whole service.
+
+    Args:
+        model: The county.
+        credentials: SNMPv3 keys.
+        store: Where events and link states go.
+        listen: Address for the agents, the management host's own.
+        unix_socket: Where the HTTP interface is offered besides loopback.
+        http_port: TCP port on 127.0.0.1.
+    """
+
+    def __init__(
+        self,
+        model: NetworkModel,
+        credentials: Credentials,
+        store: Store,
+        *,
+        listen: IPv4Address,
+        unix_socket: Path,
+        http_port: int = HTTP_PORT,
+        agent_port: int = AGENT_PORT,
+    ) -> None:
+        self.county = County(model, expect(model))
+        self._listen, self._agent_port = listen, agent_port
+        self._unix_socket, self._http_port = unix_socket, http_port
+        self._listener = AgentListener(self.county)
+        self._recorder = Recorder(store, self.county)
+        self._snmp = Snmp(credentials)
+        targets = [
+            Target(host.name, str(host.management), frozenset(port.name for port in host.ports))
+            for host in model.appliances()
+            if host.management is not None
+        ]
+        self.poller = Poller(self._snmp, targets, self._snmp_changed)
+        links = {(end.host, end.port): link.name for link in model.links.values() for end in link.ends}
+        self._exposition = Exposition(
+            FastMetrics(self.county, Causes(model, self.county.expected)),
+            (SlowMetrics(self.county, self._own_metrics), SnmpMetrics(targets, links)),
+        )
+        self._app = application(self.county, self._exposition.page, lambda host: target_page(self.poller, links, host))
+
+    def _snmp_changed(self, answering: frozenset[str]) -> None:
+        for host in sorted(answering ^ self.county.snmp_ok):
+            self.county.events.emit("snmp", host, "up" if host in answering else "down")
+        self.county.snmp_ok = answering
+
+    def _own_metrics(self) -> Iterable[Metric]:
+        lines = CounterMetricFamily("sanwang_collect_lines", "Lines heard from agents", self._listener.lines)
+        refused = CounterMetricFamily("sanwang_collect_refused", "Connections refused", self._listener.refused)
+        judged = CounterMetricFamily("sanwang_collect_evaluations", "Times the county was judged")
+        judged.add_metric([], self.county.evaluations)
+        stored = CounterMetricFamily("sanwang_collect_events", "Events by fate", labels=["fate"])
+        stored.add_metric(["written"], self._recorder.written)
+        stored.add_metric(["failed"], self._recorder.failed)
+        stored.add_metric(["dropped"], self._recorder.dropped)
+        polls = CounterMetricFamily("sanwang_snmp_polls", "Polls by outcome", labels=["outcome"])
+        targets = self.poller.targets.values()
+        failed = sum(target.failures for target in targets)
+        polls.add_metric(["failed"], failed)
+        polls.add_metric(["good"], sum(target.polls for target in targets) - failed)
+        cpu = GaugeMetricFamily("sanwang_collect_cpu_seconds", "CPU time used by the collector", time.process_time())
+        return (lines, refused, judged, stored, polls, cpu)
+
+    async def run(self) -> None:
+        """Until cancelled or SIGTERM; raises when a part fails, and the supervisor starts afresh."""
+        agents = await self._listener.start(str(self._listen), self._agent_port)
+        with _http_sockets(self._unix_socket, self._http_port) as sockets:
+            config = uvicorn.Config(self._app, log_config=None, access_log=False, lifespan="off")
+            server = uvicorn.Server(config)
+            server.config.timeout_graceful_shutdown = 1  # streams of events never end by themselves
+            loop = asyncio.get_running_loop()
+            stop = asyncio.Event()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, stop.set)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    tasks = [
+                        group.create_task(self.county.run()),
+                        group.create_task(self._recorder.run()),
+                        group.create_task(self.poller.run()),
+                        group.create_task(_serve(server, sockets)),
+                    ]
+                    log.info("collecting: %d appliances", len(self.county.expected.appliances))
+                    await stop.wait()
+                    server.should_exit = True
+                    for task in tasks[:-1]:
+                        task.cancel()
+            finally:
+                agents.close()
+                self._snmp.close()
+
+
+async def _serve(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+    """Serve without uvicorn's own signal handlers: the collector has its own."""
+    await server._serve(sockets)
+
+
+@contextlib.contextmanager
+def _http_sockets(path: Path, port: int) -> Iterator[list[socket.socket]]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        unix.bind(str(path))
+        path.chmod(0o600)
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        tcp.bind(("127.0.0.1", port))
+        yield [unix, tcp]
+    finally:
+        unix.close()
+        tcp.close()
+        path.unlink(missing_ok=True)

@@ -1,0 +1,165 @@
+"""The county as the collector sees it now: agents' views, judged links and hosts, and the events of every change."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from collectors.agent.state import Value
+from collectors.events import Events
+from collectors.expected import Expected
+from collectors.judge import Judge, State, Verdict
+from collectors.status import Seen, assess
+from collectors.view import AgentView
+from inventory.model import NetworkModel
+
+EVALUATE_S = 0.5  # at least this often: silence is no event
+_SETTLE_S = 0.02  # changes of one fault come together
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """State of a link or host; ``since`` in UNIX seconds."""
+
+    state: State
+    reason: str
+    since: float
+
+
+class County:
+    """Owned by the collector's loop; every method is called there but ``links_seen`` (a copy for the recorder)."""
+
+    def __init__(self, model: NetworkModel, expected: Expected) -> None:
+        self.model = model
+        self.expected = expected
+        self.events = Events()
+        self.views = {name: AgentView(name) for name in expected.appliances}
+        self.snmp_ok: frozenset[str] = frozenset()
+        self.links: dict[str, Current] = {}
+        self.hosts: dict[str, Current] = {}
+        self.evaluations = 0
+        self._judge = Judge(model, expected)
+        self._judged = [link for link in model.links.values() if any(end.host in self.views for end in link.ends)]
+        self._host_names = (*expected.appliances, *expected.leaves)
+        self._started = time.monotonic()
+        self._wake = asyncio.Event()
+        self._verdicts: dict[str, Verdict] = {}
+
+    def take(self, view: AgentView, changes: list[tuple[str, str, Value | None, Value | None]]) -> None:
+        """An agent told something: emit its events, and judge again soon."""
+        if not changes:
+            return
+        for section, key, before, after in changes:
+            self._event(view.host, section, key, before, after)
+        self._wake.set()
+
+    def touched(self) -> None:
+        """Something outside the agents changed (a connection opened or closed)."""
+        self._wake.set()
+
+    def _event(self, host: str, section: str, key: str, before: Value | None, after: Value | None) -> None:
+        if section == "services":
+            old, new = (value["state"] if value else "gone" for value in (before, after))
+            if old != new or (before and after and before.get("pid") != after.get("pid")):
+                self.events.emit("service", f"{host}/{key}", new, before=old, pid=after.get("pid") if after else None)
+        elif section in ("bfd", "ospf"):
+            flag = "up" if section == "bfd" else "full"
+            old, new = (bool(value and value.get(flag)) for value in (before, after))
+            if old != new:
+                self.events.emit(section, f"{host}{key if key.startswith('/') else '/' + key}", "up" if new else "down")
+        elif section in ("wireguard", "ipsec"):
+            old, new = (bool(value and value.get("up")) for value in (before, after))
+            if old != new:
+                self.events.emit("tunnel", f"{host}/{key}", "up" if new else "down")
+        elif section == "routes" and before is not None:
+            default = after.get("default") if after else None
+            self.events.emit(
+                "route", f"{host}/{key or 'default'}", str(default or "none"), before=before.get("default")
+            )
+
+    async def run(self) -> None:
+        """Judge after every change and twice a second, until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(EVALUATE_S):
+                    await self._wake.wait()
+                await asyncio.sleep(_SETTLE_S)
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            self.evaluate()
+
+    def evaluate(self) -> None:
+        """Judge every link and host now, and tell what changed."""
+        now, wall = time.monotonic(), time.time()
+        self.evaluations += 1
+        verdicts: dict[str, Verdict] = {}
+        for link in self._judged:
+            verdict = verdicts[link.name] = self._judge.link(link, self.views, now, wall)
+            self._settle("link", self.links, link.name, verdict, wall)
+        for name in self._host_names:
+            verdict = self._judge.host(name, self.views, verdicts, now, self._started)
+            self._settle("host", self.hosts, name, verdict, wall)
+
+    def _settle(self, kind: str, table: dict[str, Current], name: str, verdict: Verdict, wall: float) -> None:
+        old = table.get(name)
+        if old is not None and old.state == verdict.state:
+            if old.reason != verdict.reason:
+                table[name] = Current(old.state, verdict.reason, old.since)
+            return
+        table[name] = Current(verdict.state, verdict.reason, round(wall, 3))
+        if old is not None or verdict.state == "down":
+            self.events.emit(kind, name, verdict.state, reason=verdict.reason, before=old.state if old else None)
+
+    def links_seen(self) -> dict[str, Current]:
+        """A copy of all links' states, safe to read from another thread."""
+        return dict(self.links)
+
+    def links_document(self) -> dict[str, Any]:
+        """``GET /links``."""
+        documents = {}
+        for link in self.model.links.values():
+            seen = self.links.get(link.name, Current("unknown", "nothing of ours can see it", self._wall_start()))
+            documents[link.name] = {
+                **asdict(seen),
+                "up": {"up": True, "down": False}.get(seen.state),
+                "kind": link.kind.value,
+                "a": link.a.host,
+                "b": link.b.host,
+            }
+        return documents
+
+    def _wall_start(self) -> float:
+        return round(time.time() - (time.monotonic() - self._started), 3)
+
+    def hosts_document(self) -> dict[str, Any]:
+        """``GET /hosts``: every judged host; ``up`` is False also while it is unknown."""
+        documents = {}
+        for name in self._host_names:
+            host = self.model.hosts[name]
+            seen = self.hosts.get(name, Current("unknown", "not judged yet", self._wall_start()))
+            documents[name] = {
+                **asdict(seen),
+                "up": seen.state == "up",
+                "site": host.site,
+                "role": host.role.value,
+            }
+        return documents
+
+    def probes_document(self) -> dict[str, Any]:
+        """``GET /probes``: newest figures of every path, with the host that sends."""
+        now = time.monotonic()
+        return {
+            path: {**value, "host": view.host, "fresh": view.fresh(now)}
+            for view in self.views.values()
+            for path, value in view.sections["probes"].items()
+        }
+
+    def status_document(self) -> dict[str, Any]:
+        """``GET /status``."""
+        self.evaluate()
+        hosts = {name: Verdict(seen.state, seen.reason) for name, seen in self.hosts.items()}
+        document = assess(self.expected, Seen(time.monotonic(), self.views, hosts, self.snmp_ok))
+        return {"county": self.model.name, "at": round(time.time(), 3), **document}

@@ -1,0 +1,148 @@
+"""From what the agents say to the state of links and hosts: pure functions, both ends of a link merged into one.
+
+A link is down when either end has lost its carrier, or when either end's BFD session on it is down; up when a fresh
+end says nothing bad; unknown when nobody who could know is heard.  BFD is not believed while ospfd or bfdd of either
+end is stopped or has just been started: then a daemon is the matter, not the fibre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from collectors.expected import Expected
+from collectors.view import AgentView
+from inventory.model import Link, LinkEnd, NetworkModel
+
+State = Literal["up", "down", "unknown"]
+DAEMON_SETTLE_S = 8.0  # OSPF and BFD need this long after a daemon's start
+PEERS_S = 1.6  # silence after which the neighbours' opinion counts
+_BFD_DAEMONS = ("bfdd", "ospfd")
+
+
+@dataclass(frozen=True, slots=True)
+class EndSeen:
+    """What one end of a link says; None = it cannot tell."""
+
+    host: str
+    carrier: bool | None = None
+    bfd: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A state and why."""
+
+    state: State
+    reason: str = ""
+
+
+def merge(ends: tuple[EndSeen, ...]) -> Verdict:
+    """Both ends' words into one state."""
+    for end in ends:
+        if end.carrier is False:
+            return Verdict("down", f"no carrier at {end.host}")
+    for end in ends:
+        if end.bfd is False:
+            return Verdict("down", f"BFD down at {end.host}")
+    if any(end.carrier is not None for end in ends):
+        return Verdict("up")
+    return Verdict("unknown", "neither end is heard")
+
+
+class Judge:
+    """Knows the model and what it expects; judges views at a moment."""
+
+    def __init__(self, model: NetworkModel, expected: Expected) -> None:
+        self._model = model
+        self._expected = expected
+        self._bfd_keys: dict[tuple[str, str], str] = {}  # (host, port) -> key of its BFD session
+        for host, key in expected.bfd:
+            vrf, port, _peer = key.split("/")
+            if not vrf:
+                self._bfd_keys[host, port] = key
+
+    def link(self, link: Link, views: Mapping[str, AgentView], now: float, wall: float) -> Verdict:
+        """State of one link; ``now`` monotonic, ``wall`` UNIX seconds."""
+        daemons = all(self._daemons_settled(views.get(end.host), now, wall) for end in link.ends)
+        return merge(tuple(self._end(end, views.get(end.host), now, daemons) for end in link.ends))
+
+    def _end(self, end: LinkEnd, view: AgentView | None, now: float, daemons: bool) -> EndSeen:
+        if view is None or not view.fresh(now):
+            return EndSeen(end.host)
+        port = view.value("ports", end.port)
+        if port is None:
+            return EndSeen(end.host, carrier=False)
+        carrier = bool(port["up"])
+        key = self._bfd_keys.get((end.host, end.port))
+        if key is None or not daemons or not view.source_ok("bfdd"):
+            return EndSeen(end.host, carrier)
+        session = view.value("bfd", key)
+        return EndSeen(end.host, carrier, session is not None and bool(session["up"]))
+
+    @staticmethod
+    def _daemons_settled(view: AgentView | None, now: float, wall: float) -> bool:
+        """False while this router's own daemons explain a missing BFD session."""
+        if view is None or not view.fresh(now):
+            return True  # the other end's word is all there is
+        for name in _BFD_DAEMONS:
+            service = view.value("services", name)
+            if service is None:
+                continue
+            if not service["up"] or abs(wall - float(service["since"])) < DAEMON_SETTLE_S:
+                return False
+        return True
+
+    def host(
+        self,
+        name: str,
+        views: Mapping[str, AgentView],
+        links: Mapping[str, Verdict],
+        now: float,
+        started: float,
+    ) -> Verdict:
+        """State of one host; ``links`` as just judged, ``started`` when the collector began to listen."""
+        leaf = self._expected.leaves.get(name)
+        if leaf is not None:
+            return self._leaf(leaf, views, now)
+        view = views.get(name)
+        if view is None:
+            return Verdict("unknown", "nothing of ours can see it")
+        if view.fresh(now):
+            return Verdict("up")
+        if view.heard_at is None:
+            if now - started < 3 * PEERS_S:
+                return Verdict("unknown", "not heard yet")
+            return Verdict("down", "its agent was never heard")
+        silence = now - view.heard_at
+        if silence > PEERS_S and self._peers_say_dead(name, views, links, now):
+            return Verdict("down", "every neighbour has lost it")
+        if silence < PEERS_S + 1.0:
+            return Verdict("up")  # an agent that restarts is back within a second
+        return Verdict("down", "its agent is silent" if view.connected else "its agent has gone")
+
+    @staticmethod
+    def _leaf(leaf: tuple[str, str], views: Mapping[str, AgentView], now: float) -> Verdict:
+        host, port = leaf
+        view = views.get(host)
+        if view is None or not view.fresh(now):
+            return Verdict("unknown", f"{host} is not heard")
+        value = view.value("ports", port)
+        if value is not None and value["up"]:
+            return Verdict("up")
+        return Verdict("down", f"no carrier at {host} {port}")
+
+    def _peers_say_dead(
+        self, name: str, views: Mapping[str, AgentView], links: Mapping[str, Verdict], now: float
+    ) -> bool:
+        """True when at least one neighbour is heard and all that are heard have lost their link to the host."""
+        heard = False
+        for port in self._model.hosts[name].ports:
+            peer = views.get(port.peer_host)
+            if peer is None or not peer.fresh(now):
+                continue
+            heard = True
+            if links[port.link].state != "down":
+                return False
+        return heard

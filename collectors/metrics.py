@@ -1,0 +1,155 @@
+"""Prometheus exposition of the county as seen.  Two parts, scraped at different paces:
+
+- ``fast`` (every 2 s): links, hosts, services, the status counts, faults by cause: what alerts are made of.
+- ``slow`` (every 15 s): probes, tunnels, port counters, optical power, CPU, memory, the collector itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from collectors.causes import Causes
+from collectors.county import County
+from collectors.status import tunnel_up
+
+_UP = {"up": 1.0, "down": 0.0}
+_PROBE_FIGURES = (
+    ("loss_ratio", "sanwang_probe_loss_ratio", "Lost packets of the last ten seconds, both ways (0 to 1)", 1.0),
+    ("forward_loss_ratio", "sanwang_probe_forward_loss_ratio", "Lost on the way there", 1.0),
+    ("backward_loss_ratio", "sanwang_probe_backward_loss_ratio", "Lost on the way back", 1.0),
+    ("rtt_ms", "sanwang_probe_rtt_seconds", "Mean round trip", 1e-3),
+    ("rtt_max_ms", "sanwang_probe_rtt_max_seconds", "Longest round trip", 1e-3),
+    ("forward_ms", "sanwang_probe_forward_delay_seconds", "Mean delay there, as good as both clocks", 1e-3),
+    ("backward_ms", "sanwang_probe_backward_delay_seconds", "Mean delay back, as good as both clocks", 1e-3),
+    ("forward_jitter_ms", "sanwang_probe_forward_jitter_seconds", "Mean IPDV there (RFC 3393)", 1e-3),
+    ("backward_jitter_ms", "sanwang_probe_backward_jitter_seconds", "Mean IPDV back (RFC 3393)", 1e-3),
+)
+
+
+class FastMetrics(Collector):
+    """Links, hosts, services, causes."""
+
+    def __init__(self, county: County, causes: Causes) -> None:
+        self._county = county
+        self._causes = causes
+
+    def collect(self) -> Iterator[Metric]:
+        """Current state; a link or host that is unknown has no up sample."""
+        county = self._county
+        county.evaluate()
+        causes = self._causes.find(county.links, county.hosts, county.views)
+        links = GaugeMetricFamily(
+            "sanwang_link_up", "1 up, 0 down, both ends merged", labels=["link", "kind", "a", "b"]
+        )
+        faults = GaugeMetricFamily(
+            "sanwang_link_fault", "1 while the link itself is what is broken", labels=["link", "kind", "a", "b"]
+        )
+        for link in county.model.links.values():
+            seen = county.links.get(link.name)
+            if seen is None:
+                continue
+            labels = [link.name, link.kind.value, link.a.host, link.b.host]
+            if seen.state in _UP:
+                links.add_metric(labels, _UP[seen.state])
+            faults.add_metric(labels, float(link.name in causes.links))
+        hosts = GaugeMetricFamily("sanwang_host_up", "1 heard, 0 not", labels=["host", "site", "role"])
+        dead = GaugeMetricFamily(
+            "sanwang_host_fault", "1 while the host itself is what is broken", labels=["host", "site", "role"]
+        )
+        for name, current in county.hosts.items():
+            host = county.model.hosts[name]
+            labels = [name, host.site, host.role.value]
+            if current.state in _UP:
+                hosts.add_metric(labels, _UP[current.state])
+            dead.add_metric(labels, float(name in causes.hosts))
+        yield from (links, faults, hosts, dead)
+        yield self._services()
+        yield from self._status()
+
+    def _services(self) -> Metric:
+        family = GaugeMetricFamily("sanwang_service_up", "1 while the daemon runs", labels=["host", "service"])
+        now = time.monotonic()
+        for host, name in self._county.expected.services:
+            view = self._county.views[host]
+            if view.fresh(now):
+                family.add_metric([host, name], float(view.service_up(name)))
+        return family
+
+    def _status(self) -> Iterator[Metric]:
+        status = self._county.status_document()
+        yield GaugeMetricFamily("sanwang_ready", "1 when nothing the model expects is missing", float(status["ready"]))
+        expected = GaugeMetricFamily("sanwang_expected", "What the model expects", labels=["part"])
+        good = GaugeMetricFamily("sanwang_ok", "What of it is there", labels=["part"])
+        for part, counts in status.items():
+            if isinstance(counts, dict):
+                expected.add_metric([part], counts["expected"])
+                good.add_metric([part], counts["ok"])
+        yield from (expected, good)
+
+
+class SlowMetrics(Collector):
+    """Probes, tunnels and what the collector costs."""
+
+    def __init__(self, county: County, own: Callable[[], Iterable[Metric]]) -> None:
+        self._county = county
+        self._own = own
+
+    def collect(self) -> Iterator[Metric]:
+        """Current figures; nothing of an agent that is not heard."""
+        county, now = self._county, time.monotonic()
+        families = {
+            name: GaugeMetricFamily(name, text, labels=["path", "host", "vrf", "target"])
+            for _, name, text, _ in _PROBE_FIGURES
+        }
+        for view in county.views.values():
+            if not view.fresh(now):
+                continue
+            for path, value in view.sections["probes"].items():
+                for key, name, _, factor in _PROBE_FIGURES:
+                    if (figure := value.get(key)) is not None:
+                        families[name].add_metric(
+                            [path, view.host, value.get("vrf", ""), value.get("target", "")], figure * factor
+                        )
+        yield from families.values()
+        tunnels = GaugeMetricFamily(
+            "sanwang_tunnel_up", "1 while the gateway holds a live tunnel", labels=["tunnel", "site", "kind"]
+        )
+        for name, tunnel in county.expected.tunnels.items():
+            view = county.views[tunnel.gateway]
+            if view.fresh(now):
+                tunnels.add_metric([name, county.model.tunnels[name].site, tunnel.kind], float(tunnel_up(tunnel, view)))
+        yield tunnels
+        heard = CounterMetricFamily("sanwang_agent_lines", "Lines heard of an agent", labels=["host"])
+        dropped = CounterMetricFamily("sanwang_agent_dropped", "Changes an agent could not send", labels=["host"])
+        for view in county.views.values():
+            heard.add_metric([view.host], view.lines)
+            dropped.add_metric([view.host], view.dropped)
+        yield from (heard, dropped)
+        yield from self._own()
+
+
+class Exposition:
+    """Makes the two parts of ``/metrics``."""
+
+    def __init__(self, fast: Collector, slow: Iterable[Collector]) -> None:
+        self._fast, self._slow = CollectorRegistry(auto_describe=False), CollectorRegistry(auto_describe=False)
+        self._fast.register(fast)
+        for collector in slow:
+            self._slow.register(collector)
+        ProcessCollector(registry=self._slow)
+        PlatformCollector(registry=self._slow)
+
+    def page(self, part: str) -> bytes:
+        """``part``: "fast", "slow" or "" for both."""
+        body = b""
+        if part != "slow":
+            body += generate_latest(self._fast)
+        if part != "fast":
+            body += generate_latest(self._slow)
+        return body

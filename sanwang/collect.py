@@ -1,0 +1,82 @@
+"""``sanwang collect``: the collector, a service of the management host."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inventory.places import Places, current_instance
+from sanwang.cli import run_app
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog="example: sanwang collect --instance shili   (exit codes: 0 stopped, 2 bad county, 3 a port or file missing)"
+)
+def collect(
+    instance: Annotated[str, typer.Option(help="which instance's county; default SANWANG_INSTANCE, else shili")] = "",
+    county: Annotated[
+        Path | None, typer.Option(help="folder of the county; default what sanwang up wrote down")
+    ] = None,
+    listen: Annotated[str, typer.Option(help="address for the agents; default the management host's own")] = "",
+) -> None:
+    """Listen to the agents, poll SNMP, judge links and hosts, record events; answer on the instance's collect.sock and
+    on 127.0.0.1:9811: /status /links /hosts /probes /events /metrics /snmp?target=HOST."""
+    from ipaddress import IPv4Address
+
+    from collectors.collect import Collect
+    from collectors.snmp.session import Credentials
+    from identity.secrets import Secrets
+    from inventory.errors import CountyErrors
+    from inventory.load import load_model
+    from store.engine import open_store
+
+    logging.basicConfig(level=os.environ.get("SANWANG_LOG", "INFO"), format="%(levelname)s %(name)s: %(message)s")
+    places = Places(instance or current_instance())
+    try:
+        folder = county or Path((places.lib / "county").read_text(encoding="utf-8").strip())
+        model = load_model(folder)
+    except OSError as problem:
+        typer.echo(
+            f"sanwang collect: {places.lib / 'county'}: {problem.strerror}; run sanwang up, or --county", err=True
+        )
+        raise typer.Exit(3) from None
+    except CountyErrors as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(2) from None
+    secrets = Secrets(places.lib / "identity")
+    credentials = Credentials(secrets.resolve("snmp/auth"), secrets.resolve("snmp/priv"))
+    management = model.hosts[model.nms].management
+    assert management is not None  # every appliance has one
+    store = open_store(places.database)
+    try:
+        service = Collect(
+            model,
+            credentials,
+            store,
+            listen=IPv4Address(listen) if listen else management,
+            unix_socket=places.collect_socket,
+        )
+        asyncio.run(service.run())
+    except OSError as problem:
+        typer.echo(f"sanwang collect: {problem}", err=True)
+        raise typer.Exit(3) from None
+    finally:
+        store.close()
+
+
+def main(argv: list[str]) -> int:
+    """Entry of the command table."""
+    return run_app(app, argv, "sanwang collect")
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.exit(main(sys.argv[1:]))
