@@ -1,0 +1,87 @@
+"""Where devices answer and which backends they have: ``environments/<name>.yml``.
+
+Nothing rendered from the model asks where it runs; all that differs between the twin and a county is said here.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+
+from inventory.places import CHECKOUT
+
+_FOLDER = Path(__file__).with_name("environments")
+
+
+class EnvironmentProblem(ValueError):
+    """An environment file is missing or wrong; the text names file, key, found, expected and the next step."""
+
+
+class Environment(BaseModel):
+    """One environment; every key is required so that none is forgotten."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    vrf_backend: Literal["netns", "kernel"]
+    dummy_kind: Literal["ifb", "dummy"]
+    """Kind of link that stands in for a loopback with an OSPF cost of its own."""
+    service_backend: Literal["runit", "systemd"]
+    program: str
+    """How ``sanwang`` is started on a host: a path, or ``checkout`` for this checkout with its own Python."""
+    ssh_user: str
+    ssh_port: int = Field(ge=1, le=65535)
+    staging_port: int = Field(ge=1, le=65535)
+    bfd_floor_ms: int = Field(ge=3, le=1000)
+    """No BFD session is faster than this, whatever the model says."""
+    core_bfd_ms: int = Field(ge=3, le=1000)
+    """BFD between the centres inside a VRF; slower than the underlay, which must have healed first."""
+    ospf_hello_s: int = Field(ge=1, le=60)
+    ospf_dead_s: int = Field(ge=2, le=240)
+    vrrp_advert_s: float = Field(ge=0.01, le=10)
+    realtime: bool
+    """Give bfdd and ospfd real-time priority."""
+    wireguard: Literal["userspace", "kernel"]
+    ipsec: Literal["libipsec", "kernel"]
+    optics: Literal["budget", "module"]
+    """Optical power: computed from the fibre's length, or read from the module."""
+
+    def command(self, *arguments: str) -> list[str]:
+        """The argv that starts one of our own processes on a host of this environment."""
+        if self.program == "checkout":
+            return [str(Path(sys.prefix) / "bin" / "python"), "-OO", "-m", "sanwang", *arguments]
+        return [self.program, *arguments]
+
+    @property
+    def folder(self) -> str:
+        """The folder in which our own processes start."""
+        return str(CHECKOUT) if self.program == "checkout" else "/"
+
+    @property
+    def rules(self) -> str:
+        """Where Prometheus finds our rules on the management host."""
+        base = CHECKOUT / "dashboards" if self.program == "checkout" else Path("/usr/share/sanwang")
+        return str(base / "prometheus" / "*.yml")
+
+
+def environment_path(name: str) -> Path:
+    """The file of an environment."""
+    return _FOLDER / f"{name}.yml"
+
+
+def load_environment(name: str) -> Environment:
+    """Read an environment; EnvironmentProblem with all that is wrong."""
+    path = environment_path(name)
+    try:
+        written = YAML(typ="safe").load(path)
+        return Environment.model_validate(written)
+    except FileNotFoundError:
+        known = ", ".join(sorted(each.stem for each in _FOLDER.glob("*.yml")))
+        raise EnvironmentProblem(f"{path}: no such environment; expected one of {known}") from None
+    except ValidationError as errors:
+        lines = [f"{path}: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in errors.errors()]
+        raise EnvironmentProblem("\n".join(lines)) from None

@@ -1,0 +1,1 @@
+"""One folder per command line that provision speaks."""

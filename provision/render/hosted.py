@@ -1,0 +1,77 @@
+"""Hosted systems and helpers: sshd, nginx and keepalived, chrony, the relay, the management host's Prometheus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from inventory.model import Host, NetworkModel, Port, Role, Service
+from provision.environment import Environment
+from provision.render.files import ConfigFile, fill
+
+
+def ssh_files(host: Host) -> Iterator[ConfigFile]:
+    """sshd on the management address only: keys only, root by the broker's key."""
+    yield ConfigFile("/etc/ssh/sshd_config", "0600", fill("sshd_config.j2", host=host), "ssh")
+    yield ConfigFile("/etc/sanwang/ssh/host_key", "0600", f"@secret:ssh/host/{host.name}@\n", "ssh")
+    yield ConfigFile("/etc/sanwang/ssh/authorized_keys", "0600", "@secret:ssh-pub/broker@\n", "ssh")
+
+
+def tls_files(host: Host, group: str) -> Iterator[ConfigFile]:
+    """The host's certificate of the county's authority, its key and the root."""
+    yield ConfigFile("/etc/sanwang/tls/host.crt", "0644", f"@secret:cert/{host.name}@\n", group)
+    yield ConfigFile("/etc/sanwang/tls/host.key", "0600", f"@secret:key/{host.name}@\n", group)
+    yield ConfigFile("/etc/sanwang/tls/ca.crt", "0644", "@secret:ca@\n", group)
+
+
+def web_services(model: NetworkModel, host: Host) -> list[tuple[Service, int, Port]]:
+    """Services that this server answers for, with its priority and its port in the service segment."""
+    found = []
+    for service in model.services.values():
+        for backend in service.backends:
+            if service.kind == "web" and backend.host == host.name:
+                port = next(each for each in host.ports if each.address and each.address.ip == backend.address)
+                found.append((service, backend.priority, port))
+    return found
+
+
+def server_files(model: NetworkModel, host: Host, environment: Environment) -> Iterator[ConfigFile]:
+    """nginx and keepalived of a centre's server."""
+    services = web_services(model, host)
+    site = model.sites[host.site]
+    yield from tls_files(host, "nginx")
+    text = fill("nginx.conf.j2", host=host, site=site, services=services)
+    yield ConfigFile("/etc/nginx/nginx.conf", "0644", text, "nginx")
+    text = fill("keepalived.conf.j2", host=host, services=services, advert_s=environment.vrrp_advert_s)
+    yield ConfigFile("/etc/keepalived/keepalived.conf", "0644", text, "keepalived")
+
+
+def chrony_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
+    """The county's time servers: they serve the machine's clock and never step it (``-x``)."""
+    peers = [each.management for each in model.by_role(Role.NMS, Role.CORE) if each.name != host.name]
+    text = fill("chrony.conf.j2", host=host, peers=peers, management=model.networks["mgmt"].prefix, networks=model.networks)
+    yield ConfigFile("/etc/chrony/chrony.conf", "0644", text, "chrony")
+
+
+def relay_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
+    """One media worker: its media address in gov, its control address in mgmt."""
+    media = next(each for each in model.services.values() if each.kind == "media" and each.backends[0].host == host.name)
+    document = {
+        "name": host.name,
+        "media": f"{media.address}:{media.port}",
+        "control": f"{host.management}:9820",
+        "certificate": "/etc/sanwang/tls/host.crt",
+        "key": "/etc/sanwang/tls/host.key",
+        "ca": "/etc/sanwang/tls/ca.crt",
+        "clients": [f"{model.nms}.sanwang.internal"],
+    }
+    yield from tls_files(host, "relay")
+    yield ConfigFile("/etc/sanwang/relay.json", "0644", json.dumps(document, indent=1) + "\n", "relay")
+
+
+def nms_files(model: NetworkModel, host: Host, environment: Environment) -> Iterator[ConfigFile]:
+    """Prometheus and Alertmanager on the management host, and its certificate."""
+    yield from tls_files(host, "nms")
+    text = fill("prometheus.yml.j2", model=model, rules=environment.rules)
+    yield ConfigFile("/etc/prometheus/prometheus.yml", "0644", text, "nms")
+    yield ConfigFile("/etc/prometheus/alertmanager.yml", "0644", fill("alertmanager.yml.j2", model=model), "nms")

@@ -1,0 +1,147 @@
+"""nftables rulesets: one file for each namespace of a host; ``/etc/nftables.conf`` is the device's own.
+
+Every ruleset drops what it does not name, is replaced as a whole (``nft -f`` is one transaction) and is loaded before
+anything forwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from inventory.model import ROUTERS, Host, NetworkModel, PolicyRule, Role, SiteKind
+from provision.environment import Environment
+from provision.render.files import ConfigFile, fill
+from provision.render.network import tunnel_device, wanted
+
+MANAGEMENT_PORTS = "22, 9100"
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """One side of the firewall: its ports, and the prefixes that may be sources behind them."""
+
+    name: str
+    ports: tuple[str, ...]
+    prefixes: tuple[IPv4Network, ...]  # () = anybody but the county
+
+
+def ruleset_path(vrf: str) -> str:
+    """Where the ruleset of a VRF lies."""
+    return f"/etc/nftables.d/{vrf}.nft" if vrf else "/etc/nftables.conf"
+
+
+def nft_files(
+    model: NetworkModel, host: Host, environment: Environment, networks: frozenset[str] | None
+) -> Iterator[ConfigFile]:
+    """The rulesets of a host."""
+    for vrf in host.vrfs:
+        if wanted(host, vrf.name, networks):
+            yield ConfigFile(ruleset_path(vrf.name), "0600", _ruleset(model, host, vrf.name), "nft")
+
+
+def _ruleset(model: NetworkModel, host: Host, vrf: str) -> str:
+    common = {
+        "host": host,
+        "vrf": vrf,
+        "nms": model.hosts[model.nms].management,
+        "management": model.networks["mgmt"].prefix,
+        "managed_here": host.management_vrf == vrf,
+        "management_ports": MANAGEMENT_PORTS,
+    }
+    if host.role is Role.FIREWALL and not vrf:
+        return fill("nft-firewall.j2", **common, **_firewall(model))
+    if host.role in ROUTERS and not vrf:
+        return fill("nft-underlay.j2", **common, ports=host.vrf("").ospf_interfaces)
+    if host.role in ROUTERS:
+        return fill("nft-vrf.j2", **common, core=any(each.ospf_interfaces for each in host.vrfs if each.name == vrf))
+    return fill("nft-host.j2", **common, **_host(model, host, vrf))
+
+
+def zones(model: NetworkModel) -> tuple[Zone, ...]:
+    """The firewall's zones: every network, the carriers' lines as one, city, province, the VPN gateway's outer port."""
+    found: list[Zone] = []
+    ports = [port for port in model.hosts[model.firewall].ports if not port.vrf and port.address]
+    for network in model.networks.values():
+        names = tuple(port.name for port in ports if port.address and port.address.ip in network.prefix)
+        if names:
+            found.append(Zone(network.name, names, (network.prefix,)))
+    by_kind: dict[str, list[str]] = {}
+    extra: dict[str, tuple[IPv4Network, ...]] = {}
+    lines = {line.port for line in model.exits}
+    for port in ports:
+        kind = model.sites[model.hosts[port.peer_host].site].kind
+        assert port.address
+        if port.name in lines:
+            by_kind.setdefault("internet", []).append(port.name)
+        elif port.peer_host == model.vpn and not any(port.address.ip in each.prefix for each in model.networks.values()):
+            by_kind.setdefault("vpn", []).append(port.name)
+            extra["vpn"] = (port.address.network,)
+        elif kind in (SiteKind.CITY, SiteKind.PROVINCE):
+            by_kind.setdefault(kind.value, []).append(port.name)
+            extra[kind.value] = (port.address.network, model.outside[kind.value])
+    found += (Zone(name, tuple(names), extra.get(name, ())) for name, names in by_kind.items())
+    return tuple(found)
+
+
+def _firewall(model: NetworkModel) -> dict[str, object]:
+    gateway = model.hosts.get(model.vpn)
+    outer = None
+    if gateway is not None:
+        firewall_ports = {port.peer_host: port for port in gateway.ports if port.peer_host == model.firewall}
+        port = firewall_ports.get(model.firewall)
+        outer = port.address.ip if port and port.address else None
+    return {
+        "zones": zones(model),
+        "rules": [(rule, _match(rule)) for rule in model.policy],
+        "exits": list(enumerate(model.exits, 1)),
+        "county": "10.0.0.0/8",
+        "vpn_outer": outer,
+        "vpn_ports": sorted({tunnel.port for tunnel in model.tunnels.values()} | ({4500} if _ipsec(model) else set())),
+    }
+
+
+def _ipsec(model: NetworkModel) -> bool:
+    return any(tunnel.kind == "ipsec" for tunnel in model.tunnels.values())
+
+
+def _match(rule: PolicyRule) -> str:
+    """The condition of one allowed crossing, without its zones."""
+    words = []
+    for direction, prefixes in (("saddr", rule.sources), ("daddr", rule.targets)):
+        if prefixes and not any(prefix.prefixlen == 0 for prefix in prefixes):
+            words.append(f"ip {direction} {{ {', '.join(map(str, sorted(prefixes)))} }}")
+    ports = ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in rule.ports)
+    if ports:
+        words.append(f"{rule.protocol} dport {{ {ports} }}")
+    elif rule.protocol != "any":
+        words.append(f"meta l4proto {rule.protocol}")
+    return " ".join(words)
+
+
+def _host(model: NetworkModel, host: Host, vrf: str) -> dict[str, object]:
+    """What the ruleset of a box that is no router needs."""
+    tunnels = list(tunnel_device(model, host).values()) if not vrf else []
+    legs = []
+    if host.role is Role.VPN and not vrf:
+        legs = [
+            (network, port.name)
+            for network in model.networks.values()
+            for port in host.ports
+            if port.address and not port.vrf and port.address.ip in network.prefix
+        ]
+    web = sorted({(str(each.address), each.protocol, each.port) for each in model.services.values()
+                  if each.kind == "web" and any(backend.host == host.name for backend in each.backends)})
+    return {
+        "tunnels": tunnels,
+        "gateways": sorted({str(each.gateway_outer) for each in model.tunnels.values() if each.host == host.name}),
+        "legs": legs,
+        "web": web if not vrf else [],
+        "forwards": host.role in (Role.HEADEND, Role.VPN, Role.CPE, Role.PARTNER) and not vrf,
+        "role": host.role.value,
+        "lans": [bridge.name for bridge in host.vrf("").bridges] if not vrf else [],
+        "remote": host.role in (Role.CPE, Role.PARTNER),
+        "relay": host.role is Role.RELAY,
+        "is_nms": host.role is Role.NMS,
+    }

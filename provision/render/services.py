@@ -1,0 +1,141 @@
+"""The services of a host, and how its supervisor runs them (runit in the twin, systemd in a county)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from inventory.model import ROUTERS, Host, NetworkModel, Role
+from provision.environment import Environment
+from provision.render.files import ConfigFile, fill
+from provision.render.frr import daemons
+from provision.render.network import tunnel_device
+
+_FRR = "/usr/lib/frr"
+_TOOL = "/etc/sanwang/bin/device"
+_REALTIME = ("chrt", "-f", "20")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One supervised process."""
+
+    name: str
+    argv: tuple[str, ...]
+    vrf: str = ""  # network namespace it runs in
+    folder: str = "/"
+    user: str = ""
+    before: tuple[str, ...] = ()  # shell lines run first
+    after: tuple[str, ...] = ()  # shell lines run beside it, once it has started
+    log: str = ""  # file for its words; "" = /var/log/<name>.log
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+def services(model: NetworkModel, host: Host, environment: Environment, networks: frozenset[str] | None) -> tuple[Service, ...]:
+    """Every service of a host; at enrolment only what carries the management network, and sshd."""
+    found = [Service("network", (_TOOL, "boot"))]
+    if host.role in ROUTERS:
+        found += (_frr(name, environment) for name in daemons(host))
+    if (networks is None and host.role is Role.VPN) or host.role in (Role.CPE, Role.PARTNER):
+        found += _tunnels(model, host, environment)
+    found.append(Service("sshd", ("/usr/sbin/sshd", "-D", "-e", "-f", "/etc/ssh/sshd_config"), vrf=host.management_vrf))
+    if networks is not None:
+        return tuple(found)
+    found.append(
+        Service("snmpd", (_TOOL, "listen", host.management_vrf or "-", str(host.management), "161", "/usr/sbin/snmpd", "-f", "-LOw",
+                          "-C", "-c", "/etc/snmp/snmpd.conf", "-p", "/run/snmpd.pid", "-I", "-smux"),
+                before=("mkdir -p /var/lib/snmp",), environment=(("MIBS", ""),))
+    )
+    found.append(_ours(environment, "agent", "--config", "/etc/sanwang/agent.json", vrf=host.management_vrf))
+    if host.role is Role.SERVER:
+        found.append(Service("nginx", ("/usr/sbin/nginx", "-g", "daemon off;"), before=("mkdir -p /run/nginx /var/log/nginx",)))
+        found.append(Service("keepalived", ("/usr/sbin/keepalived", "-n", "-l", "-P", "-f", "/etc/keepalived/keepalived.conf",
+                                            "-p", "/run/keepalived.pid", "-r", "/run/keepalived-vrrp.pid")))
+    if host.role is Role.RELAY:
+        found.append(_ours(environment, "relay", "--config", "/etc/sanwang/relay.json"))
+    if host.role in (Role.NMS, Role.CORE):
+        found.append(Service("chrony", ("/usr/sbin/chronyd", "-d", "-x", "-f", "/etc/chrony/chrony.conf"), vrf=host.management_vrf,
+                             before=("mkdir -p /run/chrony && chown _chrony:_chrony /run/chrony && chmod 750 /run/chrony",)))
+    if host.role is Role.NMS:
+        found += _management(model, host, environment)
+    return tuple(found)
+
+
+def _ours(environment: Environment, name: str, *arguments: str, vrf: str = "") -> Service:
+    return Service(name, tuple(environment.command(name, *arguments)), vrf=vrf, folder=environment.folder)
+
+
+def _frr(name: str, environment: Environment) -> Service:
+    """One FRR daemon; it takes its part of frr.conf as soon as it answers, also after a crash."""
+    options = {
+        "zebra": ("-n",) if environment.vrf_backend == "netns" else (),
+        "bgpd": ("-p", "0"),
+    }.get(name, ())
+    priority = _REALTIME if environment.realtime and name in ("ospfd", "bfdd") else ()
+    wait = () if name == "zebra" else ("until [ -S /run/frr/zserv.api ]; do sleep 0.1; done",)
+    return Service(
+        name,
+        (*priority, f"{_FRR}/{name}", "-P", "0", *options),
+        before=("install -d -o frr -g frr -m 755 /run/frr", f"rm -f /run/frr/{name}.vty", *wait),
+        after=(
+            f"until vtysh -d {name} -c 'show version' >/dev/null 2>&1; do sleep 0.1; done",
+            f"vtysh -b -d {name}",
+        ),
+    )
+
+
+def _tunnels(model: NetworkModel, host: Host, environment: Environment) -> Iterator[Service]:
+    kinds = tunnel_device(model, host)
+    if "wireguard" in kinds:
+        userspace = environment.wireguard == "userspace"
+        argv = ("/usr/bin/wireguard-go", "-f", "wg0") if userspace else ("sh", "-c", "ip link add wg0 type wireguard; exec sleep infinity")
+        yield Service(
+            "wireguard",
+            argv,
+            before=("mkdir -p /run/wireguard", "ip link del wg0 2>/dev/null || true", "rm -f /run/wireguard/wg0.sock"),
+            after=(
+                "until wg show wg0 >/dev/null 2>&1; do sleep 0.1; done",
+                "wg syncconf wg0 /etc/wireguard/wg0.conf",
+                f"{_TOOL} net",
+            ),
+            environment=(("WG_PROCESS_FOREGROUND", "1"), ("LOG_LEVEL", "error")),
+        )
+    if "ipsec" in kinds:
+        yield Service(
+            "charon",
+            ("/usr/lib/ipsec/charon", "--use-syslog", "no"),
+            before=("mkdir -p /run", "rm -f /run/charon.vici /run/charon.pid"),
+            after=("until [ -S /run/charon.vici ]; do sleep 0.1; done", "swanctl --load-all --noprompt"),
+        )
+
+
+def _management(model: NetworkModel, host: Host, environment: Environment) -> Iterator[Service]:
+    for name in ("broker", "collect", "serve"):
+        yield _ours(environment, name)
+    yield Service(
+        "prometheus",
+        ("/usr/bin/prometheus", "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/var/lib/prometheus/metrics2",
+         "--storage.tsdb.retention.time=15d", "--web.listen-address=127.0.0.1:9090", "--log.level=warn"),
+        before=("mkdir -p /var/lib/prometheus/metrics2",),
+    )
+    yield Service(
+        "alertmanager",
+        ("/usr/bin/prometheus-alertmanager", "--config.file=/etc/prometheus/alertmanager.yml",
+         "--storage.path=/var/lib/prometheus/alertmanager", "--web.listen-address=127.0.0.1:9093", "--cluster.listen-address=",
+         "--log.level=warn"),
+        before=("mkdir -p /var/lib/prometheus/alertmanager",),
+    )
+
+
+def service_files(
+    model: NetworkModel, host: Host, environment: Environment, networks: frozenset[str] | None, variables: tuple[tuple[str, str], ...] = ()
+) -> Iterator[ConfigFile]:
+    """The supervisor's files, one set for each service."""
+    for service in services(model, host, environment, networks):
+        if environment.service_backend == "runit":
+            text = fill("run.j2", service=service, host=host, variables=variables)
+            yield ConfigFile(f"/etc/sanwang/sv/{service.name}/run", "0755", text, "services")
+        else:
+            path = Path("/etc/systemd/system") / f"sanwang-{service.name}.service"
+            yield ConfigFile(str(path), "0644", fill("unit.j2", service=service, host=host, variables=variables), "services")

@@ -1,0 +1,47 @@
+"""WireGuard and strongSwan: the gateway's peers, and each small site's way to the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inventory.model import Host, NetworkModel, Tunnel
+from provision.environment import Environment
+from provision.render.files import ConfigFile, fill
+
+KEEPALIVE_S = 25
+
+
+def vpn_files(model: NetworkModel, host: Host, environment: Environment) -> Iterator[ConfigFile]:
+    """Files of the VPN on a gateway or on a small site's box."""
+    mine = [each for each in model.tunnels.values() if host.name in (each.host, each.gateway)]
+    wireguard = [each for each in mine if each.kind == "wireguard"]
+    ipsec = [each for each in mine if each.kind == "ipsec"]
+    if wireguard:
+        yield ConfigFile("/etc/wireguard/wg0.conf", "0600", _wireguard(host, wireguard), "wireguard")
+    if ipsec:
+        yield from _ipsec(host, ipsec, environment)
+
+
+def _wireguard(host: Host, tunnels: list[Tunnel]) -> str:
+    peers = []
+    for tunnel in tunnels:
+        if tunnel.gateway == host.name:
+            peers.append({"key": tunnel.host, "allowed": tunnel.inner, "endpoint": ""})
+        else:
+            endpoint = f"{tunnel.gateway_outer}:{tunnel.port}"
+            peers.append({"key": tunnel.gateway, "allowed": tunnel.remote, "endpoint": endpoint})
+    listen = next((each.port for each in tunnels if each.gateway == host.name), 0)
+    return fill("wg.conf.j2", host=host, peers=peers, listen=listen, keepalive=KEEPALIVE_S)
+
+
+def _ipsec(host: Host, tunnels: list[Tunnel], environment: Environment) -> Iterator[ConfigFile]:
+    gateway = tunnels[0].gateway == host.name
+    text = fill("swanctl.conf.j2", host=host, tunnels=tunnels, gateway=gateway)
+    yield ConfigFile("/etc/swanctl/conf.d/county.conf", "0600", text, "ipsec")
+    yield ConfigFile(f"/etc/swanctl/x509/{host.name}.pem", "0644", f"@secret:cert/{host.name}@\n", "ipsec")
+    yield ConfigFile(f"/etc/swanctl/private/{host.name}.pem", "0600", f"@secret:key/{host.name}@\n", "ipsec")
+    yield ConfigFile("/etc/swanctl/x509ca/county.pem", "0644", "@secret:ca@\n", "ipsec")
+    yield ConfigFile("/etc/swanctl/x509crl/county.pem", "0644", "@secret:crl@\n", "ipsec")
+    load = "yes" if environment.ipsec == "libipsec" else "no"
+    text = f"kernel-libipsec {{\n    load = {load}\n    allow_peer_ts = yes\n}}\n"
+    yield ConfigFile("/etc/strongswan.d/charon/kernel-libipsec.conf", "0644", text, "ipsec")

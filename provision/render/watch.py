@@ -1,0 +1,76 @@
+"""What lets a host be watched: snmpd with optical power, and the agent's configuration."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+
+from inventory.model import Host, NetworkModel
+from inventory.probes import probe_paths, reflectors
+from provision.environment import Environment
+from provision.render.files import ConfigFile, fill, program
+
+TX_DBM = -5.0  # 1000BASE-LX module, middle of its -9.5 .. -3 dBm (IEEE 802.3 clause 38)
+LOSS_DB_PER_KM = 0.35  # G.652 fibre at 1310 nm
+CONNECTORS_DB = 1.5  # two patch panels and the splices
+FLOOR_DBM = -40.0  # what a module reports without light
+
+
+def snmp_files(model: NetworkModel, host: Host, environment: Environment) -> Iterator[ConfigFile]:
+    """snmpd: SNMPv3 authPriv only; optical power of fibre ports by a script that snmpd keeps running."""
+    fibres = [port for port in host.ports if model.links[port.link].fibre and not port.vrf]
+    site = model.sites[host.site]
+    yield ConfigFile("/etc/snmp/snmpd.conf", "0600", fill("snmpd.conf.j2", host=host, site=site, fibres=fibres), "snmp")
+    if fibres:
+        optics = {
+            port.name: {
+                "index": int(port.name[1:]),
+                "tx_dbm": TX_DBM,
+                "rx_dbm": receive_dbm(model.links[port.link].length_km),
+            }
+            for port in fibres
+        }
+        document = {"source": environment.optics, "floor_dbm": FLOOR_DBM, "ports": optics}
+        yield ConfigFile("/etc/sanwang/optics.json", "0644", json.dumps(document, indent=1) + "\n", "snmp")
+        yield ConfigFile("/etc/sanwang/optics.tsv", "0644", _table(optics), "snmp")
+        yield ConfigFile("/etc/sanwang/bin/optics", "0755", program("optics.sh"), "snmp")
+
+
+def receive_dbm(length_km: float) -> float:
+    """Expected receive power after a fibre of that length, in dBm, to a tenth."""
+    return math.floor((TX_DBM - CONNECTORS_DB - LOSS_DB_PER_KM * length_km) * 10) / 10
+
+
+def _table(optics: dict[str, dict[str, float | int]]) -> str:
+    """The same for the script: port, index, transmitted and received power in hundredths of dBm."""
+    rows = (
+        f"{name}\t{row['index']}\t{round(row['tx_dbm'] * 100)}\t{round(row['rx_dbm'] * 100)}\n"
+        for name, row in sorted(optics.items(), key=lambda item: item[1]["index"])
+    )
+    return "".join(rows)
+
+
+def agent_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
+    """The agent's one file."""
+    nms = model.hosts[model.nms].management
+    document = {
+        "host": host.name,
+        "management": str(host.management),
+        "management_vrf": host.management_vrf,
+        "nms": str(nms),
+        "collector": f"{nms}:9810",
+        "reflectors": [{"vrf": vrf, "address": str(address)} for vrf, address in reflectors(host)],
+        "senders": [
+            {
+                "name": path.name,
+                "vrf": path.vrf,
+                "source": str(path.source),
+                "target": str(path.target),
+                "interval_ms": path.interval_ms,
+            }
+            for path in probe_paths(model)
+            if path.host == host.name
+        ],
+    }
+    yield ConfigFile("/etc/sanwang/agent.json", "0644", json.dumps(document, indent=1) + "\n", "agent")
