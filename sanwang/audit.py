@@ -1,0 +1,119 @@
+"""``sanwang audit``: read the audit log and verify its chain."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import Annotated
+
+import typer
+from sqlalchemy import select
+
+from inventory.places import Places, current_instance
+from sanwang.cli import run_app
+from sanwang.report import emit
+from store.audit import AuditEntry, verify_chain
+from store.engine import Store, open_store
+
+app = typer.Typer(
+    help="Read the audit log and verify its chain.\n\nexample: sanwang audit verify",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+_BAD, _MISSING = 2, 3
+_HEAD = re.compile(r"(\d+):([0-9a-f]{64})")
+_Json = Annotated[bool, typer.Option("--json", help="print one JSON document as the last line")]
+
+
+@app.command()
+def show(
+    last: Annotated[int, typer.Option(help="how many of the newest entries", min=1)] = 50,
+    who: Annotated[str, typer.Option(help="only entries of this person or service")] = "",
+    what: Annotated[str, typer.Option(help="only this action, for example apply or meeting.book")] = "",
+    as_json: _Json = False,
+) -> int:
+    """The newest entries, oldest of them first.
+
+    example: sanwang audit show --last 20 --what meeting.book
+    """
+    query = select(AuditEntry).order_by(AuditEntry.number.desc()).limit(last)
+    if who:
+        query = query.where(AuditEntry.who == who)
+    if what:
+        query = query.where(AuditEntry.what == what)
+    store = _open()
+    try:
+        with store.reading() as session:
+            entries = list(reversed(session.scalars(query).all()))
+    finally:
+        store.close()
+    if as_json:
+        emit({"entries": [_document(entry) for entry in entries]})
+    else:
+        for entry in entries:
+            print(f"{entry.number:>6}  {entry.at[:19]}Z  {entry.who:<12} {entry.what:<16} {entry.why}  {entry.detail}")
+    return 0
+
+
+@app.command()
+def verify(
+    head: Annotated[str, typer.Option(help="NUMBER:DIGEST noted earlier; it must still be in the log")] = "",
+    as_json: _Json = False,
+) -> int:
+    """Walk the whole log: exit code 1 when an entry was changed, taken out or put in.
+
+    Note the head that it prints somewhere else: with --head a cut-off tail is found too.
+
+    example: sanwang audit verify --head 1204:9f2c...
+    """
+    noted = None
+    if head:
+        parts = _HEAD.fullmatch(head)
+        if parts is None:
+            print(f"sanwang audit: --head {head!r}: expected NUMBER:DIGEST, 64 hexadecimal digits", file=sys.stderr)
+            return _BAD
+        noted = (int(parts[1]), parts[2])
+    store = _open()
+    try:
+        with store.reading() as session:
+            chain = verify_chain(session, noted)
+    finally:
+        store.close()
+    if as_json:
+        emit(
+            {"ok": chain.ok, "entries": chain.entries, "head": "{}:{}".format(*chain.head), "problems": chain.problems}
+        )
+    else:
+        for problem in chain.problems:
+            print(problem)
+        print(f"{chain.entries} entries, {'the chain holds' if chain.ok else 'THE CHAIN IS BROKEN'}")
+        print("head {}:{}".format(*chain.head))
+    return 0 if chain.ok else 1
+
+
+def _document(entry: AuditEntry) -> dict[str, object]:
+    return {
+        "number": entry.number,
+        "at": entry.at,
+        "who": entry.who,
+        "what": entry.what,
+        "why": entry.why,
+        "detail": json.loads(entry.detail),
+    }
+
+
+def _open() -> Store:
+    """The store of the instance; a look never makes a new one."""
+    places = Places(current_instance())
+    url = places.database
+    if url == f"sqlite:///{places.lib}/sanwang.db" and not (places.lib / "sanwang.db").exists():
+        print(f"sanwang audit: {places.lib} holds no store yet: 'sanwang up' makes it", file=sys.stderr)
+        raise typer.Exit(_MISSING)
+    return open_store(url)
+
+
+def main(argv: list[str]) -> int:
+    """Run the command; returns its exit code."""
+    return run_app(app, argv, "sanwang audit")
