@@ -53,7 +53,8 @@ def plug_staging(instance: str, model: NetworkModel, host: Host) -> Iterator[str
     number = model.sites[host.site].number
     yield (
         f"link add name {names.staging_middle(host, number)} group {group(model, host.name)}"
-        f" up master {names.STAGING_BRIDGE} type veth peer name {names.STAGING_PORT} address {names.staging_mac(host, number)}"
+        f" up master {names.STAGING_BRIDGE} type veth peer name {names.STAGING_PORT}"
+        f" address {names.staging_mac(host, number)}"
         f" netns {names.namespace(instance, host.name)}"
     )
 

@@ -57,7 +57,8 @@ def set_drops(places: Places, links: Iterable[tuple[Link, Effect]]) -> None:
         table = f"netdev link{link.number}"
         script += [f"table {table} {{}}", f"delete table {table}"]
         rules = ["counter drop"] if effect.silent else []
-        rules += [f"numgen random mod 100000 < {round(percent * 1000)} counter drop" for percent in effect.loss_percent]
+        shares = [max(1, round(percent * 1000)) for percent in effect.loss_percent]
+        rules += [f"numgen random mod 100000 <= {share - 1} counter drop" for share in shares]
         if rules:
             script.append(f"table {table} {{")
             for side, end in zip("ab", link.ends, strict=True):

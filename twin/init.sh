@@ -35,6 +35,7 @@ mount --bind "$disk/lib" /var/lib
 mount -t tmpfs -o mode=755,size=256m tmpfs /run
 mount -t tmpfs -o mode=1777,size=256m tmpfs /tmp
 mount -t tmpfs -o mode=1777,size=64m tmpfs /var/tmp
+mount -t tmpfs -o mode=1777,size=64m tmpfs /dev/shm
 mount -t tmpfs -o mode=700,size=64m tmpfs /root
 mkdir -p /run/netns /run/sshd /run/lock /run/nginx /run/runit
 install -d -o frr -g frr -m 755 /run/frr
