@@ -197,7 +197,8 @@ class StaticRoute:
     metric: int = 0  # in a VRF with OSPF: E1 metric when redistributed (10 primary home, 20 second), 0 = not
     # redistributed; on hosts without OSPF: the kernel's route metric
     source: IPv4Network | None = None  # policy routing: only for packets from this prefix. ``ip rule from SOURCE``
-    # comes before the main table; its table holds this route and the connected prefix the next hop lies in
+    # comes before the main table; its table holds this route and the connected prefix the next hop lies in.
+    # On the VPN gateway the rule is only for packets that come out of a tunnel
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,9 +47,7 @@ class Underlay:
         """From a router to a VTEP; None when no fibre leads there or nobody alive holds it."""
         tree = self._tree(source)
         choices = [
-            (tree[holder][0] + metric, holder)
-            for holder, metric in self._holders.get(target, ())
-            if holder in tree
+            (tree[holder][0] + metric, holder) for holder, metric in self._holders.get(target, ()) if holder in tree
         ]
         if not choices:
             return None

@@ -37,6 +37,7 @@ class Flow:
     protocol: str = "icmp"
     port: int = 0
     established: bool = False  # an answer: the firewall lets it through
+    line: str = ""  # of an answer: the carrier by whose line the question came in
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Route:
     metric: int
     out: Interface
     via: IPv4Address | None  # None: the target itself is on the interface
+    ruled: bool = False  # found by a source rule, ahead of the main table and of tunnels
 
 
 @dataclass(slots=True)
@@ -146,15 +148,22 @@ class County:
         trip.space = trip.came.space
 
     def _lookup(self, trip: _Trip) -> Route | None:
-        """Source rules first, then the main table."""
+        """Source rules first (on the VPN gateway only for what comes out of a tunnel), then the main table."""
         target = trip.flow.target
-        for static in self.model.hosts[trip.space[0]].vrf(trip.space[1]).routes:
-            if static.source is not None and trip.flow.source in static.source:
-                route = self._static(trip.space, static)
-                if route is not None and target in route.out.address.network:
-                    return replace(route, via=None)
-                if route is not None and target in route.prefix:
-                    return route
+        host = self.model.hosts[trip.space[0]]
+        for static in host.vrf(trip.space[1]).routes:
+            if static.source is None or trip.flow.source not in static.source:
+                continue
+            if host.role is Role.VPN and trip.came is not None:
+                continue
+            route = self._static(trip.space, static)
+            if route is not None and target in route.out.address.network and host.role is not Role.VPN:
+                return replace(route, via=None, ruled=True)
+            if route is not None and target in route.prefix:
+                return replace(route, ruled=True)
+        if trip.space == (self.model.firewall, "") and trip.flow.line:
+            line = next(line for line in self.model.exits if line.carrier == trip.flow.line)
+            return self._static(trip.space, StaticRoute(DEFAULT, line.gateway))
         matches = [route for route in self.table(trip.space) if target in route.prefix]
         return min(matches, key=lambda route: (-route.prefix.prefixlen, route.distance, route.metric), default=None)
 
@@ -219,7 +228,7 @@ class County:
 
     def _tunnel(self, trip: _Trip, route: Route | None) -> Tunnel | None:
         """The tunnel whose prefix is longer than the best route's."""
-        if trip.space[1]:
+        if trip.space[1] or (route is not None and route.ruled):
             return None
         length = route.prefix.prefixlen if route else -1
         for tunnel in self._by_host.get(trip.space[0], ()):
@@ -235,7 +244,10 @@ class County:
             outer = Flow(tunnel.host, "", tunnel.outer, tunnel.gateway_outer, "udp", port)
             end = (tunnel.gateway, "")
         else:
-            outer = Flow(tunnel.gateway, "", self._gateway_outer(), tunnel.outer, "udp", port, established=True)
+            home = self.model.sites[tunnel.site].homes[0]
+            line = home if self.model.sites[home].kind is SiteKind.CARRIER else ""
+            source = self._gateway_outer()
+            outer = Flow(tunnel.gateway, "", source, tunnel.outer, "udp", port, established=True, line=line)
             end = (tunnel.host, "")
         walk = self.walk(outer)
         trip.links += walk.links

@@ -51,7 +51,7 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
     tunnels = expand_tunnels(intent, ground, exits, outside)
     seats = expand_seats(intent, ground, services)
     vrfs = expand_routers(ground, cables, service_networks(services))
-    vrfs |= expand_boxes(intent, ground, seats, cables, services, policy, exits, outside)
+    vrfs |= expand_boxes(intent, ground, seats, cables, services, exits, outside)
     return NetworkModel(
         name=intent.county.name,
         zh=intent.county.zh,

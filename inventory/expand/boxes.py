@@ -10,8 +10,8 @@ from inventory.expand.cable import Cable, Seat
 from inventory.expand.ground import Ground
 from inventory.expand.segments import service_networks
 from inventory.expand.vpn import inner_prefix
-from inventory.model import Bridge, ExitLine, Network, PolicyRule, Role, Service, SiteKind, StaticRoute, Vrf
-from inventory.schema import Intent
+from inventory.model import Bridge, ExitLine, Network, Role, Service, SiteKind, StaticRoute, Vrf
+from inventory.schema import Intent, UplinkIntent
 
 
 def expand_boxes(
@@ -20,7 +20,6 @@ def expand_boxes(
     seats: tuple[Seat, ...],
     cables: tuple[Cable, ...],
     services: Mapping[str, Service],
-    policy: tuple[PolicyRule, ...],
     exits: tuple[ExitLine, ...],
     outside: Mapping[str, IPv4Network],
 ) -> dict[str, tuple[Vrf, ...]]:
@@ -51,7 +50,7 @@ def expand_boxes(
             case Role.LEAF:
                 vrfs[seat.name] = (_leaf(ground, seat, peers[seat.name]),)
             case Role.OUTSIDE:
-                vrfs[seat.name] = (_outside(intent, ground, seat, peers[seat.name], policy),)
+                vrfs[seat.name] = (_outside(intent, seat),)
     return vrfs
 
 
@@ -69,10 +68,8 @@ def _management(ground: Ground, number: int) -> Vrf:
     return Vrf("mgmt", routes=(_default(plan.site_address(ground.networks["mgmt"], number, 1).ip),))
 
 
-def _firewall(
-    intent: Intent, ground: Ground, exits: tuple[ExitLine, ...], outside: Mapping[str, IPv4Network]
-) -> Vrf:
-    """Each network behind its leg, city and province behind their lines, each broadband line behind its carrier."""
+def _firewall(intent: Intent, ground: Ground, exits: tuple[ExitLine, ...], outside: Mapping[str, IPv4Network]) -> Vrf:
+    """Each network behind its leg, city and province behind their lines, everything else by the preferred carrier."""
     number = ground.sites[ground.firewall].number
     routes = [
         StaticRoute(network.prefix, plan.site_address(network, number, plan.SLOT_ROUTER).ip)
@@ -80,11 +77,6 @@ def _firewall(
     ]
     for uplink in intent.uplinks.values():
         routes.append(StaticRoute(outside[uplink.zone], plan.outer_ends(plan.line_number(uplink.number))[1].ip))
-    for line in exits:
-        for site in ground.sites.values():
-            if site.homes == (line.carrier,):
-                near, _ = plan.outer_ends(plan.line_number(site.number))
-                routes.append(StaticRoute(near.network, line.gateway))
     routes += (_default(line.gateway, line.metric) for line in exits)
     return Vrf("", routes=tuple(routes))
 
@@ -147,16 +139,17 @@ def _leaf(ground: Ground, seat: Seat, peer: IPv4Interface | None) -> Vrf:
     return Vrf("", routes=(_default(peer.ip),))
 
 
-def _outside(
-    intent: Intent, ground: Ground, seat: Seat, peer: IPv4Interface | None, policy: tuple[PolicyRule, ...]
-) -> Vrf:
-    """A carrier answers as the Internet and knows only its own lines; city and province know what policy lets in."""
-    if seat.site in intent.carriers:
+def _outside(intent: Intent, seat: Seat) -> Vrf:
+    """The world outside; a carrier answers as the Internet.
+
+    All of them send the county's prefixes to the firewall, as an ill-meaning neighbour would: that those
+    packets are denied there, and not merely lost on the way, is what is to be shown.
+    """
+    written = intent.uplinks.get(seat.site) or intent.carriers[seat.site]
+    near, _ = plan.outer_ends(plan.line_number(written.number))
+    if isinstance(written, UplinkIntent):
+        answers = written.answers
+    else:
         assert intent.internet is not None
-        return Vrf("", loopbacks=(IPv4Interface(intent.internet.answers),))
-    uplink = intent.uplinks[seat.site]
-    near, _ = plan.outer_ends(plan.line_number(uplink.number))
-    known = [rule.target_network for rule in policy if rule.source_network == uplink.zone]
-    known += [rule.source_network for rule in policy if rule.target_network == uplink.zone]
-    routes = [StaticRoute(ground.networks[name].prefix, near.ip) for name in ground.networks if name in known]
-    return Vrf("", routes=tuple(routes), loopbacks=(IPv4Interface(uplink.answers),))
+        answers = intent.internet.answers
+    return Vrf("", routes=(StaticRoute(plan.COUNTY, near.ip),), loopbacks=(IPv4Interface(answers),))

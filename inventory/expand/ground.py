@@ -128,4 +128,3 @@ def _box_networks(box: str, centre: str, ground: Ground, services: Mapping[str, 
             return ("mgmt",)
         case _:
             return ("gov", "mgmt")
-

@@ -18,9 +18,7 @@ from inventory.model import Bridge, Network, Site, SiteKind, StaticRoute, Vrf, V
 FLOOD = "00:00:00:00:00:00"
 
 
-def expand_routers(
-    ground: Ground, cables: Iterable[Cable], segments: tuple[str, ...]
-) -> dict[str, tuple[Vrf, ...]]:
+def expand_routers(ground: Ground, cables: Iterable[Cable], segments: tuple[str, ...]) -> dict[str, tuple[Vrf, ...]]:
     """VRFs of every router by host name, the underlay first.  ``segments``: networks with hosted services."""
     ospf: dict[str, list[str]] = {}
     for item in cables:
@@ -138,9 +136,7 @@ def _gateway_overlay(centre: Site, network: Network, ground: Ground) -> Vxlan:
         mac=plan.gateway_mac(network.number),
         address=plan.gateway_interface(),
         fdb=tuple((mac, plan.loopback(site.number)) for mac, site in zip(macs, attached, strict=True)),
-        neighbours=tuple(
-            (plan.overlay_address(site.number).ip, mac) for mac, site in zip(macs, attached, strict=True)
-        ),
+        neighbours=tuple((plan.overlay_address(site.number).ip, mac) for mac, site in zip(macs, attached, strict=True)),
     )
 
 

@@ -86,9 +86,7 @@ def _check_homes(site: WrittenSite, homes: tuple[str, ...], intent: Intent, repo
             report.error((*site.key, "home"), home, "a centre with a head-end", "choose the cable centre")
 
 
-def _networks(
-    site: WrittenSite, intent: Intent, networks: dict[str, Network], report: Report
-) -> tuple[str, ...]:
+def _networks(site: WrittenSite, intent: Intent, networks: dict[str, Network], report: Report) -> tuple[str, ...]:
     written = site.intent
     if isinstance(written, CentreIntent):
         return tuple(networks)
