@@ -47,7 +47,8 @@ def services(model: NetworkModel, host: Host, environment: Environment, networks
                           "-C", "-c", "/etc/snmp/snmpd.conf", "-p", "/run/snmpd.pid", "-I", "-smux"),
                 before=("mkdir -p /var/lib/snmp",), environment=(("MIBS", ""),))
     )
-    found.append(_ours(environment, "agent", "--config", "/etc/sanwang/agent.json", vrf=host.management_vrf))
+    # In the default namespace, where the underlay is: it opens its sockets of a VRF by itself.
+    found.append(_ours(environment, "agent", "--config", "/etc/sanwang/agent.json"))
     if host.role is Role.SERVER:
         found.append(Service("nginx", ("/usr/sbin/nginx", "-g", "daemon off;"), before=("mkdir -p /run/nginx /var/log/nginx",)))
         found.append(Service("keepalived", ("/usr/sbin/keepalived", "-n", "-l", "-P", "-f", "/etc/keepalived/keepalived.conf",
