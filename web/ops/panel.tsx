@@ -1,0 +1,136 @@
+/** The column beside the map: impact, alerts, running meetings. */
+import { named } from "../shared/i18n";
+import { hallName, ImpactList } from "./banner";
+import { duration, list, time } from "./format";
+import { clock, county, halls, links, now, sites } from "./store";
+import type { Alert, Meeting } from "./types";
+import { t } from "./words";
+
+export function Panel({ open }: { open: (code: string) => void }) {
+  return (
+    <aside class="panel">
+      <Calm />
+      <ImpactList />
+      <Alerts open={open} />
+      <Meetings open={open} />
+    </aside>
+  );
+}
+
+function Calm() {
+  const state = now.value;
+  if (!state || state.sources["collector"] !== "ok" || state.impact.causes.length || state.alerts.length) return null;
+  return (
+    <section class="card calm">
+      <span class="tick" aria-hidden="true">
+        ✓
+      </span>
+      <div>
+        <h2>{t("allWell")}</h2>
+        <p>{t("allWellMore")}</p>
+      </div>
+    </section>
+  );
+}
+
+function siteOf(alert: Alert): string {
+  if (alert.host) return county.value?.hosts.find((host) => host.name === alert.host)?.site ?? "";
+  const link = links.value.get(alert.link);
+  if (!link) return "";
+  return sites.value.get(link.a.site)?.kind === "centre" ? link.b.site : link.a.site;
+}
+
+function Alerts({ open }: { open: (code: string) => void }) {
+  const state = now.value;
+  const silent = state?.sources["alertmanager"] !== "ok";
+  return (
+    <section class="card">
+      <h2>
+        {t("alerts")}
+        {state && state.alerts.length > 0 && <span class="count figures">{state.alerts.length}</span>}
+      </h2>
+      {silent ? (
+        <p class="quiet unknown">{t("alertsUnknown")}</p>
+      ) : state.alerts.length === 0 ? (
+        <p class="quiet">{t("noAlerts")}</p>
+      ) : (
+        <ul class="rows">
+          {state.alerts.map((alert) => (
+            <AlertRow key={alert.id} alert={alert} open={open} />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function AlertRow({ alert, open }: { alert: Alert; open: (code: string) => void }) {
+  const code = siteOf(alert);
+  const age = clock.value - Date.parse(alert.since) / 1000;
+  const body = (
+    <>
+      <b>{named(alert)}</b>
+      <small class="figures">
+        {alert.name}
+        {Number.isFinite(age) && ` · ${t("since", { time: duration(age) })}`}
+      </small>
+    </>
+  );
+  const kind = alert.severity === "critical" ? "down" : "degraded";
+  return (
+    <li>
+      {code ? (
+        <button class={`row ${kind}`} onClick={() => open(code)}>
+          {body}
+        </button>
+      ) : (
+        <div class={`row ${kind}`}>{body}</div>
+      )}
+    </li>
+  );
+}
+
+function Meetings({ open }: { open: (code: string) => void }) {
+  const meetings = now.value?.meetings ?? [];
+  return (
+    <section class="card">
+      <h2>
+        {t("meetings")}
+        {meetings.length > 0 && <span class="count figures">{meetings.length}</span>}
+      </h2>
+      {meetings.length === 0 ? (
+        <p class="quiet">{t("noMeetings")}</p>
+      ) : (
+        <ul class="rows">
+          {meetings.map((meeting) => (
+            <MeetingRow key={meeting.id} meeting={meeting} open={open} />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+export function MeetingRow({ meeting, open }: { meeting: Meeting; open?: (code: string) => void }) {
+  const concerned = now.value?.impact.meetings.find((one) => one.meeting === meeting.id);
+  const cut = concerned?.halls.filter((hall) => hall.state === "cut").length ?? 0;
+  const state = cut ? "down" : concerned ? "degraded" : "up";
+  return (
+    <li class={`row ${state}`}>
+      <b>{meeting.title}</b>
+      <small class="figures">
+        {t("hallsN", { n: meeting.halls.length })} · {t("until", { time: time(meeting.ends_at, false) })}
+        {concerned && ` · ${cut ? t("meetingLosesHalls", { n: cut }) : t("meetingGoesOn")}`}
+      </small>
+      <small>
+        {open
+          ? meeting.halls.slice(0, 8).map((hall) => (
+              <button key={hall} class="chip" onClick={() => open(halls.value.get(hall)?.site ?? hall)}>
+                {hallName(hall)}
+              </button>
+            ))
+          : list(meeting.halls.map(hallName))}
+      </small>
+    </li>
+  );
+}
