@@ -11,7 +11,7 @@ from inventory.load import load_model
 from inventory.model import Host, NetworkModel
 from inventory.places import Places
 from provision.broker.wire import BrokerError
-from provision.environment import Environment, environment_path, load_environment
+from provision.environment import Environment, EnvironmentProblem, environment_path, load_environment
 from provision.render import ConfigFile, render
 
 _Signature = tuple[tuple[str, int, int], ...]
@@ -54,6 +54,11 @@ class County:
         assert self._environment is not None
         return self._environment
 
+    @property
+    def user(self) -> str:
+        """The account that the broker logs in with."""
+        return self.environment.ssh_user
+
     def refresh(self) -> bool:
         """Read the county again if one of its files changed; True when it did."""
         with self._lock:
@@ -65,6 +70,8 @@ class County:
                 self._environment = load_environment(self.environment_name)
             except CountyErrors as errors:
                 raise BrokerError("county", f"the county's files have errors:\n{errors}") from None
+            except EnvironmentProblem as problem:
+                raise BrokerError("county", str(problem)) from None
             self._rendered.clear()
             self._signature = signature
             return True

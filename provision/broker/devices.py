@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -30,6 +31,8 @@ ENROLMENT = frozenset({"mgmt"})
 """Networks of the first configuration: underlay and management, no more."""
 
 WAIT_LIMIT_S = 240.0
+
+_SERVICE = re.compile(r"/etc/sanwang/sv/([^/]+)/run|/etc/systemd/system/sanwang-([^/]+)\.service")
 
 
 class Devices:
@@ -125,18 +128,18 @@ class Devices:
         files, secret = await self.sessions.thread(lambda: self._bundle(host, ENROLMENT, None))
 
         def work(session: DeviceSession) -> tuple[tool.Applied, str]:
-            tool.install(session)
+            tool.install(session, files)
             return tool.apply(session, files, groups=None, check=False, secrets=secret), session.host_key
 
         async with self.sessions.lock(host.name):
             try:
-                applied, shown = await self.sessions.on(host, work, staging=True, locked=True)
+                _, shown = await self.sessions.on(host, work, staging=True, locked=True)
             finally:
                 self.sessions.forget(host.name, staging=True)
                 self.sessions.forget(host.name, staging=False)
         detail = {"host": host.name, "files": len(files), "staging_host_key": shown}
         await self.trail.note(request.who, "enrol", request.why, detail)
-        return {"changed": True, "msg": f"{len(files)} files over the staging port", "parts": applied.parts}
+        return {"changed": True, "msg": f"{len(files)} files over the staging port"}
 
     async def _enrolled(self, host: Host) -> bool:
         """Whether the device answers in band with the key that enrolment gave it (and no staging port waits)."""
@@ -167,7 +170,8 @@ class Devices:
             )
         if not check:
             await self._wait_to_write()
-        shut = await self.sessions.on(host, lambda session: tool.close_staging(session, check=check))
+        is_nms = host.name == self.county.model.nms
+        shut = await self.sessions.on(host, lambda session: tool.close_staging(session, check=check, keep_port=is_nms))
         if shut and not check:
             await self.trail.note(request.who, "staging.close", request.why, {"host": host.name})
         return {"changed": shut, "msg": "staging port shut" if shut else "in band, staging port is shut"}
@@ -202,14 +206,14 @@ class Devices:
             host, lambda session: tool.apply(session, files, groups=wanted, check=check, secrets=secret)
         )
         if applied.changed and not check:
-            detail = {"host": host.name, "files": [each.path for each in applied.files], "parts": applied.parts}
+            detail = {"host": host.name, "files": [each.path for each in applied.files], "running": applied.running}
             await self.trail.note(request.who, "apply", request.why, detail)
         return {
             "changed": applied.changed,
             "msg": applied.words(check),
             "files": [each.path for each in applied.files],
-            "parts": applied.parts,
-            "diff": [each.as_json() for each in applied.files] + applied.running if with_diff else [],
+            "running": applied.running,
+            "diff": _shown(applied) if with_diff else [],
             "seconds": round(time.monotonic() - began_s, 3),
         }
 
@@ -304,10 +308,16 @@ class Devices:
         return files, secret
 
     def _services(self, host: Host) -> Sequence[str]:
-        prefix, suffix = "/etc/sanwang/sv/", "/run"
         paths = [file.path for file in self.county.files(host.name)]
-        found = [path.removeprefix(prefix).removesuffix(suffix) for path in paths if path.startswith(prefix)]
-        return sorted({name for name in found if "/" not in name})
+        return sorted({found[1] or found[2] for path in paths if (found := _SERVICE.fullmatch(path))})
+
+
+def _shown(applied: tool.Applied) -> list[dict[str, str]]:
+    """Differences as clients print them; those of the running configuration as one more text."""
+    shown = [each.as_json() for each in applied.files]
+    if applied.running:
+        shown.append({"path": "running configuration", "before": "\n".join(applied.running) + "\n", "after": ""})
+    return shown
 
 
 def _names(request: Request, key: str) -> frozenset[str] | None:

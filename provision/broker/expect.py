@@ -15,6 +15,11 @@ from inventory.model import Host, NetworkModel, Role, Tunnel
 MARK = "=====sanwang"
 """Line that starts each part of the answer; the part's name follows it."""
 
+_ASK_SERVICES = (
+    "if [ -d /etc/sanwang/sv ]; then sv status /etc/sanwang/sv/*/ 2>&1; "
+    "else systemctl list-units 'sanwang-*' --state=running --plain --no-legend; fi"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -24,7 +29,7 @@ class Expected:
     bfd: tuple[tuple[str, str], ...]  # (peer address, its host)
     wireguard: tuple[Tunnel, ...]
     ipsec: tuple[Tunnel, ...]
-    services: tuple[str, ...]  # names of runit services
+    services: tuple[str, ...]  # names of the supervisor's services
 
     @property
     def count(self) -> int:
@@ -72,7 +77,7 @@ def expected(model: NetworkModel, host: Host, services: Sequence[str]) -> Expect
 
 def question(want: Expected) -> str:
     """The one shell line that asks for everything in ``want``."""
-    parts = [f"echo '{MARK} services'; sv status /etc/sanwang/sv/*/ 2>&1"]
+    parts = [f"echo '{MARK} services'; {_ASK_SERVICES}"]
     if want.ospf:
         parts.append(f"echo '{MARK} ospf'; vtysh -c 'show ip ospf vrf all neighbor json'")
     if want.bfd:
@@ -110,11 +115,12 @@ def problems(want: Expected, answer: str, host: str) -> list[str]:
 
 
 def _services(want: Expected, text: str) -> list[str]:
-    running = {
-        line.split(":")[1].strip().rstrip("/").rpartition("/")[2]
-        for line in text.splitlines()
-        if line.startswith("run:") and line.count(":") >= 2
-    }
+    running = set()
+    for line in text.splitlines():
+        if line.startswith("run:") and line.count(":") >= 2:  # runit: "run: /etc/sanwang/sv/sshd/: (pid 12) 5s"
+            running.add(line.split(":")[1].strip().rstrip("/").rpartition("/")[2])
+        elif line.startswith("sanwang-"):  # systemd: "sanwang-sshd.service loaded active running ..."
+            running.add(line.split(".service")[0].removeprefix("sanwang-"))
     return [f"service {name}: expected running, found down" for name in want.services if name not in running]
 
 

@@ -42,7 +42,7 @@ def test_patterns_as_ansible_reads_them(model: NetworkModel) -> None:
 
 
 def test_a_pattern_without_a_host_names_what_is_near(model: NetworkModel) -> None:
-    with pytest.raises(ValueError, match="did you mean .*c1-core"):
+    with pytest.raises(ValueError, match=r"did you mean .*c1-core"):
         match("c1-cor", groups(model), _all(model))
 
 
