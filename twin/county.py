@@ -46,9 +46,7 @@ class Twin:
         """
         tell = progress or (lambda stage, done, total: None)
         with self.state.locked():
-            if self.state.up:
-                text = f"instance {self.places.instance!r} is already up. Next: `sanwang down`, or choose another name"
-                raise TwinError(text, 2)
+            require_down(self.places)
             try:
                 self._build(tell, bootstrap_key)
             except BaseException:
@@ -174,6 +172,13 @@ class Twin:
             return self.model.hosts[host]
         except KeyError:
             raise TwinError(f"no host {host!r} in county {self.model.name!r}. Next: `sanwang county show`", 2) from None
+
+
+def require_down(places: Places) -> None:
+    """TwinError (exit code 2) when the instance is up: ask before touching anything that is its."""
+    if State(places).up:
+        text = f"instance {places.instance!r} is already up. Next: `sanwang down`, or choose another name"
+        raise TwinError(text, 2)
 
 
 def attach(places: Places) -> Twin:

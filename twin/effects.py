@@ -93,11 +93,9 @@ def set_delay(places: Places, links: Iterable[tuple[Link, Effect]]) -> None:
         helper = f"delay-{link.number}"
         state.stop_helper(helper)
         middles = [names.middle(link, side) for side in "ab"]
-        if any(end.host in dead for end in link.ends):
-            continue  # the host's return lays the cable anew and asks again
         plant = names.plant(places.instance)
-        if not effect.delay_ms:
-            namespaces.ip_batch([f"link set dev {name} master {names.bridge(link)}" for name in middles], plant)
+        if not effect.delay_ms or any(end.host in dead for end in link.ends):
+            bridge_again(places, link)  # a dead host's return asks for the delay again
             continue
         namespaces.ip_batch([f"link set dev {name} nomaster" for name in middles], plant)
         line = subprocess.Popen(
@@ -113,6 +111,14 @@ def set_delay(places: Places, links: Iterable[tuple[Link, Effect]]) -> None:
             raise TwinError(f"the delay line of {link.name} did not start")
         line.stdout.close()
         children.keep(line)
+
+
+def bridge_again(places: Places, link: Link) -> None:
+    """Join the middles of a cable by its bridge, those that are there."""
+    dead = State(places).dead()
+    sides = [side for side, end in zip("ab", link.ends, strict=True) if end.host not in dead]
+    lines = [f"link set dev {names.middle(link, side)} master {names.bridge(link)}" for side in sides]
+    namespaces.ip_batch(lines, names.plant(places.instance))
 
 
 def enter(places: Places) -> list[str]:

@@ -1,7 +1,7 @@
 """Faults a person can set, see and heal: reversible, logged, alive after the command that set them.
 
-Active faults are in ``Places.run/faults.json``; every setting and healing is one line of JSON appended to
-``Places.lib/faults.log`` (when, who, what).
+Active faults are in ``Places.run/twin/faults.json``, which no watcher sees; every setting and healing is one line of
+JSON appended to ``Places.lib/faults.log`` (when, who, what).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inventory.model import Link
@@ -136,7 +137,7 @@ def stop_daemon(twin: Twin, host: str, daemon: str) -> Fault:
 def active(places: Places) -> list[Fault]:
     """Every fault that is set, oldest first."""
     try:
-        rows = json.loads((places.run / "faults.json").read_text())
+        rows = json.loads(_file(places).read_text())
     except FileNotFoundError:
         return []
     return [Fault(**{**row, "links": tuple(row["links"])}) for row in rows]
@@ -150,9 +151,10 @@ def heal(twin: Twin, fault: Fault | int) -> Fault:
         found = next((row for row in rows if row.id == number), None)
         if found is None:
             raise TwinError(f"no fault {number} is set. Next: `sanwang fault list`", 2)
+        if found.kind == "kill-host":
+            power.on(twin, twin.model.hosts[found.host])  # first of all: a host that does not start stays on the list
         _store(twin.places, [row for row in rows if row.id != number])
         if found.kind == "kill-host":
-            power.on(twin, twin.model.hosts[found.host])
             reinstate(twin, found.host)
         elif found.kind == "stop-daemon":
             if found.host not in twin.state.dead() and not _stopped(twin, found.host, found.daemon):
@@ -270,8 +272,12 @@ def _next_id(places: Places) -> int:
     return number
 
 
+def _file(places: Places) -> Path:
+    return places.run / "twin" / "faults.json"
+
+
 def _store(places: Places, rows: Iterable[Fault]) -> None:
-    path = places.run / "faults.json"
+    path = _file(places)
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps([dataclasses.asdict(row) for row in rows], ensure_ascii=False))
     temporary.replace(path)

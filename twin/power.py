@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from inventory.model import Host
-from twin import cables, children, leaf, names, namespaces
+from twin import cables, children, effects, leaf, names, namespaces
 from twin.errors import TwinError
 from twin.state import Process, wait_gone
 
@@ -50,8 +50,11 @@ def off(twin: Twin, hosts: Sequence[Host]) -> None:
             process = Process.of(pid)
             process.kill()
             members.append(process)
+    delayed = state.helpers()
     for link in links.values():
-        state.stop_helper(f"delay-{link.number}")
+        if f"delay-{link.number}" in delayed:
+            state.stop_helper(f"delay-{link.number}")
+            effects.bridge_again(twin.places, link)
     wait_gone(members)
     children.reap()
     for host in hosts:
@@ -65,8 +68,10 @@ def on(twin: Twin, host: Host) -> None:
     The caller then settles the carriers (:func:`twin.faults.reinstate`): a cut fibre stays cut.
     """
     instance = twin.places.instance
-    plant = names.plant(instance)
-    namespaces.create({names.namespace(instance, host.name): leaf.sysctls(host)})
+    plant, name = names.plant(instance), names.namespace(instance, host.name)
+    if (namespaces.NETNS_DIR / name).exists():  # an earlier start that failed half way
+        off(twin, [host])
+    namespaces.create({name: leaf.sysctls(host)})
     lines: list[str] = []
     for link in cables.links_of(twin.model, host.name):
         lines += cables.plug(instance, twin.model, link, names.side_of(link, host.name))

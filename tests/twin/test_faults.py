@@ -10,9 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from drills.lab import inside
 from tests.twin.bench import FAR_PC, carrier, county_up, reaches, wait_until
-from twin import faults, links, names
+from twin import faults, links, names, namespaces
 from twin.county import Twin
 from twin.errors import TwinError
 
@@ -235,6 +234,30 @@ def test_cables_carry_the_underlays_frames_and_lldp(twin: Twin) -> None:
 
 
 def test_a_socket_of_ours_can_live_in_any_host(twin: Twin) -> None:
-    with inside(twin.namespace("s1-pc")), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
-        made.connect((FAR_PC, 9))
-        assert made.getsockname()[0] == "10.8.3.10"
+    found: list[str] = []
+
+    def connect() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+            made.connect((FAR_PC, 9))
+            found.append(made.getsockname()[0])
+
+    namespaces.in_namespace(str(twin.namespace("s1-pc")), connect)
+    assert found == ["10.8.3.10"]
+
+
+def test_faults_set_and_healed_while_a_host_is_dead_count_when_it_returns(twin: Twin) -> None:
+    delayed, lossy = faults.delay(twin, "c1-c2", 30), faults.loss(twin, "c1-c2", 100)
+    dead = faults.kill_host(twin, "c2-core")
+    faults.heal(twin, lossy)
+    cut = faults.cut(twin, "s2-c2")
+    faults.heal(twin, dead)
+    assert not carrier(twin, "s2-pc", "p3")
+    faults.heal(twin, cut)
+    wait_until(lambda: reaches(twin, "s1-pc"), "the router boots and the loss is healed")
+    text = twin.run("s1-pc", ["ping", "-q", "-c", "3", "-i", "0.05", "-W", "2", FAR_PC]).stdout
+    assert float(re.findall(r"= ([\d.]+)/", text)[0]) >= 60, "the delay is still there"
+    dead = faults.kill_host(twin, "c1-core")
+    faults.heal(twin, delayed)
+    faults.heal(twin, dead)
+    wait_until(lambda: reaches(twin, "s1-pc"), "the cable is joined by its bridge again")
+    assert not twin.state.helpers()
