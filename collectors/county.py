@@ -64,8 +64,8 @@ class County:
             old, new = (value["state"] if value else "gone" for value in (before, after))
             if old != new or (before and after and before.get("pid") != after.get("pid")):
                 self.events.emit("service", f"{host}/{key}", new, before=old, pid=after.get("pid") if after else None)
-        elif section in ("bfd", "ospf"):
-            flag = "up" if section == "bfd" else "full"
+        elif section in ("bfd", "ospf", "bgp"):
+            flag = "full" if section == "ospf" else "up"
             old, new = (bool(value and value.get(flag)) for value in (before, after))
             if old != new:
                 self.events.emit(section, f"{host}{key if key.startswith('/') else '/' + key}", "up" if new else "down")

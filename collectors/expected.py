@@ -4,7 +4,8 @@ Choices:
 
 - ``hosts`` are all appliances (judged by their agent) and every user's box that hangs on a port of an appliance
   (judged by the carrier of that port: nothing of ours runs on it).
-- ``ospf`` and ``bfd`` count ends: one adjacency seen from both routers is two.
+- ``ospf``, ``bgp`` and ``bfd`` count ends: one adjacency seen from both routers is two.  OSPF runs in the underlay,
+  BGP between the centres in every VRF, BFD under both.
 - ``targets`` are what the collector must hear: one agent and one SNMP agent per appliance, one answer per probed path.
 - ``services`` follow from the host's role, as docs/architecture.md lists them.
 """
@@ -18,13 +19,13 @@ from inventory.model import APPLIANCES, Host, NetworkModel, Role
 from inventory.probes import probe_paths
 
 _BASE = ("sshd", "snmpd", "agent")
-_ROUTER = ("zebra", "staticd", "ospfd", "bfdd")
+_ROUTER = ("zebra", "staticd", "bfdd", "ospfd")
 _BY_ROLE: dict[Role, tuple[str, ...]] = {
-    Role.CORE: _ROUTER,
+    Role.CORE: (*_ROUTER, "bgpd", "chrony"),
     Role.ACCESS: _ROUTER,
     Role.SERVER: ("nginx", "keepalived"),
     Role.RELAY: ("relay",),
-    Role.NMS: ("broker", "collect", "serve", "prometheus", "alertmanager"),
+    Role.NMS: ("broker", "collect", "serve", "prometheus", "alertmanager", "chrony"),
     Role.PARTNER: ("charon",),
 }
 _VPN_DAEMON = {"wireguard": "wireguard", "ipsec": "charon"}
@@ -46,7 +47,9 @@ class Expected:
     appliances: tuple[str, ...]
     leaves: dict[str, tuple[str, str]]  # user's box -> (appliance, its port)
     ospf: frozenset[tuple[str, str]]  # (host, "<vrf>/<interface>/<neighbour's router id>")
-    bfd: frozenset[tuple[str, str]]  # (host, "<vrf>/<interface>/<peer's address>")
+    bgp: frozenset[tuple[str, str]]  # (host, "<vrf>/<peer's address>")
+    bfd: frozenset[tuple[str, str]]  # (host, "<vrf>/<peer's address>")
+    fibre_bfd: dict[tuple[str, str], str]  # (host, underlay port) -> key of its BFD session
     tunnels: dict[str, ExpectedTunnel]
     services: frozenset[tuple[str, str]]  # (host, service)
     relays: tuple[str, ...]
@@ -81,44 +84,47 @@ def _leaves(model: NetworkModel) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _routing(model: NetworkModel) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+def _underlay(model: NetworkModel) -> tuple[set[tuple[str, str]], dict[tuple[str, str], str]]:
+    """OSPF ends, and the key of the BFD session of every port that has one."""
     ospf: set[tuple[str, str]] = set()
-    bfd: set[tuple[str, str]] = set()
+    bfd: dict[tuple[str, str], str] = {}
     for host in model.hosts.values():
         for port in host.ports:
-            if not port.ospf:
-                continue
             peer = model.hosts[port.peer_host]
             far = peer.port(port.peer_port)
-            if not far.ospf:
+            if not (port.ospf and far.ospf):
                 continue
             ospf.add((host.name, f"{port.vrf}/{port.name}/{peer.vrf(far.vrf).router_id}"))
             if port.bfd_ms and far.bfd_ms and far.address is not None:
-                bfd.add((host.name, f"{port.vrf}/{port.name}/{far.address.ip}"))
-    for near, far_host in ((a, b) for a in model.hosts.values() for b in model.hosts.values() if a is not b):
-        for vrf in near.vrfs:
-            if not vrf.name or vrf.router_id is None or not vrf.ospf_interfaces:
-                continue
-            far_vrf = next((other for other in far_host.vrfs if other.name == vrf.name and other.router_id), None)
-            if far_vrf is None:
-                continue
-            for name in vrf.ospf_interfaces:
-                device = next((vxlan for vxlan in far_vrf.vxlans if vxlan.name == name and vxlan.address), None)
-                if device is not None and device.address is not None:
-                    ospf.add((near.name, f"{vrf.name}/{name}/{far_vrf.router_id}"))
-                    bfd.add((near.name, f"{vrf.name}/{name}/{device.address.ip}"))
+                bfd[host.name, port.name] = f"{port.vrf}/{far.address.ip}"
     return ospf, bfd
+
+
+def _between_centres(model: NetworkModel) -> set[tuple[str, str]]:
+    """BGP peers of every VRF on the overlays that join the centres; each has a BFD session too."""
+    return {
+        (host.name, f"{vrf.name}/{address}")
+        for host in model.by_role(Role.CORE)
+        for vrf in host.vrfs
+        if vrf.name
+        for vxlan in vrf.vxlans
+        if vxlan.name in vrf.ospf_interfaces
+        for address, _mac in vxlan.neighbours
+    }
 
 
 def expect(model: NetworkModel) -> Expected:
     """What the model asks for."""
-    ospf, bfd = _routing(model)
+    ospf, fibre_bfd = _underlay(model)
+    bgp = _between_centres(model)
     appliances = tuple(model.appliances())
     return Expected(
         appliances=tuple(host.name for host in appliances),
         leaves=_leaves(model),
         ospf=frozenset(ospf),
-        bfd=frozenset(bfd),
+        bgp=frozenset(bgp),
+        bfd=frozenset(bgp | {(host, key) for (host, _port), key in fibre_bfd.items()}),
+        fibre_bfd=fibre_bfd,
         tunnels={
             tunnel.name: ExpectedTunnel(tunnel.gateway, tunnel.kind, tunnel.inner) for tunnel in model.tunnels.values()
         },

@@ -57,11 +57,6 @@ class Judge:
     def __init__(self, model: NetworkModel, expected: Expected) -> None:
         self._model = model
         self._expected = expected
-        self._bfd_keys: dict[tuple[str, str], str] = {}  # (host, port) -> key of its BFD session
-        for host, key in expected.bfd:
-            vrf, port, _peer = key.split("/")
-            if not vrf:
-                self._bfd_keys[host, port] = key
 
     def link(self, link: Link, views: Mapping[str, AgentView], now: float, wall: float) -> Verdict:
         """State of one link; ``now`` monotonic, ``wall`` UNIX seconds."""
@@ -75,7 +70,7 @@ class Judge:
         if port is None:
             return EndSeen(end.host, carrier=False)
         carrier = bool(port["up"])
-        key = self._bfd_keys.get((end.host, end.port))
+        key = self._expected.fibre_bfd.get((end.host, end.port))
         if key is None or not daemons or not view.source_ok("bfdd"):
             return EndSeen(end.host, carrier)
         session = view.value("bfd", key)

@@ -71,7 +71,9 @@ def probe_answers(value: Mapping[str, Any] | None) -> bool:
 def assess(expected: Expected, seen: Seen) -> dict[str, Any]:
     """The document of ``GET /status``; ``problems`` names what is missing, worst first."""
     problems: list[str] = []
-    parts = {name: _Tally(problems) for name in ("hosts", "services", "ospf", "bfd", "tunnels", "targets", "relay")}
+    parts = {
+        name: _Tally(problems) for name in ("hosts", "services", "ospf", "bgp", "bfd", "tunnels", "targets", "relay")
+    }
     fresh = {name: view for name, view in seen.views.items() if view.fresh(seen.now)}
     for host in (*expected.appliances, *expected.leaves):
         verdict = seen.hosts.get(host, Verdict("unknown", "not judged yet"))
@@ -81,13 +83,13 @@ def assess(expected: Expected, seen: Seen) -> dict[str, Any]:
         service = view.value("services", name) if view else None
         words = f"is {service['state']}" if service else "is not there" if view else "cannot be seen"
         parts["services"].add(bool(service and service["up"]), f"service {name} on {host} {words}")
-    for section, flag in (("ospf", "full"), ("bfd", "up")):
+    for section, flag in (("ospf", "full"), ("bgp", "up"), ("bfd", "up")):
         for host, key in sorted(getattr(expected, section)):
             view = fresh.get(host)
             value = view.value(section, key) if view else None
-            vrf, port, peer = key.split("/")
-            where = f"{host} {port}" + (f" (VRF {vrf})" if vrf else "")
-            parts[section].add(bool(value and value[flag]), f"{section.upper()} {where} to {peer} is not up")
+            vrf, *port, peer = key.split("/")
+            where = " ".join((host, *port, *((f"(VRF {vrf})",) if vrf else ())))
+            parts[section].add(bool(value and value[flag]), f"{section.upper()} of {where} to {peer} is not up")
     for name, tunnel in expected.tunnels.items():
         view = fresh.get(tunnel.gateway)
         parts["tunnels"].add(bool(view and tunnel_up(tunnel, view)), f"tunnel {name} ({tunnel.kind}) is not up")

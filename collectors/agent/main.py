@@ -61,6 +61,7 @@ class Agent:
             await self._routing.bfd()
             if count % 3 == 0:
                 await self._routing.ospf()
+                await self._routing.bgp()
             if count % 5 == 0:
                 await self._routing.zebra()
                 await self._vpn.refresh()
@@ -77,6 +78,7 @@ class Agent:
             self._routes_moved.clear()
             await self._routing.bfd()
             await self._routing.ospf()
+            await self._routing.bgp()
 
     def _ensure_watches(self) -> None:
         wanted = {"": 0, **namespaces()}

@@ -1,4 +1,4 @@
-"""BFD sessions and OSPF adjacencies, asked of FRR's daemons.
+"""BFD sessions, OSPF adjacencies and BGP peers, asked of FRR's daemons.
 
 BFD is asked every second and at once after a route has changed: a silent cut makes OSPF withdraw routes as soon as
 BFD gives up, the kernel tells of the routes, and so the session is looked at within milliseconds.
@@ -20,7 +20,7 @@ def _vrf(name: str) -> str:
 
 
 def bfd_sessions(document: Any) -> dict[str, Value]:
-    """``show bfd peers json`` -> ``<vrf>/<interface>/<peer>``: ``{"vrf", "port", "peer", "up", "diagnostic"}``.
+    """``show bfd peers json`` -> ``<vrf>/<peer>``: ``{"vrf", "port", "peer", "up", "diagnostic"}``.
 
     Raises:
         ValueError: not the shape FRR 8 and later give.
@@ -32,7 +32,7 @@ def bfd_sessions(document: Any) -> dict[str, Value]:
         if not isinstance(row, dict) or not isinstance(row.get("peer"), str):
             raise ValueError(f"found {str(row)[:80]!r}, expected a peer")
         vrf, port = _vrf(str(row.get("vrf", "default"))), str(row.get("interface", ""))
-        sessions[f"{vrf}/{port}/{row['peer']}"] = {
+        sessions[f"{vrf}/{row['peer']}"] = {
             "vrf": vrf,
             "port": port,
             "peer": row["peer"],
@@ -75,12 +75,34 @@ def ospf_adjacencies(document: Any) -> dict[str, Value]:
     return adjacencies
 
 
+def bgp_peers(document: Any) -> dict[str, Value]:
+    """``show bgp vrf all ipv4 unicast summary json`` -> ``<vrf>/<peer>``: ``{"vrf", "peer", "state", "up"}``.
+
+    Raises:
+        ValueError: not the shape FRR 8 and later give.
+    """
+    if not isinstance(document, dict):
+        raise ValueError(f"found {type(document).__name__}, expected an object of VRFs")
+    peers: dict[str, Value] = {}
+    for name, instance in document.items():
+        table = instance.get("peers", {}) if isinstance(instance, dict) else None
+        if not isinstance(table, dict):
+            raise ValueError(f"VRF {name}: found no object of peers")
+        for address, row in table.items():
+            state = str(row.get("state", "")) if isinstance(row, dict) else ""
+            vrf = _vrf(name)
+            peers[f"{vrf}/{address}"] = {"vrf": vrf, "peer": address, "state": state, "up": state == "Established"}
+    return peers
+
+
 class RoutingWatch:
-    """Asks the daemons and keeps ``bfd``, ``ospf`` and their ``sources`` current."""
+    """Asks the daemons and keeps ``bfd``, ``ospf``, ``bgp`` and their ``sources`` current."""
 
     def __init__(self, state: AgentState, folder: Path = FOLDER) -> None:
         self._state = state
-        self._bfdd, self._ospfd, self._zebra = (Vty(name, folder) for name in ("bfdd", "ospfd", "zebra"))
+        self._bfdd, self._ospfd, self._bgpd, self._zebra = (
+            Vty(name, folder) for name in ("bfdd", "ospfd", "bgpd", "zebra")
+        )
 
     async def bfd(self) -> None:
         """Refresh the BFD sessions."""
@@ -89,6 +111,10 @@ class RoutingWatch:
     async def ospf(self) -> None:
         """Refresh the OSPF adjacencies."""
         await self._refresh(self._ospfd, "show ip ospf vrf all neighbor json", "ospf", ospf_adjacencies)
+
+    async def bgp(self) -> None:
+        """Refresh the BGP peers."""
+        await self._refresh(self._bgpd, "show bgp vrf all ipv4 unicast summary json", "bgp", bgp_peers)
 
     async def zebra(self) -> None:
         """See that zebra answers, and how many routes it holds."""

@@ -1,6 +1,6 @@
 """The agent's picture of its appliance: sections of keyed JSON values, and who hears of every change.
 
-Sections: ``ports``, ``addresses``, ``neighbours``, ``routes``, ``bfd``, ``ospf``, ``services``, ``wireguard``,
+Sections: ``ports``, ``addresses``, ``neighbours``, ``routes``, ``bfd``, ``ospf``, ``bgp``, ``services``, ``wireguard``,
 ``ipsec``, ``probes``, ``sources``, ``counters``.  A value is replaced whole; None removes the key.  The collector
 applies the same changes to its own copy, so this is also the shape of what it knows.
 """
@@ -19,6 +19,7 @@ SECTIONS = (
     "routes",
     "bfd",
     "ospf",
+    "bgp",
     "services",
     "wireguard",
     "ipsec",

@@ -30,7 +30,7 @@ SCALARS = (SYS_UPTIME, IF_TABLE_LAST_CHANGE, CPU_USER, CPU_NICE, CPU_SYSTEM, CPU
 PORT_COLUMNS = (IF_OPER_STATUS, IF_HC_IN_OCTETS, IF_HC_OUT_OCTETS, IF_IN_ERRORS, IF_OUT_ERRORS)
 OPER_UP = 1
 
-_WATTS, _DBM = 6, 14  # EntitySensorDataType; dBm is what vendors use beyond RFC 3433
+_OTHER, _WATTS, _DBM = 1, 6, 14  # EntitySensorDataType; RFC 3433 has no dBm: vendors use other(1) or 14
 _UNITS_SCALE = 9  # EntitySensorDataScale: units(9), milli(8), micro(7) ...
 _PORT = re.compile(r"\b(p\d+)\b")
 
@@ -60,8 +60,10 @@ def optical_sensor(index: str, name: str, kind: int, scale: int, precision: int)
     """A sensor of optical power, told by its type and by its name, such as "p12 Rx power"; None for any other."""
     port = _PORT.search(name)
     lower = name.lower()
+    if kind == _OTHER and "power" not in lower:
+        return None
     direction = "rx" if re.search(r"\brx\b|receive", lower) else "tx" if re.search(r"\btx\b|transmit", lower) else ""
-    if kind not in (_WATTS, _DBM) or port is None or not direction:
+    if kind not in (_OTHER, _WATTS, _DBM) or port is None or not direction:
         return None
     if not 1 <= scale <= 17 or not -8 <= precision <= 9:
         return None
