@@ -20,6 +20,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from inventory.errors import CountyErrors, Key, Place, Problem, Report
 from inventory.expand import expand
+from inventory.explain import explain
 from inventory.model import NetworkModel
 from inventory.places import COUNTIES
 from inventory.schema import Intent
@@ -133,7 +134,7 @@ def validate(source: Source, report: Report) -> Intent:
     except ValidationError as failure:
         for error in failure.errors():
             key = _key(error["loc"], source.places)
-            found, expected, advice = _explain(error)
+            found, expected, advice = explain(error)
             report.error(key, found, expected, advice)
         report.settle("schema")
         raise  # settle always raises here: pydantic found something
@@ -166,7 +167,7 @@ def _unreadable(path: Path, error: Exception) -> Problem:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
         found = str(error.problem or error.context)
-        found = re.sub(r"\s+", " ", found.split("\n")[0])
+        found = re.sub(r"\s+", " ", found.split("\n")[0]).removeprefix("found ").split(" with value ")[0]
     elif isinstance(error, YAMLError):
         found = str(error).split("\n")[0]
     return Problem(Place(path.name, line), "file", found, "YAML in UTF-8", "mend the line, or the one above it")
@@ -175,28 +176,3 @@ def _unreadable(path: Path, error: Exception) -> Problem:
 def _key(location: tuple[int | str, ...], places: Mapping[Key, Place]) -> Key:
     """Pydantic's location without the parts it invents (``[key]``)."""
     return tuple(part for part in location if part != "[key]")
-
-
-def _explain(error: Any) -> tuple[str, str, str]:
-    """(found, expected, next step) of a pydantic error, in an engineer's words."""
-    kind, value, context = error["type"], error["input"], error.get("ctx", {})
-    shown = repr(value) if isinstance(value, str | int | float | bool) else f"a {type(value).__name__}"
-    match kind:
-        case "missing":
-            return "nothing", "a value", "write it"
-        case "extra_forbidden":
-            return "a key nobody reads", "only known keys", "check its spelling or remove it"
-        case "string_pattern_mismatch":
-            return shown, f"text like {context['pattern']}", "rename it"
-        case "literal_error":
-            return shown, f"one of {context['expected']}", "choose one of them"
-        case "greater_than_equal" | "less_than_equal":
-            word = "at least" if kind == "greater_than_equal" else "at most"
-            return shown, f"{word} {context.get('ge', context.get('le'))}", "choose another number"
-        case "too_short" | "too_long":
-            word, limit = ("at least", "min_length") if kind == "too_short" else ("at most", "max_length")
-            return f"{context['actual_length']} items", f"{word} {context[limit]}", "add or remove some"
-        case "string_too_short":
-            return "empty text", "some text", "write it"
-    expected = str(error["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
-    return shown, expected, "correct the value"

@@ -11,10 +11,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{0,7}$")]
+CODE = r"^[a-z][a-z0-9]{0,7}$"
+NAME = r"^[a-z][a-z0-9-]{0,31}$"
+RATE = r"^[1-9][0-9]{0,3}[MG]$"
+KEY = r"^([A-Za-z0-9+/]{43}=)?$"
+
+Code = Annotated[str, StringConstraints(pattern=CODE)]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-Rate = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[MG]$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+Rate = Annotated[str, StringConstraints(pattern=RATE)]
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 SiteNumber = Annotated[int, Field(ge=1, le=2047, strict=True)]
 Box = Literal["firewall", "vpn", "server", "relay", "nms", "headend"]
 
@@ -158,13 +163,14 @@ class PersonIntent(Named):
     """Somebody who works with the system."""
 
     roles: Annotated[tuple[Literal["engineer", "operator", "chair", "leader", "auditor"], ...], Field(min_length=1)]
-    public_key: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9+/]{43}=)?$")] = ""
+    public_key: Annotated[str, StringConstraints(pattern=KEY)] = ""
 
 
 class VpnIntent(Written):
-    """The VPN gateway's legs."""
+    """The VPN gateway's legs, and what remote sites reach through it beside the county's own 10.0.0.0/8."""
 
     networks: Annotated[tuple[Code, ...], Field(min_length=1)]
+    reaches: tuple[IPv4Network, ...] = ()
 
 
 class Intent(Written):

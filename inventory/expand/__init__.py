@@ -48,7 +48,7 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
 
     cables = (*fibres, *expand_rooms(intent, ground, services, halls), *lines)
     exits = expand_exits(intent, lines, ground)
-    tunnels = expand_tunnels(intent, ground, exits, outside)
+    tunnels = expand_tunnels(intent, ground, exits)
     seats = expand_seats(intent, ground, services)
     vrfs = expand_routers(ground, cables, service_networks(services))
     vrfs |= expand_boxes(intent, ground, seats, cables, services, exits, outside)

@@ -36,6 +36,13 @@ def expand_outside(intent: Intent, report: Report) -> dict[str, IPv4Network]:
         if zone in outside:
             report.error((*key, "zone"), f"{zone} again", "one line up to each zone", "remove one")
         outside[zone] = prefix
+        if intent.vpn and not any(prefix.subnet_of(reach) for reach in intent.vpn.reaches):
+            report.warning(
+                ("vpn",),
+                f"nothing of {zone} ({prefix}) in `reaches`",
+                "every prefix that remote sites may go to",
+                "villages and small units will not reach it; add it to vpn.reaches",
+            )
     return outside
 
 

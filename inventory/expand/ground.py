@@ -68,7 +68,7 @@ def check_boxes(intent: Intent, networks: dict[str, Network], sites: dict[str, S
                 report.error(("centres", code, "boxes", index), f"{box} again", "each box once", "remove it")
     firewall, vpn = box_centre(intent, "firewall"), box_centre(intent, "vpn")
     remote = [(section, code) for section in ("villages", "units", "partners") for code in getattr(intent, section)]
-    if vpn and vpn != firewall:
+    if vpn and firewall and vpn != firewall:
         report.error(("centres", vpn, "boxes"), "the VPN gateway", f"it beside the firewall ({firewall})", "move it")
     if vpn and intent.vpn is None:
         report.error(("vpn",), "nothing", "`vpn: {networks: [...]}` beside the box vpn", "write it")

@@ -9,6 +9,7 @@ from inventory.plan import network_prefix
 from inventory.schema import Intent
 
 FIXED = {"gov": 1, "edu": 2, "tv": 3, "mgmt": 4}
+RESERVED = frozenset({"internet", "city", "province", "vpn", "service", "default"})
 
 
 def expand_networks(intent: Intent, report: Report) -> dict[str, Network]:
@@ -23,6 +24,8 @@ def expand_networks(intent: Intent, report: Report) -> dict[str, Network]:
                 ("networks", name, "number"), str(written.number), f"{number}, fixed by the address plan", "correct it"
             )
     for name, written in intent.networks.items():
+        if name in RESERVED:
+            report.error(("networks", name), name, "a name that means nothing else in policy", "rename the network")
         wanted = "mgmt" if name == "mgmt" else "public" if name in FIXED else "closed"
         if written.kind != wanted:
             report.error(("networks", name, "kind"), written.kind, wanted, "correct it")

@@ -25,9 +25,7 @@ def gateway_outer(ground: Ground) -> IPv4Address:
     return plan.outer_ends(plan.outer_patch_number(ground.sites[ground.vpn].number))[1].ip
 
 
-def expand_tunnels(
-    intent: Intent, ground: Ground, exits: tuple[ExitLine, ...], outside: dict[str, IPv4Network]
-) -> dict[str, Tunnel]:
+def expand_tunnels(intent: Intent, ground: Ground, exits: tuple[ExitLine, ...]) -> dict[str, Tunnel]:
     """Every tunnel by name: WireGuard for villages and units, IPsec for partners.
 
     By broadband the gateway is found at the firewall's address on the site's own carrier (and forwarded
@@ -56,6 +54,6 @@ def expand_tunnels(
             gateway_outer=gateway_outer(ground) if cable else at_exit[site.homes[0]],
             port=IKE_PORT if ipsec else WIREGUARD_PORT,
             inner=tuple(inner_prefix(ground.networks[name], site) for name in site.networks),
-            remote=(plan.COUNTY, *outside.values()),
+            remote=(plan.COUNTY, *(intent.vpn.reaches if intent.vpn else ())),
         )
     return tunnels
