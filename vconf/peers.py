@@ -94,12 +94,18 @@ class Room:
     """One meeting's peers."""
 
     meeting: int
+    booked: int = 2  # how many halls it was booked for
     peers: dict[str, Peer] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The room's name on the relay."""
         return f"m{self.meeting}"
+
+    @property
+    def layers(self) -> int:
+        """How many layers a camera sends: one picture is enough while it fills the screens it goes to."""
+        return 1 if self.booked <= 4 else 3
 
     def tell_others(self, peer: Peer, kind: str, /, **data: Any) -> None:
         """A notification to everybody but this peer."""

@@ -46,7 +46,7 @@ class RelayServer:
         self._writer: asyncio.StreamWriter | None = None
         self._grace: asyncio.TimerHandle | None = None
         self._servers: list[asyncio.Server] = []
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         engine.on_event = self._event
         self._methods: dict[str, _Method] = {
             "ping": lambda p: {},
@@ -88,9 +88,12 @@ class RelayServer:
         """Stop listening and hang up."""
         for server in self._servers:
             server.close()
-        for task in list(self._connections):
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        for writer in self._connections.values():
+            writer.close()  # its reader then sees the end
+        if self._connections:
+            await asyncio.wait(set(self._connections), timeout=2)
+        if self._grace is not None:
+            self._grace.cancel()
 
     def status(self) -> dict[str, Any]:
         """The engine's figures with the relay's name, age in seconds, and CPU seconds used."""
@@ -105,8 +108,8 @@ class RelayServer:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+        self._connections[task] = writer
+        task.add_done_callback(lambda done: self._connections.pop(done, None))
         try:
             if self._clients is not None and not lines.peer_names(writer) & self._clients:
                 logger.warning("control: refused %s", sorted(lines.peer_names(writer)))

@@ -98,7 +98,7 @@ class Rooms:
         state = meeting.state(datetime.now(UTC))
         if state != "open":
             raise Refused(state, f"the meeting is {state}")
-        room = self.rooms.setdefault(seat.meeting, Room(seat.meeting))
+        room = self.rooms.setdefault(seat.meeting, Room(seat.meeting, len(meeting.halls)))
         earlier = room.of_hall(seat.hall)
         if earlier is not None:
             earlier.tell("replaced")
@@ -129,6 +129,7 @@ class Rooms:
             "resumeKey": peer.resume_key,
             "peers": room.others(peer),
             "transports": sorted(peer.transports),
+            "layers": room.layers,
             "routerRtpCapabilities": router_capabilities(),
             "relay": self._relay.up,
         }

@@ -1,0 +1,59 @@
+"""A server with nothing but the pages and the meetings: what ``sanwang serve`` mounts, for this room's tests."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from identity.secrets import Secrets
+from identity.tokens import Tokens
+from inventory.load import load_model
+from store.engine import open_store
+from vconf import links
+from vconf.lines import Identity
+from vconf.relay_client import RelayClient
+from vconf.signalling import build_router
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--bind", required=True)
+    parser.add_argument("--relay", required=True)
+    parser.add_argument("--dist", type=Path, required=True)
+    options = parser.parse_args(argv)
+    folder: Path = options.folder
+    host, _, port = options.relay.rpartition(":")
+    relay = RelayClient.over_tls(
+        "relay",
+        (host, int(port)),
+        "relay.sanwang.internal",
+        Identity(folder / "nms.crt", folder / "nms.key", folder / "ca.pem"),
+    )
+    app = FastAPI()
+    app.include_router(
+        build_router(
+            store=open_store(f"sqlite:///{folder}/store.db"),
+            tokens=Tokens(Secrets(folder / "identity").resolve(links.KEY)),
+            model=load_model("shili"),
+            relay=relay,
+        )
+    )
+    app.mount("/", StaticFiles(directory=options.dist, html=True))
+    uvicorn.run(
+        app,
+        host=options.bind,
+        port=443,
+        ssl_certfile=str(folder / "nms.crt"),
+        ssl_keyfile=str(folder / "nms.key"),
+        log_level="info",
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,94 @@
+/** `window.sanwang`: what rehearsals and tests read and press; plain data, no secrets. */
+import { camera, microphone } from "./devices";
+import { firstFrameMs, frameFigures, probing, resetGaps } from "./measure";
+import { channelUp, currentMedia, join, leave, link, mediaUp, peers, phase, trouble } from "./session";
+
+interface RemoteFigures {
+  peer: string;
+  hall: string;
+  kind: string;
+  codec: string;
+  bytes: number;
+  packetsLost: number;
+  framesDecoded: number;
+  framesPerSecond: number;
+  freezeCount: number;
+  jitterMs: number;
+  audioEnergy: number;
+  frames: number;
+  framesChanged: number;
+  checksum: number;
+  longestGapMs: number;
+  sinceChangeMs: number;
+}
+
+export async function stats() {
+  const remotes: RemoteFigures[] = [];
+  const sent: { kind: string; codec: string; bytes: number; framesEncoded: number; width: number; height: number; rid: string }[] = [];
+  const media = currentMedia();
+  for (const { peer, consumer } of media?.consumers.values() ?? []) {
+    const report = await consumer.getStats();
+    const codecs = new Map([...report.values()].filter((s) => s.type === "codec").map((s) => [s.id, s.mimeType]));
+    for (const s of report.values()) {
+      if (s.type !== "inbound-rtp") continue;
+      const seen = consumer.kind === "video" ? frameFigures(peer) : undefined;
+      remotes.push({
+        peer,
+        hall: peers.value.find((p) => p.id === peer)?.hall ?? "",
+        kind: consumer.kind,
+        codec: codecs.get(s.codecId) ?? "",
+        bytes: s.bytesReceived ?? 0,
+        packetsLost: s.packetsLost ?? 0,
+        framesDecoded: s.framesDecoded ?? 0,
+        framesPerSecond: s.framesPerSecond ?? 0,
+        freezeCount: s.freezeCount ?? 0,
+        jitterMs: (s.jitter ?? 0) * 1000,
+        audioEnergy: s.totalAudioEnergy ?? 0,
+        frames: seen?.frames ?? 0,
+        framesChanged: seen?.changed ?? 0,
+        checksum: seen?.checksum ?? 0,
+        longestGapMs: seen?.longestGapMs ?? 0,
+        sinceChangeMs: seen?.lastChangeMs ? performance.now() - seen.lastChangeMs : -1,
+      });
+    }
+  }
+  for (const producer of media?.producers ?? []) {
+    if (producer.closed) continue;
+    const report = await producer.getStats();
+    const codecs = new Map([...report.values()].filter((s) => s.type === "codec").map((s) => [s.id, s.mimeType]));
+    for (const s of report.values()) {
+      if (s.type !== "outbound-rtp") continue;
+      sent.push({
+        kind: producer.kind,
+        codec: codecs.get(s.codecId) ?? "",
+        bytes: s.bytesSent ?? 0,
+        framesEncoded: s.framesEncoded ?? 0,
+        width: s.frameWidth ?? 0,
+        height: s.frameHeight ?? 0,
+        rid: s.rid ?? "",
+      });
+    }
+  }
+  return {
+    phase: phase.value,
+    trouble: trouble.value,
+    channelUp: channelUp.value,
+    mediaUp: mediaUp.value,
+    hall: link.value?.hall.code ?? "",
+    peers: peers.value.map(({ hall, silent }) => ({ hall, silent })),
+    camera: camera.value,
+    microphone: microphone.value,
+    firstFrameMs: firstFrameMs() ?? null,
+    probing,
+    remotes,
+    sent,
+  };
+}
+
+declare global {
+  interface Window {
+    sanwang: { stats: typeof stats; join: typeof join; leave: typeof leave; resetGaps: typeof resetGaps };
+  }
+}
+
+window.sanwang = { stats, join, leave, resetGaps };
