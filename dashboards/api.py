@@ -82,7 +82,7 @@ def build_api(
     async def site(code: str) -> Document:
         if code not in model.sites:
             raise HTTPException(404, f"site {code!r}: not in the county")
-        return await site_document(model, code, live.document, collector, prometheus)
+        return await site_document(model, code, collector, prometheus)
 
     @router.get("/series/{name}", dependencies=[signed_in])
     async def series(

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from dashboards.causes import causes, impact_document
-from dashboards.seen import Seen, alert_document, hosts_seen, links_seen, loads_seen
+from dashboards.seen import Seen, alert_document, hosts_seen, links_seen, loads_seen, watched_hosts
 from dashboards.sources import Alertmanager, Collector, Prometheus, SourceDown
 from inventory.impact import Faults, ImpactMap, Meeting
 from inventory.model import NetworkModel
@@ -64,9 +64,9 @@ class Live:
         self.document: Document = {
             "seq": 0,
             "at": time.time(),
-            "sources": {name: "not asked yet" for name in ("collector", "alertmanager", "prometheus", "meetings")},
-            "links": {name: unknown for name in model.links},
-            "hosts": {host.name: unknown for host in model.appliances()},
+            "sources": dict.fromkeys(("collector", "alertmanager", "prometheus", "meetings"), "not asked yet"),
+            "links": dict.fromkeys(model.links, unknown),
+            "hosts": dict.fromkeys(watched_hosts(model), unknown),
             "status": {},
             "alerts": [],
             "meetings": [],
@@ -129,9 +129,7 @@ class Live:
         """Forget what a silent source told."""
         if name == "collector":
             unknown = Seen("unknown", None).document()
-            self._change(
-                {name: unknown for name in self.document["links"]}, {name: unknown for name in self.document["hosts"]}
-            )
+            self._change(dict.fromkeys(self.document["links"], unknown), dict.fromkeys(self.document["hosts"], unknown))
             self._publish({"status": {}})
         elif name == "alertmanager":
             self._publish({"alerts": []})

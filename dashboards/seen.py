@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from inventory.model import NetworkModel
+from inventory.model import NetworkModel, Role
 
 Document = dict[str, Any]
-_LINK_STATES = frozenset({"up", "degraded", "down"})
+_STATES = frozenset({"up", "degraded", "down"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,22 @@ def links_seen(model: NetworkModel, answer: Mapping[str, Any]) -> dict[str, Seen
     return {name: _seen(answer.get(name)) for name in model.links}
 
 
+def watched_hosts(model: NetworkModel) -> list[str]:
+    """Every host of the county itself: our appliances, and the user equipment behind them."""
+    return [host.name for host in model.hosts.values() if host.role is not Role.OUTSIDE]
+
+
 def hosts_seen(model: NetworkModel, answer: Mapping[str, Any]) -> dict[str, Seen]:
-    """Every appliance of the model; unknown where the collector says nothing."""
-    return {host.name: _seen(answer.get(host.name)) for host in model.appliances()}
+    """Every host of the county; unknown where the collector says nothing."""
+    return {name: _seen(answer.get(name)) for name in watched_hosts(model)}
 
 
 def _seen(entry: Any) -> Seen:
     if not isinstance(entry, Mapping):
         return Seen("unknown", None)
     state, since = entry.get("state"), entry.get("since")
-    if state not in _LINK_STATES:
-        up = entry.get("up")
-        state = "unknown" if not isinstance(up, bool) else "up" if up else "down"
+    if state not in _STATES:
+        state = "unknown"
     return Seen(state, float(since) if isinstance(since, (int, float)) and math.isfinite(since) else None)
 
 

@@ -1,0 +1,54 @@
+"""``sanwang ops-link``: a one-time link to the operations pages. It needs the county's token key, hence root."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from inventory.places import Places, current_instance
+from sanwang.cli import run_app
+
+app = typer.Typer(add_completion=False)
+
+KEY = "token/ops"
+"""Name of the key that signs links and sessions of the operations pages."""
+
+
+def link(places: Places, port: int, host: str = "127.0.0.1") -> str:
+    """A link that opens the operations pages once, within a quarter of an hour.
+
+    The token stands behind ``#``: browsers keep it to themselves, so it is in no server's log.
+    """
+    from dashboards.access import ops_token
+    from identity.secrets import Secrets
+    from identity.tokens import Tokens
+
+    tokens = Tokens(Secrets(places.lib / "identity").resolve(KEY))
+    where = host if port == 443 else f"{host}:{port}"
+    return f"https://{where}/ops/#token={ops_token(tokens)}"
+
+
+@app.command(epilog="example: sanwang ops-link --port 8443")
+def ops_link(
+    instance: Annotated[str, typer.Option(help="the instance; default SANWANG_INSTANCE, else shili")] = "",
+    host: Annotated[str, typer.Option(help="address of the pages, as the browser reaches it")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port of the pages there")] = 8443,
+) -> int:
+    """Print a link that opens the operations pages: good once, for 15 minutes."""
+    places = Places(instance or current_instance())
+    if not (places.lib / "identity").is_dir():
+        print(f"sanwang ops-link: no instance {places.instance!r} here; next step: sanwang up", file=sys.stderr)
+        return 3
+    print(link(places, port, host))
+    return 0
+
+
+def main(argv: list[str]) -> int:
+    """Entry of the command table."""
+    return run_app(app, argv, "sanwang ops-link")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,246 @@
+"""``sanwang serve``: the one place that assembles the web application and offers it over HTTPS.
+
+Listens on the management address (tcp 443) and on a unix socket that the machine's own loopback is forwarded to; TLS
+on both, with a certificate of the county's authority.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import ssl
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from dashboards.access import Access
+from dashboards.api import build_api
+from dashboards.live import Live
+from dashboards.shield import Shield
+from dashboards.sources import Alertmanager, Collector, Prometheus
+from identity.secrets import Secrets
+from identity.tokens import Tokens
+from inventory.errors import CountyErrors
+from inventory.impact import Meeting
+from inventory.load import load_model
+from inventory.model import NetworkModel, Role
+from inventory.places import CHECKOUT, Places, current_instance
+from sanwang import ops_link
+from sanwang.cli import run_app
+from store.engine import Store, open_store
+from vconf import links, meetings
+from vconf.lines import Identity
+from vconf.relay_client import RelayClient
+from vconf.signalling import build_router
+
+PAGES = CHECKOUT / "web" / "dist"
+HTTPS_PORT = 443
+RELAY_CONTROL_PORT = 9820
+
+_GRACE_S = 3
+_WEBSOCKET_BYTES = 64 * 1024
+_IP_FREEBIND = 15  # linux/in.h: the address may come later
+
+log = logging.getLogger("sanwang.serve")
+app = typer.Typer(add_completion=False)
+
+
+class Lacking(Exception):
+    """Something that must be there is not; the message says what to do."""
+
+
+def assemble(
+    model: NetworkModel,
+    places: Places,
+    store: Store,
+    secrets: Secrets,
+    relay: RelayClient | None,
+    pages: Path = PAGES,
+    *,
+    prometheus: Prometheus | None = None,
+    alertmanager: Alertmanager | None = None,
+) -> ASGIApp:
+    """The whole application; ``relay`` None: a county without a relay has no meetings."""
+    collector = Collector(places.collect_socket)
+    prometheus, alertmanager = prometheus or Prometheus(), alertmanager or Alertmanager()
+
+    def running() -> list[tuple[Meeting, dict[str, Any]]]:
+        with store.reading() as session:
+            return [_shown(found) for found in meetings.running(session, datetime.now(UTC))]
+
+    live = Live(model, collector, alertmanager, prometheus, lambda: asyncio.to_thread(running))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(live.run(), name="live")
+        watching.add_done_callback(_end_when_failed)
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            for source in (collector, prometheus, alertmanager):
+                await source.close()
+
+    application = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    access = Access(Tokens(secrets.resolve(ops_link.KEY)))
+    application.include_router(build_api(model, live, access, collector, prometheus))
+    if relay is not None:
+        tokens = Tokens(secrets.resolve(links.KEY))
+        application.include_router(build_router(store=store, tokens=tokens, model=model, relay=relay))
+
+    @application.get("/", include_in_schema=False)
+    def root() -> RedirectResponse:
+        return RedirectResponse("/ops/")
+
+    application.mount("/", StaticFiles(directory=pages, html=True))
+    return Shield(application)
+
+
+def _shown(found: meetings.Meeting) -> tuple[Meeting, dict[str, Any]]:
+    """A running meeting for the impact, and as the operations page lists it."""
+    document = {
+        "id": str(found.id),
+        "title": found.title,
+        "starts_at": found.start_at.timestamp(),
+        "ends_at": found.end_at.timestamp(),
+        "halls": list(found.halls),
+        "present": list(found.present),
+    }
+    return Meeting(str(found.id), found.title, found.halls), document
+
+
+def _end_when_failed(task: asyncio.Task[None]) -> None:
+    """The live picture must not stay still unnoticed: its failure ends the process, and the supervisor restarts it."""
+    if not task.cancelled() and (problem := task.exception()) is not None:
+        log.critical("the live picture failed", exc_info=problem)
+        os.kill(os.getpid(), 15)
+
+
+def relay_client(model: NetworkModel, tls: Path) -> RelayClient | None:
+    """Client of the county's relay, with this host's own identity; None when the county has no relay."""
+    host = next(iter(model.by_role(Role.RELAY)), None)
+    if host is None or host.management is None:
+        return None
+    identity = Identity(tls / "host.crt", tls / "host.key", tls / "ca.crt")
+    try:
+        return RelayClient.over_tls(
+            host.name, (str(host.management), RELAY_CONTROL_PORT), f"{host.name}.sanwang.internal", identity
+        )
+    except (OSError, ssl.SSLError) as problem:
+        raise Lacking(f"{tls}: {problem}; next step: run playbooks/site.yml for the management host") from None
+
+
+def tls_context(secrets: Secrets, management: str) -> ssl.SSLContext:
+    """Server side TLS 1.2 or later, with a certificate for the management address and the machine's loopback."""
+    certificate = secrets.resolve("cert/pages", dns=["localhost"], ips=[management, "127.0.0.1", "::1"])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    with tempfile.TemporaryDirectory() as folder:  # mode 0700; OpenSSL reads the pair from one file
+        pair = Path(folder, "pages.pem")
+        pair.touch(0o600)
+        pair.write_text(certificate + secrets.resolve("key/pages"))
+        context.load_cert_chain(pair)
+    return context
+
+
+def listeners(management: str, port: int, path: Path) -> list[socket.socket]:
+    """The management address (it may come up later) and the unix socket."""
+    inet = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    inet.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    inet.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+    try:
+        inet.bind((management, port))
+    except OSError as problem:
+        inet.close()
+        raise Lacking(f"{management}:{port}: {problem.strerror}; next step: stop what listens there") from None
+    path.unlink(missing_ok=True)
+    unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    unix.bind(str(path))
+    path.chmod(0o600)
+    return [inet, unix]
+
+
+async def run(application: ASGIApp, context: ssl.SSLContext, sockets: Sequence[socket.socket]) -> None:
+    """Serve until SIGTERM or SIGINT; open connections get a few seconds."""
+    config = uvicorn.Config(
+        application,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        ws_max_size=_WEBSOCKET_BYTES,
+        ws_ping_interval=10.0,
+        ws_ping_timeout=10.0,
+        timeout_graceful_shutdown=_GRACE_S,
+        backlog=256,
+    )
+    config.load()
+    config.ssl = context
+    await uvicorn.Server(config).serve(sockets=list(sockets))
+
+
+@app.command(epilog="example: sanwang serve --instance shili")
+def serve(
+    instance: Annotated[str, typer.Option(help="the instance; default SANWANG_INSTANCE, else shili")] = "",
+    port: Annotated[int, typer.Option(help="TCP port on the management address")] = HTTPS_PORT,
+    tls: Annotated[Path, typer.Option(help="folder with this host's host.crt, host.key and ca.crt")] = Path(
+        "/etc/sanwang/tls"
+    ),
+) -> int:
+    """Serve the pages, the operations API and meeting signalling."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    places = Places(instance or current_instance())
+    store: Store | None = None
+    try:
+        model = _model(places)
+        if not (PAGES / "ops" / "index.html").is_file():
+            raise Lacking(f"{PAGES}: the pages are not built; next step: make pages, or python web/build.py")
+        management = str(model.hosts[model.nms].management)
+        store = open_store(places.database)
+        secrets = Secrets(places.lib / "identity")
+        application = assemble(model, places, store, secrets, relay_client(model, tls))
+        sockets = listeners(management, port, places.serve_socket)
+        asyncio.run(run(application, tls_context(secrets, management), sockets))
+    except Lacking as lack:
+        print(f"sanwang serve: {lack}", file=sys.stderr)
+        return 3
+    except CountyErrors as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    finally:
+        if store is not None:
+            store.close()
+    return 0
+
+
+def _model(places: Places) -> NetworkModel:
+    pointer = places.lib / "county"
+    try:
+        return load_model(pointer.read_text().strip())
+    except OSError as problem:
+        raise Lacking(f"{pointer}: {problem.strerror}; next step: sanwang up") from None
+
+
+def main(argv: list[str]) -> int:
+    """Entry of the command table."""
+    return run_app(app, argv, "sanwang serve")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
