@@ -42,7 +42,8 @@ PERMITTED_NETWORKS = tuple(
 _ROOT_LIFE = timedelta(days=20 * 365)
 _SERVER_LIFE = timedelta(days=397)  # what browsers accept at most from any issuer
 _DEVICE_LIFE = timedelta(days=2 * 365)
-_CRL_LIFE = timedelta(days=7)
+_CRL_LIFE = timedelta(days=30)
+_CRL_RENEW_BEFORE = timedelta(days=15)
 _CLOCK_SLACK = timedelta(minutes=5)  # a device whose clock is a little behind accepts a fresh certificate
 
 
@@ -148,11 +149,22 @@ class CountyCA:
         return rows[position]
 
     def crl_pem(self) -> str:
-        """The revocation list, signed now, good for a week."""
+        """The revocation list: the same text until something is revoked or half of its 30 days are over.
+
+        So a device that holds it already is not written to again.
+        """
+        path = self._folder / "crl.pem"
         with locked(self._lock):
-            text = self._sign_crl(self.index())
-            write_atomic(self._folder / "crl.pem", text, 0o644)
-        return text.decode()
+            if not self._crl_is_fresh(path):
+                write_atomic(path, self._sign_crl(self.index()), 0o644)
+            return path.read_text()
+
+    def _crl_is_fresh(self, path: Path) -> bool:
+        if not path.exists():
+            return False
+        held = x509.load_pem_x509_crl(path.read_bytes())
+        end = held.next_update_utc
+        return end is not None and end - _now() > _CRL_RENEW_BEFORE and held.is_signature_valid(self._key.public_key())
 
     def _create_root(self, county: str) -> None:
         key = ec.generate_private_key(ec.SECP256R1())

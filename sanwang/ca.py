@@ -101,7 +101,7 @@ def revoke(
     if as_json:
         emit(asdict(row))
     else:
-        print(f"revoked {row.serial} of {row.name}; give the list to the gateways: sanwang playbook vpn")
+        print(f"revoked {row.serial} of {row.name}; give the list to the gateways: sanwang playbook run vpn.yml")
     return 0
 
 

@@ -97,6 +97,22 @@ def main(argv: list[str] | None = None) -> int:
         run by then, as the interrupt passed through it).
     """
     arguments = sys.argv[1:] if argv is None else argv
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print(f"sanwang {arguments[0]}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has gone: point stdout elsewhere, so that the flush at exit is quiet.
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(help_text())
         return 0 if arguments else BAD_INPUT
@@ -112,14 +128,4 @@ def main(argv: list[str] | None = None) -> int:
     from importlib import import_module
 
     module, _, attribute = command.target.partition(":")
-    try:
-        return int(getattr(import_module(module), attribute)(arguments[1:]))
-    except KeyboardInterrupt:
-        print(f"sanwang {arguments[0]}: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has gone: point stdout elsewhere, so that the flush at exit is quiet.
-        import os
-
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return int(getattr(import_module(module), attribute)(arguments[1:]))

@@ -219,7 +219,7 @@ def test_a_machine_without_namespaces_is_told(machine: Path) -> None:
 def required() -> list[str]:
     """Names of requirements.in."""
     lines = [line.partition("#")[0].strip() for line in (ROOT / "requirements.in").read_text().splitlines()]
-    return [re.split(r"[<>=\[]", line)[0].lower() for line in lines if line]
+    return [re.split(r"[<>=\[]", line)[0].lower().replace(".", "-") for line in lines if line]
 
 
 def debian_packages() -> list[str]:
@@ -276,7 +276,7 @@ def test_the_manuals_links_lead_somewhere() -> None:
 def test_both_readmes_have_the_same_parts() -> None:
     english, chinese = ((ROOT / name).read_text() for name in ("README.md", "README.zh-CN.md"))
     assert english.count("\n## ") == chinese.count("\n## ")
-    commands = re.compile(r"`(make [a-z]+|sanwang [a-z-]+)")
+    commands = re.compile(r"(?:`|^)(make [a-z]+|sanwang [a-z-]+)", re.MULTILINE)
     assert set(commands.findall(english)) == set(commands.findall(chinese))
     assert {f"make {target}" for target in ("up", "down", "test")} <= set(commands.findall(english))
 

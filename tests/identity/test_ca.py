@@ -139,6 +139,24 @@ def test_revoking_twice_changes_nothing_and_an_unknown_serial_is_told(tmp_path: 
         ca.revoke("beef", "never issued")
 
 
+def test_the_list_stays_the_same_until_something_is_revoked_or_it_grows_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca = CountyCA(tmp_path)
+    ca.issue_vpn("v01-cpe")
+    first = ca.crl_pem()
+    assert ca.crl_pem() == CountyCA(tmp_path).crl_pem() == first
+    ca.revoke(ca.index()[0].serial, "stolen")
+    second = ca.crl_pem()
+    assert second != first
+    assert len(list(x509.load_pem_x509_crl(second.encode()))) == 1
+    later = datetime.now(UTC).replace(microsecond=0) + timedelta(days=16)
+    monkeypatch.setattr("identity.ca._now", lambda: later)
+    third = x509.load_pem_x509_crl(ca.crl_pem().encode())
+    assert third.next_update_utc == later + timedelta(days=30)
+    assert len(list(third)) == 1
+
+
 def test_the_index_is_what_was_issued(tmp_path: Path) -> None:
     ca = CountyCA(tmp_path)
     pem = [ca.issue_server("a")[1], ca.issue_device("b")[1]]
