@@ -155,16 +155,22 @@ class CountyCA:
         """
         path = self._folder / "crl.pem"
         with locked(self._lock):
-            if not self._crl_is_fresh(path):
-                write_atomic(path, self._sign_crl(self.index()), 0o644)
+            rows = self.index()
+            if not self._crl_is_fresh(path, rows):
+                write_atomic(path, self._sign_crl(rows), 0o644)
             return path.read_text()
 
-    def _crl_is_fresh(self, path: Path) -> bool:
+    def _crl_is_fresh(self, path: Path, rows: list[Issued]) -> bool:
         if not path.exists():
             return False
         held = x509.load_pem_x509_crl(path.read_bytes())
         end = held.next_update_utc
-        return end is not None and end - _now() > _CRL_RENEW_BEFORE and held.is_signature_valid(self._key.public_key())
+        return (
+            end is not None
+            and end - _now() > _CRL_RENEW_BEFORE
+            and held.is_signature_valid(self._key.public_key())
+            and {entry.serial_number for entry in held} == {int(row.serial, 16) for row in rows if row.revoked_at}
+        )
 
     def _create_root(self, county: str) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
