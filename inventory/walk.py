@@ -113,7 +113,13 @@ class County:
             if back.verdict != "delivered":
                 return there, back
             inside = self.walk(replace(answer, host=self.model.firewall, vrf=""))
-            return there, replace(inside, hops=back.hops + inside.hops[1:], links=back.links + inside.links)
+            source, target = there.crossings[-1]
+            return there, Walk(
+                inside.verdict,
+                back.hops + inside.hops[1:],
+                back.links + inside.links,
+                ((target, source), *inside.crossings),
+            )
         return there, self.walk(answer)
 
     def _hop(self, trip: _Trip) -> None:
