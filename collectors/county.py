@@ -61,18 +61,18 @@ class County:
 
     def _event(self, host: str, section: str, key: str, before: Value | None, after: Value | None) -> None:
         if section == "services":
-            old, new = (value["state"] if value else "gone" for value in (before, after))
+            old, new = (str(value.get("state")) if value else "gone" for value in (before, after))
             if old != new or (before and after and before.get("pid") != after.get("pid")):
                 self.events.emit("service", f"{host}/{key}", new, before=old, pid=after.get("pid") if after else None)
         elif section in ("bfd", "ospf", "bgp"):
             flag = "full" if section == "ospf" else "up"
-            old, new = (bool(value and value.get(flag)) for value in (before, after))
-            if old != new:
-                self.events.emit(section, f"{host}{key if key.startswith('/') else '/' + key}", "up" if new else "down")
+            was, now = (bool(value and value.get(flag)) for value in (before, after))
+            if was != now:
+                self.events.emit(section, f"{host}{key if key.startswith('/') else '/' + key}", "up" if now else "down")
         elif section in ("wireguard", "ipsec"):
-            old, new = (bool(value and value.get("up")) for value in (before, after))
-            if old != new:
-                self.events.emit("tunnel", f"{host}/{key}", "up" if new else "down")
+            was, now = (bool(value and value.get("up")) for value in (before, after))
+            if was != now:
+                self.events.emit("tunnel", f"{host}/{key}", "up" if now else "down")
         elif section == "routes" and before is not None:
             default = after.get("default") if after else None
             self.events.emit(

@@ -69,12 +69,12 @@ class Judge:
         port = view.value("ports", end.port)
         if port is None:
             return EndSeen(end.host, carrier=False)
-        carrier = bool(port["up"])
+        carrier = bool(port.get("up"))
         key = self._expected.fibre_bfd.get((end.host, end.port))
         if key is None or not daemons or not view.source_ok("bfdd"):
             return EndSeen(end.host, carrier)
         session = view.value("bfd", key)
-        return EndSeen(end.host, carrier, session is not None and bool(session["up"]))
+        return EndSeen(end.host, carrier, session is not None and bool(session.get("up")))
 
     @staticmethod
     def _daemons_settled(view: AgentView | None, now: float, wall: float) -> bool:
@@ -85,7 +85,9 @@ class Judge:
             service = view.value("services", name)
             if service is None:
                 continue
-            if not service["up"] or abs(wall - float(service["since"])) < DAEMON_SETTLE_S:
+            since = service.get("since")
+            just_started = isinstance(since, (int, float)) and abs(wall - since) < DAEMON_SETTLE_S
+            if not service.get("up") or just_started:
                 return False
         return True
 
@@ -124,7 +126,7 @@ class Judge:
         if view is None or not view.fresh(now):
             return Verdict("unknown", f"{host} is not heard")
         value = view.value("ports", port)
-        if value is not None and value["up"]:
+        if value is not None and value.get("up"):
             return Verdict("up")
         return Verdict("down", f"no carrier at {host} {port}")
 

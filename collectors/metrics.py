@@ -112,9 +112,9 @@ class SlowMetrics(Collector):
                 continue
             for path, value in view.sections["probes"].items():
                 for key, name, _, factor in _PROBE_FIGURES:
-                    if (figure := value.get(key)) is not None:
+                    if isinstance(figure := value.get(key), (int, float)):
                         families[name].add_metric(
-                            [path, view.host, value.get("vrf", ""), value.get("target", "")], figure * factor
+                            [path, view.host, str(value.get("vrf", "")), str(value.get("target", ""))], figure * factor
                         )
         yield from families.values()
         tunnels = GaugeMetricFamily(
@@ -131,6 +131,10 @@ class SlowMetrics(Collector):
             heard.add_metric([view.host], view.lines)
             dropped.add_metric([view.host], view.dropped)
         yield from (heard, dropped)
+        rates = GaugeMetricFamily("sanwang_link_rate_bps", "Rate of the link as the model has it", labels=["link"])
+        for link in county.model.links.values():
+            rates.add_metric([link.name], link.rate_bps)
+        yield rates
         yield from self._own()
 
 

@@ -65,7 +65,10 @@ def _prefixes(texts: Any) -> set[IPv4Network]:
 
 def probe_answers(value: Mapping[str, Any] | None) -> bool:
     """True when the path carried at least half of the last packets."""
-    return value is not None and value.get("sent", 0) > 0 and float(value.get("loss_ratio", 1.0)) < 0.5
+    if value is None:
+        return False
+    sent, loss = value.get("sent"), value.get("loss_ratio")
+    return isinstance(sent, int) and sent > 0 and isinstance(loss, (int, float)) and loss < 0.5
 
 
 def assess(expected: Expected, seen: Seen) -> dict[str, Any]:
@@ -81,15 +84,15 @@ def assess(expected: Expected, seen: Seen) -> dict[str, Any]:
     for host, name in sorted(expected.services):
         view = fresh.get(host)
         service = view.value("services", name) if view else None
-        words = f"is {service['state']}" if service else "is not there" if view else "cannot be seen"
-        parts["services"].add(bool(service and service["up"]), f"service {name} on {host} {words}")
+        words = f"is {service.get('state')}" if service else "is not there" if view else "cannot be seen"
+        parts["services"].add(bool(service and service.get("up")), f"service {name} on {host} {words}")
     for section, flag in (("ospf", "full"), ("bgp", "up"), ("bfd", "up")):
         for host, key in sorted(getattr(expected, section)):
             view = fresh.get(host)
             value = view.value(section, key) if view else None
             vrf, *port, peer = key.split("/")
             where = " ".join((host, *port, *((f"(VRF {vrf})",) if vrf else ())))
-            parts[section].add(bool(value and value[flag]), f"{section.upper()} of {where} to {peer} is not up")
+            parts[section].add(bool(value and value.get(flag)), f"{section.upper()} of {where} to {peer} is not up")
     for name, tunnel in expected.tunnels.items():
         view = fresh.get(tunnel.gateway)
         parts["tunnels"].add(bool(view and tunnel_up(tunnel, view)), f"tunnel {name} ({tunnel.kind}) is not up")

@@ -82,7 +82,7 @@ class AgentView:
         return changes
 
     def _change(self, section: Any, key: Any, value: Any) -> list[tuple[str, str, Value | None, Value | None]]:
-        if section not in self.sections or not isinstance(key, str):
+        if not isinstance(section, str) or section not in self.sections or not isinstance(key, str):
             raise BadLine(f"section {section!r}, key {key!r}")
         table = self.sections[section]
         before = table.get(key)
