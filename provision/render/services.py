@@ -74,16 +74,23 @@ def _frr(name: str, environment: Environment) -> Service:
         "bgpd": ("-p", "0"),
     }.get(name, ())
     priority = _REALTIME if environment.realtime and name in ("ospfd", "bfdd") else ()
-    wait = () if name == "zebra" else ("until [ -S /run/frr/zserv.api ]; do sleep 0.1; done",)
+    # A client that asks zebra before it answers comes back ten seconds later, and BFD sessions asked for meanwhile
+    # are never asked for again: so each daemon waits for those it needs.
+    needs = {"zebra": (), "ospfd": ("zebra", "bfdd"), "bgpd": ("zebra", "bfdd")}.get(name, ("zebra",))
+    wait = tuple(_answers(need) for need in needs)
     return Service(
         name,
         (*priority, f"{_FRR}/{name}", "-P", "0", *options),
         before=("install -d -o frr -g frr -m 755 /run/frr", f"rm -f /run/frr/{name}.vty", *wait),
         after=(
-            f"until vtysh -d {name} -c 'show version' >/dev/null 2>&1; do sleep 0.1; done",
+            _answers(name),
             f"vtysh -b -d {name}",
         ),
     )
+
+
+def _answers(daemon: str) -> str:
+    return f"until vtysh -d {daemon} -c 'show version' >/dev/null 2>&1; do sleep 0.2; done"
 
 
 def _tunnels(model: NetworkModel, host: Host, environment: Environment) -> Iterator[Service]:

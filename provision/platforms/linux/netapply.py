@@ -16,18 +16,28 @@ _VXLAN_PORT = 4789
 
 def apply(wanted: dict[str, Any], dummy_kind: str = "dummy") -> list[str]:
     """Bring every namespace to its wanted state; returns what was done, one line each."""
-    done: list[str] = []
+    done = make_vrfs(wanted)
     spaces: dict[str, Any] = wanted["namespaces"]
-    for name in spaces:
-        if name and name not in existing():
-            run(["ip", "netns", "add", name])
-            run(["ip", "-n", name, "link", "set", "dev", "lo", "up"])
-            done.append(f"vrf {name} made")
     done += _retire(spaces)
     done += _move_ports(spaces)
     for name in ["", *(each for each in spaces if each)]:
         found = read(name, spaces[name])
         done += _namespace(name, desired(spaces[name], found), found, spaces[name].get("dummy_kind", dummy_kind))
+    return done
+
+
+def make_vrfs(wanted: dict[str, Any]) -> list[str]:
+    """Make the VRFs that are missing: empty, without ports, not forwarding."""
+    done = []
+    for name in wanted["namespaces"]:
+        if name and name not in existing():
+            run(["ip", "netns", "add", name])
+            enter(name)
+            with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as file:
+                file.write("0")
+            enter("")
+            run(["ip", "-n", name, "link", "set", "dev", "lo", "up"])
+            done.append(f"vrf {name} made")
     return done
 
 

@@ -164,7 +164,7 @@ def _link(row: dict[str, Any], fdb: list[list[str]], neighbours: list[list[str]]
 
 def _route(row: dict[str, Any]) -> dict[str, str] | None:
     """A route that is ours or that somebody wrote by hand; None for the kernel's and the routing daemons'."""
-    if row.get("protocol") not in (PROTOCOL, "boot", "static") or row.get("table") == "220":
+    if row.get("protocol") not in (PROTOCOL, "boot"):
         return None
     prefix = "0.0.0.0/0" if row["dst"] == "default" else row["dst"]
     found = {"prefix": prefix if "/" in prefix else prefix + "/32", "table": str(row.get("table", "main"))}

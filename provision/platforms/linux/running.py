@@ -1,0 +1,326 @@
+"""The running configuration of this appliance by group: how to read it, compare it and load it again.
+
+Standard library only: it runs on the device.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from provision.platforms.linux import netapply, network
+from provision.platforms.linux.network import DeviceError, enter, existing, run
+
+_SV = "/etc/sanwang/sv"
+_READY = "/run/sanwang-network.ready"
+_GUARD = (
+    "table inet county\ndelete table inet county\ntable inet county {{\n"
+    " chain input {{ type filter hook input priority filter; policy drop; iifname {{ \"lo\", \"stg0\" }} accept; }}\n"
+    " chain forward {{ type filter hook forward priority filter; policy drop; }}\n}}\n"
+).replace("{{", "{").replace("}}", "}")
+_FRR_FILES = ("/etc/frr/frr.conf",)
+_SERVICE_START_S = 20.0
+_HUP = {"ssh": ("sshd",), "nginx": ("nginx",), "keepalived": ("keepalived",), "nms": ("prometheus", "alertmanager")}
+_RESTART = {"snmp": ("snmpd",), "agent": ("agent",), "chrony": ("chrony",), "relay": ("relay",), "nms": ("serve",)}
+_SELF = ("broker",)  # carries the session that asked: restarted when the answer is out
+
+
+def survey(ledger: dict[str, Any]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """(fingerprint per group, what drifted per group) of the running configuration."""
+    groups = set(ledger["files"].values())
+    prints = fingerprints(ledger)
+    drift: dict[str, list[str]] = {}
+    if "network" in groups:
+        differences = network.differs(network.load())
+        if differences:
+            drift["network"] = differences
+    for group, value in prints.items():
+        if group not in ("network", "services") and ledger["fingerprints"].get(group, value) != value:
+            drift[group] = [f"the running {group} configuration is not the one that was applied"]
+    down = [f"{name} is {state}" for name, state in service_states(ledger).items() if state != "run"]
+    if down:
+        drift["services"] = down
+    return prints, drift
+
+
+def fingerprints(ledger: dict[str, Any]) -> dict[str, str]:
+    """Hash of each group's running configuration."""
+    files = ledger["files"]
+    groups = set(files.values())
+    found = {}
+    if "network" in groups:
+        found["network"] = _hash(json.dumps(network.running_state(network.load()), sort_keys=True))
+    if "nft" in groups:
+        found["nft"] = _hash("\n".join(_ruleset(vrf) for vrf in _rulesets(files)))
+    if "frr" in groups:
+        found["frr"] = _hash("\n".join(frr_running()))
+    if "wireguard" in groups:
+        found["wireguard"] = _hash("\n".join(_wireguard()))
+    if "ipsec" in groups:
+        found["ipsec"] = _hash(_words(["swanctl", "--list-conns"]))
+    found["services"] = _hash(json.dumps(service_states(ledger), sort_keys=True))
+    return found
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
+
+
+def _words(argv: list[str]) -> str:
+    """What a command says; its failure is an answer too."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else f"failed: {done.returncode}"
+
+
+# Rulesets -----------------------------------------------------------------------------------------
+
+
+def _rulesets(paths: Iterable[str]) -> dict[str, str]:
+    """VRF -> file of its ruleset ("" is the device's own)."""
+    found = {}
+    for path in sorted(paths):
+        if path == "/etc/nftables.conf":
+            found[""] = path
+        elif path.startswith("/etc/nftables.d/"):
+            found[os.path.basename(path).removesuffix(".nft")] = path
+    return found
+
+
+def _ruleset(vrf: str) -> str:
+    try:
+        enter(vrf)
+    except OSError:
+        return "absent"
+    try:
+        return _words(["nft", "-s", "list", "ruleset"])
+    finally:
+        enter("")
+
+
+def load_rulesets(paths: Iterable[str]) -> list[str]:
+    """Load the ruleset of each namespace; one that is refused leaves what was there, or nothing but drops."""
+    problems = []
+    for vrf, path in _rulesets(paths).items():
+        enter(vrf)
+        try:
+            run(["nft", "-f", path])
+        except DeviceError as problem:
+            problems.append(str(problem))
+            if not _words(["nft", "-s", "list", "table", "inet", "county"]).startswith("table"):
+                run(["nft", "-f", "-"], _GUARD)
+        finally:
+            enter("")
+    if problems:
+        raise DeviceError("; ".join(problems))
+    return [f"ruleset {vrf or 'of the device'} loaded" for vrf in _rulesets(paths)]
+
+
+def bring_up() -> list[str]:
+    """VRFs, rulesets, network, forwarding, in this order: nothing forwards before its ruleset stands."""
+    wanted = network.load()
+    done = netapply.make_vrfs(wanted)
+    files = [path for path in ["/etc/nftables.conf", *sorted(glob.glob("/etc/nftables.d/*.nft"))] if os.path.exists(path)]
+    loaded = [path for vrf, path in _rulesets(files).items() if not _standing(vrf)]
+    done += load_rulesets(loaded)
+    done += netapply.apply(wanted)
+    netapply.forward(wanted, True)
+    _mark_ready()
+    return done
+
+
+def _mark_ready() -> None:
+    """From now on the other services may start."""
+    with open(_READY, "w", encoding="ascii"):
+        pass
+
+
+def _standing(vrf: str) -> bool:
+    return "table inet county" in _ruleset(vrf)
+
+
+# FRR ----------------------------------------------------------------------------------------------
+
+
+def frr_running() -> list[str]:
+    """FRR's running configuration, line by line with its context, without what differs at every look."""
+    return _frr_lines(_words(["vtysh", "-c", "show running-config"]))
+
+
+def _frr_lines(text: str) -> list[str]:
+    """Each line with the lines it stands under, sorted: FRR's own order is not always the same."""
+    found, context = [], [""]
+    for line in text.splitlines():
+        words = line.strip()
+        if not words or words == "!" or words.startswith(("Building", "Current", "frr version", "exit", "end", "log file")):
+            continue
+        depth = len(line) - len(line.lstrip())
+        context = [*context[:depth], *[""] * (depth - len(context)), words]
+        found.append(" / ".join(each for each in context if each))
+    return sorted(found)
+
+
+def _load_frr(ledger: dict[str, Any]) -> list[str]:
+    """Bring FRR to frr.conf; only what differs is touched."""
+    wanted = set(_frr_lines(_text("/etc/frr/frr.conf")))
+    deadline = time.monotonic() + _SERVICE_START_S
+    while time.monotonic() < deadline:  # daemons that just started take their configuration by themselves
+        found = set(frr_running())
+        if wanted == found:
+            return []
+        if not any(line.startswith("failed") for line in found) and _frr_settled(ledger):
+            break
+        time.sleep(0.3)
+    argv = ["/usr/lib/frr/frr-reload.py", "--reload", "--stdout", "--log-level", "warning", "/etc/frr/frr.conf"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    missing = wanted - set(frr_running())
+    if missing:
+        words = (done.stderr or done.stdout).strip()[-300:]
+        raise DeviceError(f"FRR did not take {len(missing)} lines, e.g. {sorted(missing)[0]!r}; {words}")
+    return ["FRR reloaded"]
+
+
+def _frr_settled(ledger: dict[str, Any]) -> bool:
+    """True when every FRR daemon has run long enough to have read its configuration."""
+    names = [name for name in _service_names(ledger) if os.path.exists(f"/usr/lib/frr/{name}")]
+    return all(_service(name)[0] == "run" and _service(name)[1] > 4 for name in names)
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+# VPN ----------------------------------------------------------------------------------------------
+
+
+def _wireguard() -> list[str]:
+    """WireGuard's running peers; where a peer was last seen and a port the kernel chose are no configuration."""
+    fixed = "ListenPort" in _text("/etc/wireguard/wg0.conf")
+    skip = ("Endpoint",) if fixed else ("Endpoint", "ListenPort")
+    return sorted(_peers(_words(["wg", "showconf", "wg0"]), skip))
+
+
+def _peers(text: str, skip: tuple[str, ...]) -> list[str]:
+    blocks = [
+        "\n".join(line.strip() for line in block.splitlines() if line.strip() and not line.startswith(skip))
+        for block in text.split("\n[")
+    ]
+    return [_hash(block) for block in blocks]
+
+
+# Services -----------------------------------------------------------------------------------------
+
+
+def _service_names(ledger: dict[str, Any]) -> list[str]:
+    paths = [path for path, group in ledger["files"].items() if group == "services" and path.startswith(_SV)]
+    return sorted(os.path.basename(os.path.dirname(path)) for path in paths)
+
+
+def service_states(ledger: dict[str, Any]) -> dict[str, str]:
+    """Each of our services: run, down or finish, as its supervisor says."""
+    return {name: _service(name)[0] for name in _service_names(ledger)}
+
+
+def _service(name: str) -> tuple[str, float]:
+    """(state, seconds in it)."""
+    try:
+        path = f"{_SV}/{name}/supervise/stat"
+        return _text(path).strip().split(",")[0], time.time() - os.stat(path).st_mtime
+    except OSError:
+        return "absent", 0.0
+
+
+def _load_services(changed: set[str], ledger: dict[str, Any]) -> set[str]:
+    """Start what is new or down, restart what has another run script; returns the names that started now."""
+    names = _service_names(ledger)
+    started = set()
+    for name in names:
+        state = _service(name)[0]
+        if state == "run" and f"{_SV}/{name}/run" in changed and name not in ("network", *_SELF):
+            run(["sv", "-w", "10", "restart", f"{_SV}/{name}"])
+            started.add(name)
+        elif state not in ("run", "absent"):
+            subprocess.run(["sv", "up", f"{_SV}/{name}"], capture_output=True, check=False)
+            started.add(name)
+        elif state == "absent":
+            started.add(name)
+    deadline = time.monotonic() + _SERVICE_START_S
+    waiting = [name for name in names if _service(name)[0] != "run"]
+    while waiting and time.monotonic() < deadline:
+        time.sleep(0.2)
+        waiting = [name for name in names if _service(name)[0] != "run"]
+    if waiting:
+        raise DeviceError(f"services that did not start within {_SERVICE_START_S:.0f} s: {', '.join(waiting)}")
+    return started
+
+
+def retire(name: str) -> None:
+    """Stop a service and forget it."""
+    folder = f"{_SV}/{name}"
+    if os.path.isdir(folder):
+        subprocess.run(["sv", "-w", "7", "force-shutdown", folder], capture_output=True, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# Loading ------------------------------------------------------------------------------------------
+
+
+def reload(groups: set[str], changed: set[str], ledger: dict[str, Any]) -> list[str]:
+    """Load what the files say into what runs, for these groups, in the order that never opens a hole."""
+    done: list[str] = []
+    paths = [path for path in ledger["files"] if os.path.exists(path)]
+    if groups & {"network", "sysctl", "nft"}:
+        for path in _rulesets(paths).values():
+            run(["nft", "-c", "-f", path])
+        wanted = network.load()
+        done += netapply.make_vrfs(wanted)
+        stale = [path for path in _rulesets(paths).values() if path in changed]
+        stale += [path for vrf, path in _rulesets(paths).items() if path not in stale and not _standing(vrf)]
+        if "nft" in groups and not stale:
+            stale = list(_rulesets(paths).values())  # changed by hand: which one is not known
+        done += load_rulesets(stale)
+        done += netapply.apply(wanted)
+        netapply.forward(wanted, True)
+        _mark_ready()
+    started = _load_services(changed, ledger)
+    if "frr" in groups or started & {"zebra", "ospfd", "bfdd", "staticd", "bgpd"}:
+        done += _load_frr(ledger)
+    if "wireguard" in groups and "wireguard" not in started:
+        run(["wg", "syncconf", "wg0", "/etc/wireguard/wg0.conf"])
+    if groups & {"wireguard"} or "wireguard" in started:
+        _until(lambda: os.path.exists("/sys/class/net/wg0"), "wg0")
+        done += netapply.apply(network.load())
+    if "ipsec" in groups or "charon" in started:
+        _until(lambda: os.path.exists("/run/charon.vici"), "charon")
+        run(["swanctl", "--load-all", "--noprompt"])
+    if "nginx" in groups:
+        run(["nginx", "-t", "-q"])
+    for table, verb in ((_HUP, "hup"), (_RESTART, "restart")):
+        for group in sorted(groups & set(table)):
+            for name in table[group]:
+                if name not in started and os.path.isdir(f"{_SV}/{name}"):
+                    run(["sv", "-w", "10", verb, f"{_SV}/{name}"])
+                    done.append(f"{name}: {verb}")
+    for name in _SELF:
+        if f"{_SV}/{name}/run" in changed and name not in started:
+            subprocess.Popen(["sh", "-c", f"sleep 3; sv restart {_SV}/{name}"], start_new_session=True,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return done + [f"{name} started" for name in sorted(started)]
+
+
+def _until(there: Any, what: str) -> None:
+    deadline = time.monotonic() + _SERVICE_START_S
+    while not there():
+        if time.monotonic() > deadline:
+            raise DeviceError(f"{what} did not come within {_SERVICE_START_S:.0f} s")
+        time.sleep(0.1)
+
+
+__all__ = ["bring_up", "existing", "fingerprints", "reload", "retire", "survey"]
