@@ -1,0 +1,136 @@
+"""Screenshots of every page, taken from the running county: what the manual shows is what there is.
+
+Two halls are in a meeting while the pictures are taken, and one fibre that carries it is cut for some of them;
+afterwards the county is as before.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from dashboards.access import ops_token
+from drills.browser import Halls
+from drills.lab import Lab
+from drills.meeting import ring_link_in_use, rooms
+from drills.ring import settled
+from identity.secrets import Secrets
+from identity.tokens import Tokens
+from inventory.model import Hall as Room
+from store.engine import open_store
+from twin import faults
+from vconf import links, meetings
+
+OPS_KEY = "token/ops"
+TITLE = "防汛会商"
+WIDE = {"width": 1920, "height": 1080}
+_READY_MS = 20_000
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Album:
+    """Where the pictures go, and who is told."""
+
+    folder: Path
+    progress: Progress
+
+    def take(self, page: Page, name: str) -> Path:
+        """One picture, when moving parts have come to rest."""
+        page.wait_for_timeout(1200)
+        path = self.folder / f"{name}.png"
+        page.screenshot(path=str(path), animations="disabled")
+        self.progress(f"{path.name}")
+        return path
+
+
+def shots(lab: Lab, folder: Path, progress: Progress) -> list[Path]:
+    """Take them all.
+
+    Args:
+        lab: The running county.
+        folder: Where to, made when missing.
+        progress: Told the name of each.
+
+    Returns:
+        The files, in the order of the manual.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    album = Album(folder, progress)
+    pair = rooms(lab.model)
+    secrets = Secrets(lab.places.lib / "identity")
+    base = f"https://{lab.model.hosts[lab.model.nms].management}"
+    taken = []
+    with _booked(lab, pair, secrets, base) as urls, tempfile.TemporaryDirectory(prefix="sanwang-shots-") as home:
+        with Halls(Path(home), secrets.resolve("ca")) as halls:
+            opened = [
+                halls.open_hall(lab.twin.argv(room.host, []), url, name=room.code, probe=False)
+                for room, url in zip(pair, urls, strict=True)
+            ]
+            opened[0].wait_lobby()
+            taken.append(album.take(opened[0].page, "hall-lobby"))
+            for hall in opened:
+                hall.join()
+            for hall in opened:
+                hall.wait_phase("in")
+            opened[0].page.wait_for_selector("video", timeout=_READY_MS)
+            taken.append(album.take(opened[0].page, "hall-meeting"))
+            link = f"{base}/ops/#token={ops_token(Tokens(secrets.resolve(OPS_KEY)))}"
+            network = ["nsenter", f"--net={lab.namespace(lab.model.nms)}", "--"]
+            operator = halls.open_hall(network, link, name="ops", probe=False)
+            taken += _operations(lab, album, operator.page, pair[0])
+    return taken
+
+
+def _operations(lab: Lab, album: Album, page: Page, room: Room) -> Iterator[Path]:
+    """The operations page: the map in both languages, a site, and a cut fibre."""
+    page.set_viewport_size({"width": WIDE["width"], "height": WIDE["height"]})
+    page.wait_for_selector(".strip .verdict.up, .strip .verdict.down", timeout=_READY_MS)
+    yield album.take(page, "ops-map")
+    page.evaluate("code => { location.hash = `#/site/${code}` }", room.site)
+    page.wait_for_selector("aside.site", timeout=_READY_MS)
+    yield album.take(page, "ops-site")
+    page.evaluate("() => { location.hash = '#/' }")
+    page.click("button.language")
+    yield album.take(page, "ops-map-en")
+    fault = faults.cut(lab.twin, ring_link_in_use(lab))
+    try:
+        page.wait_for_selector(".banner", timeout=_READY_MS)
+        yield album.take(page, "ops-cut-en")
+        page.click("button.language")
+        yield album.take(page, "ops-cut")
+    finally:
+        faults.heal(lab.twin, fault)
+        settled(lab)
+
+
+@contextmanager
+def _booked(lab: Lab, pair: tuple[Room, Room], secrets: Secrets, base: str) -> Iterator[list[str]]:
+    """A meeting of the two halls for as long as the block lasts: their links."""
+    store = open_store(lab.places.database)
+    try:
+        with store.session() as session:
+            booked = meetings.book(
+                session,
+                title=TITLE,
+                start_at=datetime.now(UTC),
+                duration=timedelta(minutes=30),
+                halls=[room.code for room in pair],
+                who="shots",
+                known_halls=lab.model.halls,
+            )
+        try:
+            tokens = Tokens(secrets.resolve(links.KEY))
+            yield [links.link(tokens, base, booked, room.code, datetime.now(UTC)) for room in pair]
+        finally:
+            with store.session() as session:
+                meetings.cancel(session, booked.id, "shots", "pictures taken")
+    finally:
+        store.close()
