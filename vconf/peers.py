@@ -68,7 +68,9 @@ class Peer:
     consumers: set[str] = field(default_factory=set)
     heard_s: float = field(default_factory=time.monotonic)  # last message of its page
     unplugged_s: float = 0.0  # when its WebSocket went; 0 while it is there
-    silent: bool = False  # no media for some seconds
+    silent: bool = False  # no sign of life from its media for some seconds
+    sending: str = ""  # the transport it sends with
+    silent_transports: set[str] = field(default_factory=set)
     stay: int = 0  # its line in the attendance
     report: dict[str, Any] = field(default_factory=dict)  # what the page measured
 

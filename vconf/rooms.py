@@ -22,7 +22,7 @@ from vconf.media.capabilities import router_capabilities
 from vconf.peers import Outbox, Peer, Room, Stream
 from vconf.relay_client import RelayClient, RelayError
 
-GONE_S = 3.0
+GONE_S = 2.5
 """A peer without WebSocket and without media is gone after this."""
 
 AWAY_S = 20.0
@@ -196,6 +196,7 @@ class Rooms:
             rtpParameters=data.get("rtpParameters"),
             paused=data.get("paused") is True,
         )
+        peer.sending = str(data["transport"])
         stream = Stream(made["id"], str(data["kind"]), data.get("paused") is True)
         peer.streams[stream.id] = stream
         room.tell_others(peer, "producerAdded", peer=peer.id, **stream.as_json())
@@ -260,15 +261,25 @@ class Rooms:
             if values.get("state") == "closed":
                 self._reset(room, peer, str(values.get("reason")))
                 self._own(self._close_media(room, peer))
-            elif peer.silent != (values.get("state") == "silent"):
-                peer.silent = not peer.silent
-                room.tell_others(peer, "peerState", peer=peer.id, silent=peer.silent)
+                continue
+            transport = str(values["transport"])
+            if values.get("state") == "silent":
+                peer.silent_transports.add(transport)
+            else:
+                peer.silent_transports.discard(transport)
+            # what it sends with speaks all the time; a hall that only listens has the other one
+            silent = peer.sending in peer.silent_transports if peer.sending else bool(peer.silent_transports)
+            if silent != peer.silent:
+                peer.silent = silent
+                room.tell_others(peer, "peerState", peer=peer.id, silent=silent)
 
     def _reset(self, room: Room, peer: Peer, why: str) -> None:
         """Its media on the relay is lost: the page builds it anew."""
         for stream in peer.streams:
             room.tell_others(peer, "producerClosed", peer=peer.id, producer=stream)
         peer.transports.clear()
+        peer.silent_transports.clear()
+        peer.sending = ""
         peer.streams.clear()
         peer.consumers.clear()
         peer.silent = True

@@ -163,11 +163,15 @@ class Lab:
     @contextlib.contextmanager
     def outage(self, hall: str) -> Iterator[None]:
         """Drop everything between the hall and the centre, silently, while the block runs."""
-        _ip("-n", self.centre, "link", "set", hall, "nomaster")
+        self._bridge_port(hall, "0")  # disabled: nothing passes, and carrier stays
         try:
             yield
         finally:
-            _ip("-n", self.centre, "link", "set", hall, "master", "br0")
+            self._bridge_port(hall, "3")  # forwarding
+
+    def _bridge_port(self, hall: str, state: str) -> None:
+        command = ["ip", "netns", "exec", self.centre, "bridge", "link", "set", "dev", hall, "state", state]
+        subprocess.run(command, check=True, capture_output=True)
 
     def _destroy(self) -> None:
         for name in [self.centre, *map(self.netns, HALLS)]:

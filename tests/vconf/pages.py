@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from dashboards.shield import Shield
 from identity.secrets import Secrets
 from identity.tokens import Tokens
 from inventory.load import load_model
@@ -46,7 +47,7 @@ def main(argv: list[str]) -> None:
     )
     app.mount("/", StaticFiles(directory=options.dist, html=True))
     uvicorn.run(
-        app,
+        Shield(app),
         host=options.bind,
         port=443,
         ssl_certfile=str(folder / "nms.crt"),

@@ -11,17 +11,17 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aiortc.rtcdtlstransport import RTCCertificate
 
-from vconf.media import capabilities, dtls, ortc, rtcp, rtp, stun
+from vconf.media import capabilities, dtls, ortc, stun
+from vconf.media.forward import Forwarder, Inbound
 from vconf.media.ice import Address
 from vconf.media.port import MediaPort
 from vconf.media.producer import Consumer, Producer
 from vconf.media.sink import Sink, SinkFormat
-from vconf.media.source import Source
 from vconf.media.transport import Transport
 
 FEEDBACK_S = 0.05
@@ -39,16 +39,6 @@ class Drops:
 
     stun: int = 0  # not valid, or for nobody
     stranger: int = 0  # media from an address that no transport latched
-    unannounced: int = 0  # SSRC or payload type nobody announced
-    stale: int = 0  # duplicates and packets too old
-
-
-@dataclass(slots=True)
-class _Inbound:
-    """What arrives on one transport: SSRC -> (producer, source, is RTX)."""
-
-    streams: dict[int, tuple[Producer, Source, bool]] = field(default_factory=dict)
-    producers: list[Producer] = field(default_factory=list)
 
 
 class Engine:
@@ -74,9 +64,7 @@ class Engine:
         self._certificate = RTCCertificate.generateCertificate()
         self._fragments: dict[str, Transport] = {}
         self._addresses: dict[Address, Transport] = {}
-        self._inbound: dict[str, _Inbound] = {}
-        self._outbound: dict[tuple[str, int], Consumer] = {}  # (transport, SSRC we send with)
-        self._ssrc = secrets.randbits(31) | 1  # ours, in feedback
+        self._forwarder = Forwarder()
         self._mids: dict[str, int] = {}
         self._port = MediaPort(bind, self._datagram, coalesce_ms=coalesce_ms)
         self.address = self._port.address
@@ -101,13 +89,13 @@ class Engine:
             peer,
             self._port,
             self._certificate,
-            on_rtp=self._rtp,
-            on_rtcp=self._rtcp,
+            on_rtp=self._forwarder.on_rtp,
+            on_rtcp=self._forwarder.on_rtcp,
             on_state=self._state,
         )
         self.transports[transport.id] = transport
         self._fragments[transport.ice.credentials.fragment] = transport
-        self._inbound[transport.id] = _Inbound()
+        self._forwarder.inbound[transport.id] = Inbound()
         return {
             "id": transport.id,
             "iceParameters": self._ice_parameters(transport),
@@ -147,7 +135,7 @@ class Engine:
             self.close_consumer(consumer.id)
         self._fragments.pop(known.ice.credentials.fragment, None)
         self._addresses = {a: t for a, t in self._addresses.items() if t is not known}
-        self._inbound.pop(transport, None)
+        self._forwarder.inbound.pop(transport, None)
         self._mids.pop(transport, None)
         task = asyncio.get_running_loop().create_task(known.close())
         self._closing.add(task)
@@ -162,18 +150,12 @@ class Engine:
         """Take a stream in; returns the producer's id."""
         known = self._transport(transport)
         announced = ortc.read(kind, parameters)
-        inbound = self._inbound[transport]
-        taken = {e.ssrc for e in announced.encodings if e.ssrc} & set(inbound.streams)
-        if taken:
-            raise EngineError(f"SSRC {min(taken)} is announced already")
         producer = Producer(secrets.token_hex(8), known, announced, paused)
+        try:
+            self._forwarder.add_producer(producer)
+        except ValueError as error:
+            raise EngineError(str(error)) from None
         known.twcc_id = announced.extensions.get(capabilities.TRANSPORT_CC, known.twcc_id)
-        inbound.producers.append(producer)
-        for encoding, source in zip(announced.encodings, producer.layers, strict=True):
-            if source is not None:
-                inbound.streams[source.ssrc] = (producer, source, False)
-                if encoding.rtx_ssrc:
-                    inbound.streams[encoding.rtx_ssrc] = (producer, source, True)
         self.producers[producer.id] = producer
         return producer.id
 
@@ -192,10 +174,7 @@ class Engine:
             return
         for consumer in list(known.consumers):
             self.close_consumer(consumer)
-        inbound = self._inbound.get(known.transport.id)
-        if inbound is not None:
-            inbound.producers.remove(known)
-            inbound.streams = {s: entry for s, entry in inbound.streams.items() if entry[0] is not known}
+        self._forwarder.remove_producer(known)
 
     def consume(self, transport: str, producer: str, receiver: Any, cname: str) -> dict[str, Any]:
         """Offer a stream to a receiver with these rtpCapabilities; it stays paused until resumed."""
@@ -218,7 +197,7 @@ class Engine:
         )
         consumer = Consumer(secrets.token_hex(8), known, stream, Sink(stream.kind, form))
         self.consumers[consumer.id] = stream.consumers[consumer.id] = consumer
-        self._outbound[known.id, ssrc] = consumer
+        self._forwarder.add_consumer(consumer)
         consumer.sink.want(stream.best())
         return {
             "id": consumer.id,
@@ -236,14 +215,14 @@ class Engine:
         else:
             sink.want(self._consumer(consumer).producer.best())
             sink.resume()
-            self._ask_keyframes(self._consumer(consumer).producer, time.monotonic())
+            self._forwarder.ask_keyframes(self._consumer(consumer).producer, time.monotonic())
 
     def close_consumer(self, consumer: str) -> None:
         """End one receiver's share."""
         known = self.consumers.pop(consumer, None)
         if known is not None:
             known.producer.consumers.pop(consumer, None)
-            self._outbound.pop((known.transport.id, known.sink.format.ssrc), None)
+            self._forwarder.remove_consumer(known)
 
     def status(self) -> dict[str, Any]:
         """Figures since the start; counters only grow."""
@@ -262,8 +241,8 @@ class Engine:
             "drops": {
                 "stun": self.drops.stun,
                 "stranger": self.drops.stranger,
-                "unannounced": self.drops.unannounced,
-                "stale": self.drops.stale,
+                "unannounced": self._forwarder.unannounced,
+                "stale": self._forwarder.stale,
                 "queue_full": port.dropped_full,
                 "send_error": port.dropped_error,
                 "rejected": sum(t.rejected for t in self.transports.values()),
@@ -289,7 +268,7 @@ class Engine:
             for c in self.consumers.values()
         ]
 
-    # -- packets ------------------------------------------------------------------------------
+    # -- packets and time ---------------------------------------------------------------------
 
     def _datagram(self, data: bytes, address: Address) -> None:
         if not data:
@@ -320,144 +299,25 @@ class Engine:
                 del self._addresses[before]
             self._addresses[transport.ice.address] = transport
 
-    def _rtp(self, transport: Transport, packet: rtp.Packet, now_s: float) -> None:
-        inbound = self._inbound.get(transport.id)
-        if inbound is None:
-            return
-        entry = inbound.streams.get(packet.ssrc) or self._identify(inbound, packet)
-        if entry is None:
-            self.drops.unannounced += 1
-            return
-        producer, source, is_rtx = entry
-        if is_rtx:
-            if packet.payload_type != producer.announced.rtx_payload_type:
-                self.drops.unannounced += 1
-                return
-            original = rtp.unwrap_rtx(packet, source.payload_type, source.ssrc)
-            if original is None:
-                return  # a bandwidth probe: counted by transport-cc, nothing to forward
-            packet = original
-        elif packet.payload_type != source.payload_type:
-            self.drops.unannounced += 1
-            return
-        if not source.receive(packet, now_s):
-            self.drops.stale += 1
-            return
-        producer.forward(packet, source, now_s)
-        self._ask_again(producer, source, now_s)
-
-    def _identify(self, inbound: _Inbound, packet: rtp.Packet) -> tuple[Producer, Source, bool] | None:
-        """Find the layer of an SSRC that was not signalled by its rid, and pin it."""
-        for producer in inbound.producers:
-            ids, found = producer.announced.extensions, packet.extensions
-            mid = found.get(ids.get(capabilities.MID, 0))
-            if mid is not None and mid.decode("ascii", "replace") != producer.announced.mid:
-                continue
-            rid = found.get(ids.get(capabilities.RID, 0))
-            repaired = found.get(ids.get(capabilities.REPAIRED_RID, 0))
-            if rid is not None:
-                source = producer.pin(rid.decode("ascii", "replace"), packet.ssrc)
-                if source is not None:
-                    inbound.streams[packet.ssrc] = (producer, source, False)
-                    producer.choose_layers()
-                    return inbound.streams[packet.ssrc]
-            elif repaired is not None:
-                wanted = repaired.decode("ascii", "replace")
-                for source in producer.sources():
-                    if source.rid == wanted:
-                        inbound.streams[packet.ssrc] = (producer, source, True)
-                        return inbound.streams[packet.ssrc]
-        return None
-
-    def _rtcp(self, transport: Transport, reports: list[rtcp.Report], now_s: float) -> None:
-        inbound = self._inbound.get(transport.id)
-        if inbound is None:
-            return
-        for report in reports:
-            if isinstance(report, rtcp.SenderReport):
-                entry = inbound.streams.get(report.ssrc)
-                if entry is not None and not entry[2]:
-                    producer, source, _ = entry
-                    source.sender_report(report, now_s)
-                    for consumer in producer.consumers.values():
-                        data = consumer.sink.sender_report(report, source)
-                        if data is not None:
-                            consumer.transport.send_rtcp(data)
-            if isinstance(report, rtcp.SenderReport | rtcp.ReceiverReport):
-                for block in report.reports:
-                    receiver = self._outbound.get((transport.id, block.ssrc))
-                    if receiver is not None:
-                        receiver.sink.counters.fraction_lost = block.fraction_lost
-                        receiver.sink.counters.jitter = block.jitter
-            elif isinstance(report, rtcp.Nack | rtcp.KeyframeRequest):
-                receiver = self._outbound.get((transport.id, report.media))
-                if receiver is not None:
-                    self._feedback(receiver, report, now_s)
-
-    def _feedback(self, consumer: Consumer, report: rtcp.Nack | rtcp.KeyframeRequest, now_s: float) -> None:
-        producer, sink = consumer.producer, consumer.sink
-        if isinstance(report, rtcp.Nack):
-            for sequence in report.sequences:
-                data = sink.resend(sequence, producer.passed)
-                if data is not None:
-                    consumer.transport.send_rtp(data, producer.tos)
-            return
-        sink.counters.keyframe_requests += 1
-        source = sink.current or sink.wanted
-        if source is not None:
-            source.ask_keyframe()
-            self._ask_keyframes(producer, now_s)
-
-    def _ask_again(self, producer: Producer, source: Source, now_s: float) -> None:
-        missing = source.nacks(now_s)
-        if missing:
-            producer.transport.send_rtcp(rtcp.pack_nack(self._ssrc, source.ssrc, missing))
-
-    def _ask_keyframes(self, producer: Producer, now_s: float) -> None:
-        for source in producer.sources():
-            if source.keyframe_due(now_s):
-                producer.transport.send_rtcp(rtcp.pack_pli(self._ssrc, source.ssrc))
-
-    # -- time ---------------------------------------------------------------------------------
-
     async def _tick(self) -> None:
         """Feedback every 50 ms, reports every second, silence every half second."""
         reported = watched = time.monotonic()
         while True:
             await asyncio.sleep(FEEDBACK_S if self.transports else WATCH_S)
             now = time.monotonic()
+            reporting = now - reported >= REPORT_S
             for transport in self.transports.values():
-                inbound = self._inbound[transport.id]
-                if not inbound.producers:
-                    continue
-                media = next(iter(inbound.streams), 0)
-                data = transport.recorder.feedback(sender=self._ssrc, media=media)
-                if data is not None:
-                    transport.send_rtcp(data)
-                for producer in inbound.producers:
-                    for source in producer.sources():
-                        self._ask_again(producer, source, now)
-                    self._ask_keyframes(producer, now)
-            if now - reported >= REPORT_S:
+                self._forwarder.feedback(transport, now)
+                if reporting:
+                    self._forwarder.report(transport, now)
+            if reporting:
                 reported = now
-                self._report(now)
             if now - watched >= WATCH_S:
                 watched = now
                 for transport in list(self.transports.values()):
                     transport.watch(now)
                 for producer in self.producers.values():
                     producer.choose_layers()
-
-    def _report(self, now_s: float) -> None:
-        for transport in self.transports.values():
-            blocks = [
-                block
-                for producer in self._inbound[transport.id].producers
-                for source in producer.sources()
-                if (block := source.report_block(now_s)) is not None
-            ]
-            if blocks:
-                transport.send_rtcp(rtcp.pack_receiver_report(self._ssrc, blocks))
 
     # -- helpers ------------------------------------------------------------------------------
 

@@ -20,8 +20,9 @@ from vconf.media.twcc import Recorder
 if TYPE_CHECKING:
     from aiortc.rtcdtlstransport import RTCCertificate
 
-SILENT_S = 2.5
-"""No authenticated packet for this long: the venue may be gone."""
+SILENT_S, SILENT_LISTENER_S = 2.0, 6.0
+"""No authenticated packet for this long: the venue may be gone.  One that only listens is heard by consent checks
+every 2.7 s (as browsers send them) and RTCP every 5 s."""
 
 DEAD_S = 30.0
 """Silent for this long: the transport is closed (RFC 7675 section 5.1 gives consent 30 s)."""
@@ -119,7 +120,7 @@ class Transport:
     def watch(self, now_s: float) -> None:
         """Called every half second: notice silence and death."""
         quiet = now_s - self.heard_s
-        if self.state == "connected" and quiet > SILENT_S:
+        if self.state == "connected" and quiet > (SILENT_S if self.packets_in else SILENT_LISTENER_S):
             self._enter("silent")
         if quiet > DEAD_S:
             self._ended("no sign of life")

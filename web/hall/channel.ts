@@ -2,6 +2,7 @@
 
 export const PROTOCOL = "sanwang.meet.1";
 const ANSWER_MS = 5_000;
+const CONNECT_MS = 3_000; // a lost SYN is sent again later and later: a new try is quicker
 const PING_MS = 1_000;
 const SILENT_MS = 3_500;
 
@@ -58,7 +59,7 @@ export class Channel {
       const timer = window.setTimeout(() => {
         socket.close();
         reject(new Refusal("away", "no answer"));
-      }, ANSWER_MS);
+      }, CONNECT_MS);
       socket.onclose = () => {
         window.clearTimeout(timer);
         reject(new Refusal("away", "closed"));
