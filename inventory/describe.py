@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from inventory.model import LinkKind, NetworkModel
+from inventory.walk import Walk
 
 
 def describe_county(model: NetworkModel) -> dict[str, Any]:
@@ -101,4 +102,15 @@ def describe_site(model: NetworkModel, code: str) -> dict[str, Any]:
             if hall.site == code
         ],
         "attached": [other.code for other in model.sites.values() if code in other.homes],
+    }
+
+
+def describe_walk(walk: Walk) -> dict[str, Any]:
+    """A packet's way: spaces as ``host`` or ``host/vrf``."""
+    return {
+        "verdict": walk.verdict,
+        "hops": [f"{host}/{vrf}" if vrf else host for host, vrf in walk.hops],
+        "links": list(walk.links),
+        "crossings": [list(crossing) for crossing in walk.crossings],
+        "rule": walk.rule,
     }

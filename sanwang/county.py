@@ -10,10 +10,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from inventory.describe import describe_county, describe_site, single_homed
+from inventory.describe import describe_county, describe_site, describe_walk, single_homed
 from inventory.errors import CountyErrors, Problem
 from inventory.load import load, load_model
 from inventory.start import start_county
+from inventory.trace import Unclear, flow_of
+from inventory.walk import County
 from sanwang.cli import run_app
 from sanwang.report import BAD_INPUT, emit, guarded
 
@@ -93,6 +95,47 @@ def show(
         else:
             _print(document)
         return 0
+
+    return guarded(action)
+
+
+@app.command()
+def walk(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="site:network, such as t01:gov, or host:mgmt")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="service:name, site:network or address, and tcp/PORT")],
+    cut: Annotated[list[str] | None, typer.Option(help="a link taken as cut; may be repeated")] = None,
+    dead: Annotated[list[str] | None, typer.Option(help="a host taken as dead; may be repeated")] = None,
+    county: Annotated[str, typer.Option(help="a folder of *.yml, or a name under inventory/counties")] = "shili",
+    as_json: Json = False,
+) -> int:
+    """Follow a packet and its answer through the written county; no packet is sent. Exit code 1 when it is lost.
+
+    Example: sanwang county walk t01:gov "b05:gov tcp/22" --cut ring-c1-c2
+    """
+
+    def action() -> int:
+        model = load_model(county)
+        unknown = [name for name in cut or () if name not in model.links]
+        unknown += [name for name in dead or () if name not in model.hosts]
+        if unknown:
+            print(f"sanwang county: nothing called {', '.join(unknown)} in {model.name}", file=sys.stderr)
+            return BAD_INPUT
+        try:
+            flow = flow_of(model, source, target)
+        except Unclear as unclear:
+            print(f"sanwang county: {unclear}", file=sys.stderr)
+            return BAD_INPUT
+        there, back = County(model, cut or (), dead or ()).round_trip(flow)
+        good = back is not None and back.verdict == "delivered"
+        if as_json:
+            emit({"good": good, "there": describe_walk(there), "back": describe_walk(back) if back else None})
+        else:
+            for word, way in (("there", there), ("back", back)):
+                if way is not None:
+                    print(f"{word}: {way.verdict}: {' > '.join(describe_walk(way)['hops'])}")
+                    print(f"  links: {', '.join(way.links) or '-'}")
+                    print(f"  firewall: {', '.join(f'{a} to {b}' for a, b in way.crossings) or '-'} {way.rule}")
+        return 0 if good else 1
 
     return guarded(action)
 

@@ -68,3 +68,26 @@ def test_new_county_is_good_and_has_its_own_name(tmp_path: Path, capsys: pytest.
     assert main(["new", str(folder)]) == 2
     assert "an empty or new folder" in capsys.readouterr().err
     assert main(["new", str(tmp_path / "Not-Good")]) == 2
+
+
+def test_walk_there_and_back(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["walk", "t01:gov", "service:portal", "--cut", "t01-c1", "--json"]) == 0
+    there = last_line(capsys)["there"]
+    assert there["hops"] == ["t01-hall", "t01-rt/gov", "c1-core/gov", "c1-srv"]  # type: ignore[index]
+    assert there["links"] == ["t01-hall", "t01-c2", "ring-c1-c2", "c1-srv-gov"]  # type: ignore[index]
+    assert main(["walk", "c2-nms:mgmt", "b20:audit tcp/22"]) == 1
+    assert "denied" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["t01:audit", "b01:gov"], "one of gov, edu, tv"),
+        (["t99:gov", "b01:gov"], "a site and a network"),
+        (["t01:gov", "service:none"], "one of portal"),
+        (["t01:gov", "b01:gov", "--cut", "t01-c9"], "nothing called t01-c9"),
+    ],
+)
+def test_walk_with_unknown_words(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["walk", *arguments]) == 2
+    assert words in capsys.readouterr().err
