@@ -69,15 +69,15 @@ def _ours(environment: Environment, name: str, *arguments: str, vrf: str = "") -
 
 def _frr(name: str, environment: Environment) -> Service:
     """One FRR daemon; it takes its part of frr.conf as soon as it answers, also after a crash."""
-    options = {
-        "zebra": ("-n",) if environment.vrf_backend == "netns" else (),
-        "bgpd": ("-p", "0"),
-    }.get(name, ())
+    options = ("-n",) if name == "zebra" and environment.vrf_backend == "netns" else ()
     priority = _REALTIME if environment.realtime and name in ("ospfd", "bfdd") else ()
     # A client that asks zebra before it answers comes back ten seconds later, and BFD sessions asked for meanwhile
     # are never asked for again: so each daemon waits for those it needs.
     needs = {"zebra": (), "ospfd": ("zebra", "bfdd"), "bgpd": ("zebra", "bfdd")}.get(name, ("zebra",))
     wait = tuple(_answers(need) for need in needs)
+    if name == "zebra":
+        # Clients of a zebra that died keep sessions nobody serves any more: they start again with it.
+        wait = ("for each in staticd bfdd ospfd bgpd; do sv term /etc/sanwang/sv/$each >/dev/null 2>&1; done",)
     return Service(
         name,
         (*priority, f"{_FRR}/{name}", "-P", "0", *options),

@@ -237,13 +237,19 @@ def _service(name: str) -> tuple[str, float]:
         return "absent", 0.0
 
 
+def _outdated(name: str) -> bool:
+    """True when the service runs since before its run script was written; the supervisor may just have started it."""
+    folder = f"{_SV}/{name}"
+    return os.stat(f"{folder}/supervise/stat").st_mtime < os.stat(f"{folder}/run").st_mtime
+
+
 def _load_services(changed: set[str], ledger: dict[str, Any]) -> set[str]:
     """Start what is new or down, restart what has another run script; returns the names that started now."""
     names = _service_names(ledger)
     started = set()
     for name in names:
         state = _service(name)[0]
-        if state == "run" and f"{_SV}/{name}/run" in changed and name not in ("network", *_SELF):
+        if state == "run" and f"{_SV}/{name}/run" in changed and name not in ("network", *_SELF) and _outdated(name):
             run(["sv", "-w", "10", "restart", f"{_SV}/{name}"])
             started.add(name)
         elif state not in ("run", "absent"):
