@@ -15,7 +15,11 @@ from inventory.places import current_instance
 from sanwang.cli import run_app
 from sanwang.report import Lines, emit, guarded
 
-app = typer.Typer(add_completion=False, no_args_is_help=True)
+app = typer.Typer(
+    help="Rehearse a failure on the running county and measure what it cost.\n\nExample: sanwang drill ring --json",
+    add_completion=False,
+    no_args_is_help=True,
+)
 Instance = Annotated[str, typer.Option(help="name of the instance")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document as the last line")]
 

@@ -15,7 +15,11 @@ from inventory.places import Places, current_instance
 from provision import play
 from sanwang.cli import run_app
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Run a playbook with live progress.")
+app = typer.Typer(
+    help="Run a playbook with live progress.\n\nExample: sanwang playbook run site.yml --check --diff",
+    add_completion=False,
+    no_args_is_help=True,
+)
 
 
 @app.command("list")
