@@ -27,7 +27,17 @@ class Series:
     legend: tuple[str, ...]  # labels that tell its lines apart
 
 
-SERIES: dict[str, Series] = {}
+_PORT = ("host", "port", "link", "direction")
+_OURS = 'path=~"({hosts})-.*|.*-({hosts})"'
+
+SERIES: dict[str, Series] = {
+    "traffic": Series('sanwang_link_bps{host=~"{hosts}", link!=""}', "bit/s", _PORT),
+    "link_traffic": Series('sanwang_link_bps{link="{link}"}', "bit/s", _PORT),
+    "rx_power": Series('sanwang_optical_power_dbm{host=~"{hosts}", direction="rx"}', "dBm", ("host", "port", "link")),
+    "probe_rtt": Series(f"sanwang_probe_rtt_seconds{{{_OURS}}}", "s", ("path",)),
+    "probe_loss": Series(f"sanwang_probe_loss_ratio{{{_OURS}}}", "ratio", ("path",)),
+    "cpu": Series('sanwang_cpu_busy_ratio{host=~"{hosts}"}', "ratio", ("host",)),
+}
 
 
 def expression(model: NetworkModel, name: str, site: str = "", link: str = "") -> str:

@@ -20,9 +20,9 @@ async def site_document(model: NetworkModel, code: str, collector: Collector, pr
     names = "|".join(host.name for host in hosts)
     silent: list[str] = []
 
-    async def vector(expression: str) -> dict[tuple[str, str], float]:
+    async def power(direction: str) -> dict[tuple[str, str], float]:
         try:
-            found = await prometheus.query(expression)
+            found = await prometheus.query(f'sanwang_optical_power_dbm{{host=~"{names}", direction="{direction}"}}')
         except SourceDown as silence:
             silent.append(str(silence))
             return {}
@@ -35,9 +35,7 @@ async def site_document(model: NetworkModel, code: str, collector: Collector, pr
             silent.append(str(silence))
             return {}
 
-    received, sent, measured = await asyncio.gather(
-        vector(f'{RX_POWER}{{host=~"{names}"}}'), vector(f'{TX_POWER}{{host=~"{names}"}}'), probes()
-    )
+    received, sent, measured = await asyncio.gather(power("rx"), power("tx"), probes())
     return {
         "code": code,
         "ports": [row for host in hosts for row in _ports(model, host, received, sent)],
@@ -45,9 +43,6 @@ async def site_document(model: NetworkModel, code: str, collector: Collector, pr
         "services": _services(model, {host.name for host in hosts}),
         "silent": sorted(set(silent)),
     }
-
-
-RX_POWER, TX_POWER = "sanwang_optical_rx_dbm", "sanwang_optical_tx_dbm"
 
 
 def by_port(vector: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], float]:

@@ -91,16 +91,16 @@ function consequences(impact: Impact): string[] {
   const lines: string[] = [];
   lines.push(
     impact.sites_cut.length
-      ? t("sitesCut", { n: impact.sites_cut.length, names: list(impact.sites_cut.map(siteName), 3) })
+      ? t("sitesCut", { names: list(impact.sites_cut.map(siteName), 2) })
       : t("noSiteCut"),
   );
-  if (impact.sites_unprotected.length) lines.push(t("sitesUnprotected", { n: impact.sites_unprotected.length }));
-  if (by("cut").length) lines.push(t("hallsCut", { names: list(by("cut"), 3) }));
-  if (by("rerouted").length) lines.push(t("hallsRerouted", { names: list(by("rerouted"), 3) }));
+  if (impact.sites_unprotected.length) lines.push(t("sitesUnprotected", { names: list(impact.sites_unprotected.map(siteName), 2) }));
+  if (by("cut").length) lines.push(t("hallsCut", { names: list(by("cut"), 2) }));
+  if (by("rerouted").length) lines.push(t("hallsRerouted", { names: list(by("rerouted"), 2) }));
   const lost = impact.services.filter((one) => one.backend === "").map((one) => service(one.service));
   const moved = impact.services.filter((one) => one.backend !== "").map((one) => service(one.service));
-  if (lost.length) lines.push(t("servicesLost", { names: list(lost, 3) }));
-  if (moved.length) lines.push(t("servicesMoved", { names: list(moved, 3) }));
+  if (lost.length) lines.push(t("servicesLost", { names: list(lost, 2) }));
+  if (moved.length) lines.push(t("servicesMoved", { names: list(moved, 2) }));
   for (const meeting of impact.meetings) {
     const cut = meeting.halls.filter((hall) => hall.state === "cut").length;
     lines.push(`「${meeting.title}」${cut ? t("meetingLosesHalls", { n: cut }) : t("meetingGoesOn")}`);
@@ -108,16 +108,30 @@ function consequences(impact: Impact): string[] {
   return lines;
 }
 
+/** The places that a hall's way passes now, the hall's own site first. */
+function places(impact: HallImpact): string[] {
+  let here = halls.value.get(impact.hall)?.site ?? "";
+  const passed = [here];
+  for (const name of impact.after) {
+    const link = links.value.get(name);
+    if (!link || link.kind === "lan") continue;
+    here = link.a.site === here ? link.b.site : link.a.site;
+    passed.push(here);
+  }
+  return passed.map(siteName);
+}
+
 /** Every cause but the banner's, and the ways halls take now: for the panel. */
 export function ImpactList() {
   const impact = now.value?.impact;
   if (!impact || impact.causes.length === 0) return null;
   const rerouted = impact.halls.filter((hall) => hall.state === "rerouted");
+  if (impact.causes.length === 1 && rerouted.length === 0) return null;
   return (
     <section class="card">
       <h2>{t("impact")}</h2>
       <ul class="rows">
-        {impact.causes.map((cause) => (
+        {impact.causes.slice(1, 12).map((cause) => (
           <li key={`${cause.kind}/${cause.name}`} class="row down">
             <b>
               {title(cause)[0]} {title(cause)[1]}
@@ -129,7 +143,7 @@ export function ImpactList() {
           <li key={hall.hall} class="row degraded">
             <b>{hallName(hall.hall)}</b>
             <small class="figures">
-              {t("backupPath", { path: hall.after.join(" → ") })}
+              {t("backupPath", { path: places(hall).join(" → ") })}
               {" · "}
               {hall.spare_bps === null ? rate(hall.capacity_bps) : t("spare", { rate: rate(hall.spare_bps) })}
             </small>

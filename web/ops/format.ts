@@ -38,10 +38,10 @@ export function list(names: string[], most = 4): string {
   const shown = names.slice(0, most).join(language.value === "zh" ? "、" : ", ");
   const rest = names.length - most;
   if (rest <= 0) return shown;
-  return language.value === "zh" ? `${shown} 等 ${names.length} 个` : `${shown} and ${rest} more`;
+  return language.value === "zh" ? `${shown}等 ${names.length} 个` : `${shown} and ${rest} more`;
 }
 
-const SHORT = / (Bureau|Town|Township|Commission|Centre|Estate|Village|Carrier|government network)$/;
+const SHORT = / (Bureau|Town|Township|Commission|Centre|Estate|Village|government network)$/;
 
 /** A name that fits the map: English names lose the word that their kind already says. */
 export function shortName(site: Site): string {

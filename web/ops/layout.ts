@@ -45,11 +45,11 @@ interface Sizes {
 const WIDE: Sizes = {
   width: 1600,
   height: 1000,
-  rx: 668,
+  rx: 702,
   ry: 394,
   centre: [216, 74],
   township: [116, 48],
-  chip: [126, 38],
+  chip: [120, 38],
   outside: [124, 36],
   gap: 8,
   dot: 13,
@@ -59,8 +59,8 @@ const WIDE: Sizes = {
     [964, 566],
   ],
   blocks: [
-    { at: [366, 490], columns: 2 },
-    { at: [1234, 490], columns: 2 },
+    { at: [378, 490], columns: 2 },
+    { at: [1222, 490], columns: 2 },
     { at: [800, 752], columns: 5 },
   ],
   outsideAt: 226,
@@ -71,10 +71,10 @@ const NARROW: Sizes = {
   height: 1060,
   rx: 288,
   ry: 440,
-  centre: [170, 70],
+  centre: [198, 74],
   township: [124, 50],
   chip: [26, 26],
-  outside: [96, 40],
+  outside: [106, 40],
   gap: 8,
   dot: 15,
   ring: [
@@ -195,7 +195,7 @@ function nearest(site: Site, among: Site[]): Site | undefined {
   return [...among].sort((a, b) => distance(a) - distance(b))[0];
 }
 
-const FAN_ROW = 9;
+const FAN_ROW = 11;
 
 function fan(base: Place, sites: Site[], sizes: Sizes, put: Put): void {
   const out = Math.atan2((base.y - sizes.height / 2) / sizes.ry, (base.x - sizes.width / 2) / sizes.rx);
@@ -203,7 +203,7 @@ function fan(base: Place, sites: Site[], sizes: Sizes, put: Put): void {
     const some = sites.slice(start, start + FAN_ROW);
     const [rx, ry] = [base.width / 2 + 16 + row * 19, base.height / 2 + 18 + row * 19];
     some.forEach((site, index) => {
-      const spread = (index - (some.length - 1) / 2) * 0.3;
+      const spread = (index - (some.length - 1) / 2) * 0.27;
       put(site, "dot", base.x + Math.cos(out + spread) * rx, base.y + Math.sin(out + spread) * ry, [sizes.dot, sizes.dot]);
     });
   }

@@ -12,6 +12,7 @@ interface Line {
   middle: [number, number];
   classes: string;
   order: number;
+  backup: boolean;
 }
 
 /** Load in four steps, for the line's class. */
@@ -51,6 +52,7 @@ function backups(): Set<string> {
 
 function lines(all: Link[], layout: Layout): Line[] {
   const backup = backups();
+  const causes = failed();
   const found: Line[] = [];
   for (const link of all) {
     const [a, b] = [layout.places.get(link.a.site), layout.places.get(link.b.site)];
@@ -59,11 +61,12 @@ function lines(all: Link[], layout: Layout): Line[] {
     const over = link.kind === "broadband" || link.kind === "cable";
     if (over && state !== "down") continue; // they ride a carrier's network: drawn only when they matter
     const load = loadStep(now.value?.links[link.name]?.load);
-    const classes = ["line", link.kind, state, `load${load}`];
-    if (backup.has(link.name)) classes.push("backup");
+    const inBackup = backup.has(link.name);
+    const classes = ["line", link.kind, state, `load${load}`, `to-${a.shape === "centre" ? b.shape : a.shape}`];
+    if (state === "down" && !causes.has(link.name)) classes.push("follows");
     if (!carries(link, network.value)) classes.push("faded");
-    const order = state === "down" ? 3 : state === "up" && !backup.has(link.name) ? (link.kind === "ring" ? 1 : 0) : 2;
-    found.push({ link, ...curve(a, b), classes: classes.join(" "), order });
+    const order = state === "down" ? 3 : state === "up" && !inBackup ? (link.kind === "ring" ? 1 : 0) : 2;
+    found.push({ link, ...curve(a, b), classes: classes.join(" "), order, backup: inBackup });
   }
   return found.sort((x, y) => x.order - y.order);
 }
@@ -77,6 +80,11 @@ export function Lines({ all, layout }: { all: Link[]; layout: Layout }) {
           <title>{`${link.name} · ${say(LINK_KIND[link.kind] ?? ["", ""])} · ${say(STATE[linkState(link.name)])}`}</title>
         </path>
       ))}
+      {drawn
+        .filter((line) => line.backup)
+        .map(({ link, path }) => (
+          <path key={link.name} d={path} class="backup" />
+        ))}
       {drawn.map(({ link, middle, classes }) =>
         link.kind === "ring" && linkState(link.name) !== "down" ? (
           <RingLabel key={link.name} link={link} at={middle} faded={classes.includes("faded")} />
@@ -86,12 +94,17 @@ export function Lines({ all, layout }: { all: Link[]; layout: Layout }) {
   );
 }
 
-/** Crosses on lines that are down, above everything else. */
+/** Names of the links that failed by themselves: what a dead host took with it gets no mark of its own. */
+const failed = (): Set<string> =>
+  new Set(now.value?.impact.causes.filter((cause) => cause.kind === "link").map((cause) => cause.name));
+
+/** Crosses on lines that failed, above everything else. */
 export function Marks({ all, layout }: { all: Link[]; layout: Layout }) {
+  const causes = failed();
   return (
     <g aria-hidden="true">
       {lines(all, layout)
-        .filter(({ link, classes }) => linkState(link.name) === "down" && !classes.includes("faded"))
+        .filter(({ link, classes }) => causes.has(link.name) && !classes.includes("faded"))
         .map(({ link, middle: [x, y] }) => {
           const size = link.kind === "ring" ? 17 : link.kind === "access" ? 11 : 7;
           const arm = size * 0.45;

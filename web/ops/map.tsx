@@ -68,14 +68,22 @@ function Legend() {
           {say(STATE[state])}
         </span>
       ))}
+      <span>
+        <svg viewBox="0 0 44 16" aria-hidden="true">
+          <path class="backup" d="M2 8H42" />
+        </svg>
+        {t("backupLine")}
+      </span>
       <span class="loads">
         {t("byLoad")}
-        {[0, 1, 2, 3].map((step) => (
-          <svg key={step} viewBox="0 0 26 16" aria-hidden="true">
-            <path class={`line access up load${step} sample`} d="M1 8H25" />
-          </svg>
+        {["", "30", "60", "85"].map((from, step) => (
+          <span key={step}>
+            <svg viewBox="0 0 26 16" aria-hidden="true">
+              <path class={`line access up load${step} sample`} d="M1 8H25" />
+            </svg>
+            {from === "" ? "<30 %" : `≥${from} %`}
+          </span>
         ))}
-        &lt;30 · 60 · 85 % ·
       </span>
       {KINDS.map(([kind, path]) => (
         <span key={kind} class="kind">

@@ -65,13 +65,15 @@ export function plus(r: number): string {
   return `M${-a} ${-b}H${a}V${-a}H${b}V${a}H${a}V${b}H${-a}V${a}H${-b}V${-a}H${-a}Z`;
 }
 
-function Box({ place: { site, shape, width, height }, state, narrow }: { place: Place; state: State; narrow: boolean }) {
+function Box({ place: { site, shape, y, width, height }, state, narrow }: { place: Place; state: State; narrow: boolean }) {
   const labelled = !(narrow && shape === "chip");
   const centre = shape === "centre";
-  const lines = centre && state !== "up" ? [named(site)] : twoLines(centre ? named(site) : shortName(site), centre ? 18 : 15);
+  const lines = centre ? [shortName(site)] : twoLines(shortName(site), 15);
   const shown = lines.length > 1 && /^[\u4e00-\u9fff]+$/.test(lines.join("")) ? [lines.join("")] : lines;
   const longest = Math.max(...shown.map((line) => (/[\u4e00-\u9fff]/.test(line) ? line.length * 1.9 : line.length)));
-  const room = centre ? 17 : shape === "township" ? 9 : 10;
+  const room = centre ? 17 : shape === "township" ? 7 : 10;
+  // A township's small sites stand on its outer side: its mark goes to the inner one.
+  const badgeY = shape === "township" && y < 500 ? height / 2 - 2 : -height / 2 + 2;
   const size = longest > room * 1.25 ? "small" : longest > room ? "medium" : "large";
   return (
     <>
@@ -86,7 +88,8 @@ function Box({ place: { site, shape, width, height }, state, narrow }: { place: 
         </text>
       )}
       {centre && <CentreLine code={site.code} state={state} />}
-      {GLYPH[state] !== "" && <Badge x={width / 2 - 2} y={-height / 2 + 2} state={state} />}
+      {!labelled && <text dy="0.36em" class="name medium">{GLYPH[state]}</text>}
+      {GLYPH[state] !== "" && labelled && <Badge r={shape === "chip" ? 8 : 11} x={width / 2 - 2} y={badgeY} state={state} />}
       {shape === "township" && inMeeting(site.code) && <circle class="meeting" cx={-width / 2 + 6} cy={-height / 2 + 6} r={8} />}
     </>
   );
@@ -103,11 +106,11 @@ function CentreLine({ code, state }: { code: string; state: State }) {
   );
 }
 
-function Badge({ x, y, state }: { x: number; y: number; state: State }) {
+function Badge({ x, y, r, state }: { x: number; y: number; r: number; state: State }) {
   return (
     <g class="badge" transform={`translate(${x} ${y})`}>
-      <circle r={11} />
-      <text dy="0.36em">{GLYPH[state]}</text>
+      <circle r={r} />
+      <text dy="0.36em" font-size={r * 1.4}>{GLYPH[state]}</text>
     </g>
   );
 }

@@ -1,6 +1,6 @@
 /** The column beside the map: impact, alerts, running meetings. */
 import { named } from "../shared/i18n";
-import { hallName, ImpactList } from "./banner";
+import { hallName, ImpactList, linkName } from "./banner";
 import { duration, list, time } from "./format";
 import { clock, county, halls, links, now, sites } from "./store";
 import type { Alert, Meeting } from "./types";
@@ -66,12 +66,13 @@ function Alerts({ open }: { open: (code: string) => void }) {
 
 function AlertRow({ alert, open }: { alert: Alert; open: (code: string) => void }) {
   const code = siteOf(alert);
+  const link = links.value.get(alert.link);
   const age = clock.value - Date.parse(alert.since) / 1000;
   const body = (
     <>
       <b>{named(alert)}</b>
       <small class="figures">
-        {alert.name}
+        {link ? linkName(link) : alert.name}
         {Number.isFinite(age) && ` · ${t("since", { time: duration(age) })}`}
       </small>
     </>

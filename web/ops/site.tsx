@@ -182,7 +182,7 @@ function PortLine({ row, open }: { row: PortRow; open: (code: string) => void })
         <span class={`pill ${state}`}>{say(STATE[state])}</span>
       </td>
       <td>
-        {rate(row.rate_bps)}
+        {rate(row.rate_bps).replace("bit/s", "")}
         {load !== undefined && <small> {Math.round(load * 100)} %</small>}
       </td>
       <td>{row.rx_dbm === null ? "" : `${row.rx_dbm.toFixed(1)} dBm`}</td>

@@ -39,7 +39,7 @@ function NetworkSwitch() {
           aria-pressed={network.value === one.name}
           onClick={() => choose(one.name)}
         >
-          {one.name === "" ? t("allNetworks") : named(one)}
+          {one.name === "" ? t("allNetworks") : named(one).replace(/ network$/, "")}
         </button>
       ))}
       {closed.length > 0 && (

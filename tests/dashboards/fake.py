@@ -1,0 +1,179 @@
+"""A county's sources for tests: a real HTTP server on a unix socket that answers as collector, Prometheus and
+Alertmanager do. A test sets what is down; everything else follows from the model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import threading
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from inventory.model import NetworkModel, Role
+from inventory.probes import probe_paths
+
+
+class FakeSources:
+    """What the sources say now; ``link`` and ``host`` change it and send the event."""
+
+    def __init__(self, model: NetworkModel, socket: Path) -> None:
+        self.model, self.socket = model, socket
+        self.down_links: dict[str, float] = {}
+        self.down_hosts: dict[str, float] = {}
+        self.unknown = False
+        self.alerts: list[dict[str, Any]] = []
+        self.asked: list[str] = []
+        self._events: set[asyncio.Queue[dict[str, Any]]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._started = time.time() - 7200
+        config = uvicorn.Config(self._application(), uds=str(socket), log_level="warning", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Serve in a thread until ``stop``."""
+        self._thread.start()
+        deadline = time.monotonic() + 5
+        while not self._server.started:
+            assert time.monotonic() < deadline, "the fake sources did not start"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._server.should_exit = True
+        self._thread.join(5)
+
+    def link(self, name: str, state: str) -> None:
+        """Change a link's state and tell it."""
+        if state == "down":
+            self.down_links[name] = time.time()
+        else:
+            self.down_links.pop(name, None)
+        self._tell({"kind": "link", "subject": name, "state": state})
+
+    def host(self, name: str, state: str) -> None:
+        """Change a host's state, its links' with it, and tell it."""
+        for port in self.model.hosts[name].ports:
+            if state == "down":
+                self.down_links[port.link] = time.time()
+            else:
+                self.down_links.pop(port.link, None)
+        if state == "down":
+            self.down_hosts[name] = time.time()
+        else:
+            self.down_hosts.pop(name, None)
+        self._tell({"kind": "host", "subject": name, "state": state})
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        assert self._loop is not None
+        for queue in list(self._events):
+            self._loop.call_soon_threadsafe(queue.put_nowait, event)
+
+    def _run(self) -> None:
+        async def main() -> None:
+            self._loop = asyncio.get_running_loop()
+            await self._server.serve()
+
+        asyncio.run(main())
+
+    def _application(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/status", self._status),
+                Route("/links", self._links),
+                Route("/hosts", self._hosts),
+                Route("/probes", self._probes),
+                Route("/events", self._stream),
+                Route("/api/v1/query", self._query),
+                Route("/api/v1/query_range", self._query_range),
+                Route("/api/v2/alerts", self._alerts),
+            ]
+        )
+
+    async def _status(self, _: Request) -> Response:
+        hosts = sum(host.role is not Role.OUTSIDE for host in self.model.hosts.values())
+        count = {"expected": hosts, "ok": hosts - len(self.down_hosts)}
+        links = len([link for link in self.model.links.values() if link.fibre])
+        bfd = {"expected": links, "ok": links - len(self.down_links)}
+        tunnels = {"expected": len(self.model.tunnels), "ok": len(self.model.tunnels)}
+        ready = not self.down_links and not self.down_hosts
+        one = {"expected": 1, "ok": 1}
+        parts = {"hosts": count, "services": count, "ospf": bfd, "bfd": bfd, "tunnels": tunnels, "targets": count}
+        return JSONResponse({"ready": ready, **parts, "relay": one, "problems": []})
+
+    def _entry(self, down_at: float | None) -> dict[str, Any]:
+        if self.unknown:
+            return {"state": "unknown", "since": None}
+        return {"state": "down" if down_at else "up", "since": down_at or self._started}
+
+    async def _links(self, _: Request) -> Response:
+        return JSONResponse({name: self._entry(self.down_links.get(name)) for name in self.model.links})
+
+    async def _hosts(self, _: Request) -> Response:
+        inside = [host.name for host in self.model.hosts.values() if host.role is not Role.OUTSIDE]
+        return JSONResponse({name: self._entry(self.down_hosts.get(name)) for name in inside})
+
+    async def _probes(self, _: Request) -> Response:
+        figures = {"rtt_ms": 0.42, "loss_ratio": 0.0, "fresh": True}
+        return JSONResponse({path.name: {**figures, "host": path.host} for path in probe_paths(self.model)})
+
+    async def _stream(self, _: Request) -> Response:
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+        async def events() -> AsyncIterator[str]:
+            self._events.add(queue)
+            try:
+                yield ": hello\n\n"
+                while not self._server.should_exit:
+                    try:
+                        event = await asyncio.wait_for(queue.get(), 0.2)
+                    except TimeoutError:
+                        continue
+                    yield f"event: {event['kind']}\ndata: {json.dumps(event)}\n\n"
+            finally:
+                self._events.discard(queue)
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    async def _alerts(self, _: Request) -> Response:
+        return JSONResponse(self.alerts)
+
+    async def _query(self, request: Request) -> Response:
+        asked = request.query_params["query"]
+        self.asked.append(asked)
+        rows: list[tuple[dict[str, str], float]] = []
+        if asked == "sanwang_link_bps":
+            for link in self.model.links.values():
+                load = {"ring": 0.36, "access": 0.02}.get(link.kind.value, 0.01) * (0.5 + (link.number * 37 % 100) / 50)
+                rows.append(({"link": link.name, "direction": "in"}, load * link.rate_bps))
+        elif asked.startswith("sanwang_optical_power_dbm"):
+            wanted = asked.split('host=~"')[1].split('"')[0].split("|")
+            for name in wanted:
+                for port in self.model.hosts[name].ports:
+                    if self.model.links[port.link].fibre:
+                        power = -6.5 - self.model.links[port.link].length_km * 0.35
+                        rows.append(({"host": name, "port": port.name}, power))
+        result = [{"metric": metric, "value": [time.time(), str(value)]} for metric, value in rows]
+        return JSONResponse({"status": "success", "data": {"resultType": "vector", "result": result}})
+
+    async def _query_range(self, request: Request) -> Response:
+        asked = request.query_params["query"]
+        self.asked.append(asked)
+        start, end, step = (float(request.query_params[name]) for name in ("start", "end", "step"))
+        times = [start + index * step for index in range(int((end - start) / step) + 1)]
+        wanted = asked.split('host=~"')[1].split('"')[0].split("|")[0] if 'host=~"' in asked else "c1-core"
+        result = []
+        for index in range(3):
+            metric = {"host": wanted, "port": f"p{index}", "link": f"line-{index}", "direction": "in", "path": "c1-core-t01-rt"}
+            values = [[at, str((index + 1) * (1.2 + math.sin(at / 400 + index)))] for at in times]
+            result.append({"metric": metric, "values": values})
+        return JSONResponse({"status": "success", "data": {"resultType": "matrix", "result": result}})
