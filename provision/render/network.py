@@ -70,6 +70,13 @@ def _namespace(
     for port in ports:
         addresses = [str(port.address)] if port.address else []
         links[port.name] = {"kind": "port", "mtu": port.mtu, "master": port.bridge, "addresses": addresses}
+        floating = [
+            f"{service.address}/32"
+            for service in model.services.values()
+            if any(port.address and backend.host == host.name and backend.address == port.address.ip for backend in service.backends)
+        ]
+        if floating and host.role is Role.SERVER:
+            links[port.name]["floating"] = floating
     for bridge in vrf.bridges:
         links[bridge.name] = {"kind": "bridge", "mtu": MTU, "master": "", "addresses": [str(bridge.address)]}
     for vxlan in vrf.vxlans:

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from typing import Any
 
 PATH = "/etc/sanwang/network.json"
-PROTOCOL = "99"  # marks our own routes in the kernel's table
+PROTOCOL = "153"  # marks our own routes in the kernel's table; no routing daemon has this number
 _OURS = ("lan-", "svc-", "vx-", "vc-", "vs-", "any")
 _CLONE_NEWNET = 0x40000000
 _FOREIGN_RULES = {0, 220, 32766, 32767}  # the kernel's and strongSwan's
@@ -123,6 +123,8 @@ def read(name: str, wanted: dict[str, Any]) -> dict[str, Any]:
     for device, row in links.items():
         if device in wanted.get("links", {}) or device.startswith(_OURS) or _is_port(device):
             found[device] = _link(row, forwarding.get(device, []), neighbours.get(device, []))
+            floating = wanted.get("links", {}).get(device, {}).get("floating", [])  # VRRP's to put and take
+            found[device]["addresses"] = [each for each in found[device]["addresses"] if each not in floating]
     return {
         "links": found,
         "routes": sorted(filter(None, map(_route, routes)), key=_key),

@@ -298,10 +298,9 @@ def reload(groups: set[str], changed: set[str], ledger: dict[str, Any]) -> list[
     started = _load_services(changed, ledger)
     if "frr" in groups or started & {"zebra", "ospfd", "bfdd", "staticd", "bgpd"}:
         done += _load_frr(ledger)
-    if "wireguard" in groups and "wireguard" not in started:
+    if "wireguard" in groups or "wireguard" in started:
+        _until(lambda: not _words(["wg", "show", "wg0", "listen-port"]).startswith("failed"), "wg0")
         run(["wg", "syncconf", "wg0", "/etc/wireguard/wg0.conf"])
-    if groups & {"wireguard"} or "wireguard" in started:
-        _until(lambda: os.path.exists("/sys/class/net/wg0"), "wg0")
         done += netapply.apply(network.load())
     if "ipsec" in groups or "charon" in started:
         _until(lambda: os.path.exists("/run/charon.vici"), "charon")
