@@ -1,0 +1,164 @@
+"""The collector and its agents on real hosts: what happens in the network is seen, at once and by its right name."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from collectors.tables import link_states, recent_events
+from store.engine import open_store
+from twin import faults
+
+from .lab import Lab, watched
+
+pytestmark = pytest.mark.twin
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with watched("cowatch") as running:
+        running.wait(lambda: len(settled(running)) == 0, "a county that is well", 60)
+        yield running
+
+
+def settled(lab: Lab) -> list[str]:
+    """Problems other than the daemons this bench does not run."""
+    absent = re.compile(r"service \w+ on \S+ is not there|relay")
+    return [problem for problem in lab.get("/status")["problems"] if not absent.match(problem)]
+
+
+def test_everything_is_seen(lab: Lab) -> None:
+    status = lab.get("/status")
+    assert status["hosts"] == {"expected": 4, "ok": 4}
+    assert status["ospf"] == {"expected": 2, "ok": 2}
+    assert status["bfd"] == {"expected": 2, "ok": 2}
+    assert status["targets"] == {"expected": 8, "ok": 8}  # 3 agents, 3 SNMP agents, 2 probes
+    assert {link["state"] for link in lab.get("/links").values()} == {"up"}
+
+
+def test_a_cut_fibre_is_seen_at_once_and_healing_too(lab: Lab) -> None:
+    fault = faults.cut(lab.twin, "ring-c1-c2")
+    lab.wait(lambda: lab.get("/links")["ring-c1-c2"]["state"] == "down", "the cut", 5)
+    assert "no carrier" in lab.get("/links")["ring-c1-c2"]["reason"]
+    fast = lab.http.get("/metrics?part=fast").text
+    assert 'sanwang_link_fault{a="c1-core",b="c2-core",kind="ring",link="ring-c1-c2"} 1.0' in fast
+    assert len(re.findall(r"sanwang_(?:link|host)_fault\{.*\} 1\.0", fast)) == 1
+    faults.heal(lab.twin, fault)
+    lab.wait(lambda: not settled(lab), "healing")
+
+
+def test_a_silent_cut_is_seen_by_bfd(lab: Lab) -> None:
+    fault = faults.silent(lab.twin, "ring-c1-c2")
+    lab.wait(lambda: lab.get("/links")["ring-c1-c2"]["state"] == "down", "the silent cut", 8)
+    seen = lab.get("/links")["ring-c1-c2"]
+    assert "BFD" in seen["reason"]
+    assert lab.get("/hosts/c1-core")["state"]["ports"]["p1"]["up"] is True
+    faults.heal(lab.twin, fault)
+    lab.wait(lambda: not settled(lab), "healing")
+
+
+def test_a_users_box_is_judged_by_its_port(lab: Lab) -> None:
+    fault = faults.cut(lab.twin, "s1-c1")
+    lab.wait(lambda: lab.get("/hosts")["s1-pc"]["state"] == "down", "the PC's cable")
+    faults.heal(lab.twin, fault)
+    lab.wait(lambda: lab.get("/hosts")["s1-pc"]["state"] == "up", "healing")
+
+
+@pytest.mark.parametrize(
+    ("host", "service"), [("c1-core", "ospfd"), ("c2-core", "bfdd"), ("c1-core", "zebra"), ("c3-nms", "snmpd")]
+)
+def test_a_stopped_daemon_is_named(lab: Lab, host: str, service: str) -> None:
+    lab.sh(host, f"sv down /etc/sanwang/sv/{service}")
+    lab.wait(lambda: f"service {service} on {host} is down" in lab.get("/status")["problems"], "the stopped daemon", 5)
+    assert not re.findall(r"sanwang_link_fault\{.*\} 1\.0", lab.http.get("/metrics?part=fast").text)
+    lab.sh(host, f"sv up /etc/sanwang/sv/{service}")
+    lab.wait(lambda: not settled(lab), "the daemon's return", 60)
+
+
+def test_a_frozen_daemon_is_named(lab: Lab) -> None:
+    lab.sh("c1-core", "pkill -STOP -x ospfd")  # the host's own pid namespace: nobody else's ospfd is in it
+    lab.wait(lambda: "service ospfd on c1-core is frozen" in lab.get("/status")["problems"], "the frozen daemon", 8)
+    lab.sh("c1-core", "pkill -CONT -x ospfd")
+    lab.wait(lambda: not settled(lab), "the daemon's return", 60)
+
+
+def test_a_stopped_agent_is_a_silent_host_until_it_is_back(lab: Lab) -> None:
+    lab.sh("c2-core", "sv down /etc/sanwang/sv/agent")
+    lab.wait(lambda: lab.get("/hosts")["c2-core"]["state"] == "down", "silence", 10)
+    assert "agent on c2-core is not heard" in lab.get("/status")["problems"]
+    lab.sh("c2-core", "sv up /etc/sanwang/sv/agent")
+    lab.wait(lambda: not settled(lab), "the agent's return", 30)
+
+
+def test_the_collector_comes_back_by_itself(lab: Lab) -> None:
+    lab.sh("c3-nms", "sv restart /etc/sanwang/sv/collect")
+    lab.wait(lambda: not settled(lab), "the collector's return", 60)
+
+
+def test_probes_have_figures_both_ways(lab: Lab) -> None:
+    lab.wait(lambda: (lab.get("/probes")["c1-core-c2-core"]["sent"] or 0) > 50, "a window of probes", 20)
+    figures = lab.get("/probes")["c1-core-c2-core"]
+    assert figures["loss_ratio"] == 0
+    assert 0 < figures["rtt_ms"] < 100
+    assert figures["rtt_ms"] == pytest.approx(figures["forward_ms"] + figures["backward_ms"], abs=0.01)
+    fault = faults.loss(lab.twin, "ring-c1-c2", 30.0)
+    lab.wait(lambda: lab.get("/probes")["c1-core-c2-core"]["loss_ratio"] > 0.15, "loss", 30)
+    faults.heal(lab.twin, fault)
+    lab.wait(lambda: not settled(lab), "healing", 30)
+
+
+def test_snmp_figures_of_one_device(lab: Lab) -> None:
+    text = lab.http.get("/snmp?target=c1-core").text
+    assert 'sanwang_snmp_up{host="c1-core"} 1.0' in text
+    assert 'sanwang_port_up{host="c1-core",link="ring-c1-c2",port="p1"} 1.0' in text
+    assert re.search(r'sanwang_memory_total_bytes\{host="c1-core"\} [1-9]', text)
+    assert lab.http.get("/snmp?target=nobody").status_code == 404
+
+
+def test_the_agents_own_page_is_in_its_vrf(lab: Lab) -> None:
+    page = lab.sh("c3-nms", "curl -s --max-time 5 http://10.32.2.1:9100/state")
+    state = json.loads(page)["state"]
+    assert state["ports"]["p3"] == {"vrf": "mgmt", "up": True, "admin": True, "mtu": 1500}
+    assert state["addresses"]["10.32.2.1/24@p3"]["vrf"] == "mgmt"
+    metrics = lab.sh("c3-nms", "curl -s --max-time 5 http://10.32.2.1:9100/metrics")
+    assert 'sanwang_agent_bfd_up{session="/172.20.0.2"} 1' in metrics
+
+
+def test_agents_are_small(lab: Lab) -> None:
+    for host in ("c1-core", "c2-core", "c3-nms"):
+        pid = lab.sh(host, "pgrep -f 'sanwang[.]agent' | head -n 1").strip()
+        kilobytes = int(lab.sh(host, f"grep ^Private_Dirty: /proc/{pid}/smaps_rollup").split()[1])
+        assert kilobytes < 18_000, f"{host}: {kilobytes} kB"
+
+
+def test_events_are_streamed_and_stored(lab: Lab) -> None:
+    with lab.http.stream("GET", "/events", timeout=20) as stream:
+        lines = stream.iter_lines()
+        assert next(lines).startswith(":")
+        fault = faults.cut(lab.twin, "s1-c1")
+        event = next(json.loads(line[5:]) for line in lines if line.startswith("data:") and '"link"' in line)
+    assert (event["kind"], event["subject"], event["state"]) == ("link", "s1-c1", "down")
+    faults.heal(lab.twin, fault)
+    lab.wait(lambda: not settled(lab), "healing")
+    time.sleep(6.5)  # one round of the recorder
+    store = open_store(f"sqlite:///{lab.twin.places.lib}/collect.db")
+    with store.reading() as session:
+        kept = [(row.kind, row.state) for row in recent_events(session, subject="s1-c1")]
+        states = link_states(session, no_older_than=timedelta(seconds=15))
+    store.close()
+    assert kept[:2] == [("link", "up"), ("link", "down")]
+    assert states["ring-c1-c2"].state == "up"
+
+
+def test_a_dead_router_is_one_fault(lab: Lab) -> None:
+    fault = faults.kill_host(lab.twin, "c2-core")
+    lab.wait(lambda: lab.get("/hosts")["c2-core"]["state"] == "down", "the dead router", 10)
+    broken = re.findall(r"sanwang_(link|host)_fault\{(.*)\} 1\.0", lab.http.get("/metrics?part=fast").text)
+    assert [kind for kind, _ in broken] == ["host"]
+    faults.heal(lab.twin, fault)
+    lab.wait(lambda: not settled(lab), "the router's return", 90)
