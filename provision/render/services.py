@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,8 +120,14 @@ def _tunnels(model: NetworkModel, host: Host, environment: Environment) -> Itera
 
 
 def _management(model: NetworkModel, host: Host, environment: Environment) -> Iterator[Service]:
+    # The instance is whose folder the host sees: the county's own name unless two of them run on one machine.
+    instance = f'SANWANG_INSTANCE="$(ls /run/sanwang 2>/dev/null | head -n 1)"; export SANWANG_INSTANCE="${{SANWANG_INSTANCE:-{model.name}}}"'
     for name in ("broker", "collect", "serve"):
-        yield _ours(environment, name)
+        service = _ours(environment, name)
+        if environment.service_backend == "runit":
+            yield dataclasses.replace(service, before=(instance,))
+        else:
+            yield dataclasses.replace(service, environment=(("SANWANG_INSTANCE", model.name),))
     yield Service(
         "prometheus",
         ("/usr/bin/prometheus", "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/var/lib/prometheus/metrics2",
