@@ -90,6 +90,7 @@ def prepare(places: Places, folder: Path) -> str:
 
 def up(places: Places, county_name: str, progress: Progress, *, port: int = PORTAL_PORT, prove: bool = True) -> Arrived:
     """Bring a county up; on any failure or Ctrl-C everything that was made is taken down again."""
+    county.require_down(places)
     require(port)
     seconds: dict[str, float] = {}
     folder = county_folder(county_name)
