@@ -85,6 +85,8 @@ class Forwarder:
         if not source.receive(packet, now_s):
             self.stale += 1
             return
+        if source.packets == 1:
+            producer.choose_layers()  # a layer that begins to arrive may be the best
         producer.forward(packet, source, now_s)
         self._ask_again(producer, source, now_s)
 
@@ -125,7 +127,6 @@ class Forwarder:
                 source = producer.pin(rid.decode("ascii", "replace"), packet.ssrc)
                 if source is not None:
                     inbound.streams[packet.ssrc] = (producer, source, False)
-                    producer.choose_layers()
                     return inbound.streams[packet.ssrc]
             elif repaired is not None:
                 wanted = repaired.decode("ascii", "replace")
