@@ -194,8 +194,8 @@ class StaticRoute:
 
     prefix: IPv4Network
     via: IPv4Address
-    metric: int = 0  # in a VRF with OSPF: E1 metric when redistributed (10 primary home, 20 second), 0 = not
-    # redistributed; on hosts without OSPF: the kernel's route metric
+    metric: int = 0  # on a centre: 10 first home, 20 second home, told to the other centres; 0 = kept to itself.
+    # On hosts that are no routers: the kernel's route metric
     source: IPv4Network | None = None  # policy routing: only for packets from this prefix. ``ip rule from SOURCE``
     # comes before the main table; its table holds this route and the connected prefix the next hop lies in.
     # On the VPN gateway the rule is only for packets that come out of a tunnel
@@ -213,10 +213,10 @@ class Vrf:
     vxlans: tuple[Vxlan, ...] = ()
     routes: tuple[StaticRoute, ...] = ()
     loopbacks: tuple[IPv4Interface, ...] = ()  # on lo
-    router_id: IPv4Address | None = None  # OSPF runs here when set
-    ospf_interfaces: tuple[str, ...] = ()  # underlay: ports; VRF on a centre: "vc-<network>" (p2mp); all with BFD
+    router_id: IPv4Address | None = None  # a routing protocol runs here when set
+    ospf_interfaces: tuple[str, ...] = ()  # underlay: ports (OSPF); VRF on a centre: "vc-<network>" (iBGP); all with BFD
     ospf_originate_default: bool = False  # the centre that holds the firewall
-    anycast_vteps: tuple[tuple[IPv4Interface, int], ...] = ()  # underlay only: (VTEP /32, OSPF external metric)
+    anycast_vteps: tuple[tuple[IPv4Interface, int], ...] = ()  # underlay only: (VTEP /32, extra cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,7 @@ class Host:
     slot: int  # 1 router, 2 firewall, 3 vpn, 4 server, 5 relay, 6 nms, 7 head-end, 10 user equipment
     networks: tuple[str, ...]
     ports: tuple[Port, ...]
-    vrfs: tuple[Vrf, ...]  # the default one ("") first; centres redistribute connected prefixes too (E1, 10)
+    vrfs: tuple[Vrf, ...]  # the default one ("") first; centres tell each other connected prefixes too
     loopback: IPv4Address | None = None  # routers: underlay loopback, VTEP, OSPF router id
     management: IPv4Address | None = None  # in-band address (mgmt network); None for leaf and outside
     management_vrf: str = ""  # "mgmt" where sshd, snmpd and the agent live in that VRF, else ""

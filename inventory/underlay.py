@@ -1,7 +1,7 @@
 """Which fibres carry a packet between two routers: OSPF's answer, computed from the model alone.
 
 Shortest path first over the fibres that are whole (RFC 2328 section 16.1), and for an anycast VTEP the
-nearest centre that announces it (external type 1: distance plus metric).  Pure; ties go to the lower name.
+nearest centre that announces it (distance plus the cost it announces).  Pure; ties go to the lower name.
 """
 
 from __future__ import annotations

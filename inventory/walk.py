@@ -17,13 +17,12 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 
 from inventory.model import NetworkModel, Role, SiteKind, StaticRoute, Tunnel
-from inventory.plan import DEFAULT
+from inventory.plan import DEFAULT, FIRST_HOME_METRIC
 from inventory.wiring import Interface, Space, Wiring
 
 MAX_HOPS = 24
 TUNNEL_PORTS = {"wireguard": (51820,), "ipsec": (500, 4500)}
-CONNECTED, STATIC, OSPF = 0, 1, 110
-VC_COST = 10
+CONNECTED, STATIC, LEARNED = 0, 1, 200  # administrative distances; between the centres iBGP
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +173,7 @@ class County:
         return min(matches, key=lambda route: (-route.prefix.prefixlen, route.distance, route.metric), default=None)
 
     def table(self, space: Space) -> list[Route]:
-        """The main routing table of a space: connected, static, and between centres OSPF."""
+        """The main routing table of a space: connected, static, and what the centres tell each other."""
         if space not in self._tables:
             self._tables[space] = self._own(space) + self._learned(space)
         return self._tables[space]
@@ -198,7 +197,7 @@ class County:
         return None
 
     def _learned(self, space: Space) -> list[Route]:
-        """What the other centres redistribute: marked statics, connected prefixes, the firewall's default."""
+        """What the other centres tell: marked static routes, connected prefixes, the firewall's default."""
         host = self.model.hosts[space[0]]
         if host.role is not Role.CORE or not space[1]:
             return []
@@ -213,8 +212,8 @@ class County:
             for route in self._own(far):
                 default = route.prefix == DEFAULT and vrf.ospf_originate_default
                 if route.distance == CONNECTED or route.metric or default:
-                    cost = (route.metric or 10) + VC_COST
-                    routes.append(Route(route.prefix, OSPF, cost, inner, theirs.address.ip))
+                    metric = route.metric or FIRST_HOME_METRIC
+                    routes.append(Route(route.prefix, LEARNED, metric, inner, theirs.address.ip))
         return routes
 
     def _translate(self, trip: _Trip) -> None:

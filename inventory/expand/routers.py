@@ -91,7 +91,7 @@ def _access_vrf(site: Site, network: Network, ground: Ground) -> Vrf:
 
 
 def _centre_vrf(centre: Site, network: Network, ground: Ground, segment: bool) -> Vrf:
-    """A hub: anycast gateway for the attached sites, OSPF with the other centres, the service segment."""
+    """A hub: anycast gateway for the attached sites, the other centres on ``vc-``, the service segment."""
     bridges = [_lan(centre, network)]
     vxlans = [_gateway_overlay(centre, network, ground), _centre_overlay(centre, network, ground)]
     if segment:
@@ -141,7 +141,7 @@ def _gateway_overlay(centre: Site, network: Network, ground: Ground) -> Vxlan:
 
 
 def _centre_overlay(centre: Site, network: Network, ground: Ground) -> Vxlan:
-    """Known centres by MAC, and flooding for OSPF's multicast."""
+    """Known centres by MAC; flooding is there for a routing protocol that sends multicast."""
     others = [other for other in ground.centres if other is not centre]
     macs = [plan.mac(network.number, other.number, plan.SLOT_ROUTER) for other in others]
     vteps = [plan.loopback(other.number) for other in others]
