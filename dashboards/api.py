@@ -56,7 +56,7 @@ def build_api(
         return {"subject": link.subject}
 
     @router.get("/session")
-    def session(token: Annotated[Token, signed_in]) -> Document:
+    def session(token: Token = signed_in) -> Document:
         return {"subject": token.subject, "expires_at": token.expires_at}
 
     @router.get("/county", dependencies=[signed_in])
@@ -101,7 +101,7 @@ def build_api(
             matrix = await prometheus.query_range(asked, start, end, step)
         except SourceDown as silence:
             raise HTTPException(503, str(silence)) from None
-        found = lines(name, list(matrix))
+        found = lines(name, matrix)
         return {"name": name, "unit": SERIES[name].unit, "start": start, "end": end, "step_s": step, "lines": found}
 
     return router

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ def window(now: float, range_s: float, step_s: float | None) -> tuple[float, flo
     return end - range_s, end, step
 
 
-def lines(name: str, matrix: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def lines(name: str, matrix: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Prometheus' matrix as the page draws it: per line its labels and its points, gaps kept out."""
     legend = SERIES[name].legend
     found = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
+from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,8 +37,11 @@ _HEADERS = {
 _FOREVER = "public, max-age=31536000, immutable"  # names of built assets hold a hash of their content
 
 
-class TooLarge(Exception):
+class TooLarge(HTTPException):
     """A request's body went over the limit while it was read."""
+
+    def __init__(self) -> None:
+        super().__init__(413, f"a request may hold at most {MAX_BODY_BYTES} bytes")
 
 
 class Shield:
@@ -51,24 +55,18 @@ class Shield:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answered = False
 
         async def guarded_send(message: Message) -> None:
-            nonlocal answered
             if message["type"] == "http.response.start":
-                answered = True
                 _dress(scope["path"], message)
             await send(message)
 
         declared = Headers(scope=scope).get("content-length", "0")
-        try:
-            if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
-                raise TooLarge
-            await self._app(scope, _limited(receive), guarded_send)
-        except TooLarge:
-            if not answered:
-                refusal = PlainTextResponse(f"a request may hold at most {MAX_BODY_BYTES} bytes\n", 413)
-                await refusal(scope, receive, guarded_send)
+        if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
+            refusal = PlainTextResponse(f"{TooLarge().detail}\n", 413)
+            await refusal(scope, receive, guarded_send)
+            return
+        await self._app(scope, _limited(receive), guarded_send)
 
 
 def _limited(receive: Receive) -> Receive:

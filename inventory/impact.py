@@ -6,7 +6,7 @@
 
 Build one ``ImpactMap`` per model and ask it on each event: an answer is a handful of searches over the county's
 graph (a few milliseconds for 220 hosts). A site counts as cut when its gateway reaches no live centre router (a site
-behind the VPN: when it does not reach the VPN gateway, or that reaches none). Paths follow the routing of
+behind the VPN: also when it does not reach the firewall and the VPN gateway). Paths follow the routing of
 ``docs/architecture.md``: an access router sends to its first home while the underlay reaches it, by least OSPF cost.
 """
 
@@ -232,8 +232,11 @@ class ImpactMap:
         gateway = self._gateway[code]
         if part.get(gateway) not in served:
             return True
-        tunnels = self._tunnels.get(code)
-        return bool(tunnels) and all(part.get(end) != part[gateway] for end in tunnels or ())
+        ends = self._tunnels.get(code)
+        if not ends:
+            return False
+        # Whatever comes to the VPN gateway from outside or from the cable network passes the firewall.
+        return part.get(self.model.firewall) != part[gateway] or all(part.get(end) != part[gateway] for end in ends)
 
     def _live_homes(self, code: str, faults: Faults) -> set[str]:
         return {home for link, home in self._arms[code] if link not in faults.links and home not in faults.hosts}

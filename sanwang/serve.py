@@ -13,7 +13,7 @@ import socket
 import ssl
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -175,8 +175,8 @@ def listeners(management: str, port: int, path: Path) -> list[socket.socket]:
     return [inet, unix]
 
 
-async def run(application: ASGIApp, context: ssl.SSLContext, sockets: Sequence[socket.socket]) -> None:
-    """Serve until SIGTERM or SIGINT; open connections get a few seconds."""
+def server(application: ASGIApp, context: ssl.SSLContext) -> uvicorn.Server:
+    """A server that ends at SIGTERM or SIGINT and gives open connections a few seconds then."""
     config = uvicorn.Config(
         application,
         access_log=False,
@@ -191,7 +191,7 @@ async def run(application: ASGIApp, context: ssl.SSLContext, sockets: Sequence[s
     )
     config.load()
     config.ssl = context
-    await uvicorn.Server(config).serve(sockets=list(sockets))
+    return uvicorn.Server(config)
 
 
 @app.command(epilog="example: sanwang serve --instance shili")
@@ -216,7 +216,7 @@ def serve(
         secrets = Secrets(places.lib / "identity")
         application = assemble(model, places, store, secrets, relay_client(model, tls))
         sockets = listeners(management, port, places.serve_socket)
-        asyncio.run(run(application, tls_context(secrets, management), sockets))
+        asyncio.run(server(application, tls_context(secrets, management)).serve(sockets))
     except Lacking as lack:
         print(f"sanwang serve: {lack}", file=sys.stderr)
         return 3

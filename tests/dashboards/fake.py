@@ -30,6 +30,7 @@ class FakeSources:
         self.down_links: dict[str, float] = {}
         self.down_hosts: dict[str, float] = {}
         self.unknown = False
+        self.silent = False
         self.alerts: list[dict[str, Any]] = []
         self.asked: list[str] = []
         self._events: set[asyncio.Queue[dict[str, Any]]] = set()
@@ -51,6 +52,15 @@ class FakeSources:
         """End the thread."""
         self._server.should_exit = True
         self._thread.join(5)
+
+    def reset(self) -> None:
+        """Everything up, nothing told, every question forgotten."""
+        self.down_links.clear()
+        self.down_hosts.clear()
+        self.alerts.clear()
+        self.asked.clear()
+        self.unknown = self.silent = False
+        self._tell({"kind": "link", "subject": "", "state": "up"})
 
     def link(self, name: str, state: str) -> None:
         """Change a link's state and tell it."""
@@ -100,6 +110,8 @@ class FakeSources:
         )
 
     async def _status(self, _: Request) -> Response:
+        if self.silent:
+            return Response(status_code=503)
         hosts = sum(host.role is not Role.OUTSIDE for host in self.model.hosts.values())
         count = {"expected": hosts, "ok": hosts - len(self.down_hosts)}
         links = len([link for link in self.model.links.values() if link.fibre])
@@ -173,7 +185,8 @@ class FakeSources:
         wanted = asked.split('host=~"')[1].split('"')[0].split("|")[0] if 'host=~"' in asked else "c1-core"
         result = []
         for index in range(3):
-            metric = {"host": wanted, "port": f"p{index}", "link": f"line-{index}", "direction": "in", "path": "c1-core-t01-rt"}
+            port = {"host": wanted, "port": f"p{index}", "link": f"line-{index}", "direction": "in"}
+            metric = {**port, "path": f"c{index + 1}-core-t01-rt"}
             values = [[at, str((index + 1) * (1.2 + math.sin(at / 400 + index)))] for at in times]
             result.append({"metric": metric, "values": values})
         return JSONResponse({"status": "success", "data": {"resultType": "matrix", "result": result}})
