@@ -31,6 +31,7 @@ ENROLMENT = frozenset({"mgmt"})
 """Networks of the first configuration: underlay and management, no more."""
 
 WAIT_LIMIT_S = 240.0
+ANSWER_WITHIN_S = 5.0
 
 _SERVICE = re.compile(r"/etc/sanwang/sv/([^/]+)/run|/etc/systemd/system/sanwang-([^/]+)\.service")
 
@@ -115,13 +116,6 @@ class Devices:
         check = bool(request.params.get("check", False))
         if await self._enrolled(host):
             return {"changed": False, "msg": "enrolled already"}
-        assert host.staging is not None
-        if not await answers(str(host.staging.ip), within_s=5.0):
-            raise BrokerError(
-                "unreachable",
-                f"{host.name} answers neither in band ({host.management}) nor on its staging port ({host.staging.ip}):"
-                " is it powered, and was it enrolled before? `sanwang status` tells",
-            )
         if check:
             return {"changed": True, "msg": "would be enrolled over its staging port"}
         await self._wait_to_write()
@@ -142,18 +136,29 @@ class Devices:
         return {"changed": True, "msg": f"{len(files)} files over the staging port"}
 
     async def _enrolled(self, host: Host) -> bool:
-        """Whether the device answers in band with the key that enrolment gave it (and no staging port waits)."""
+        """True when the device answers in band with the key that enrolment gave it; False when only its staging port
+        does.  BrokerError when neither does."""
         assert host.management is not None
         assert host.staging is not None
-        in_band, staging = await asyncio.gather(
-            answers(str(host.management), within_s=0.3), answers(str(host.staging.ip), within_s=0.3)
+        in_band = asyncio.create_task(answers(str(host.management), within_s=ANSWER_WITHIN_S))
+        staging = asyncio.create_task(answers(str(host.staging.ip), within_s=ANSWER_WITHIN_S))
+        try:
+            await asyncio.wait({in_band, staging}, return_when=asyncio.FIRST_COMPLETED)
+            if not in_band.done():  # in band counts first, where both answer
+                await asyncio.wait({in_band}, timeout=0.3 if staging.done() and staging.result() else ANSWER_WITHIN_S)
+            if in_band.done() and in_band.result():
+                await self.sessions.on(host, lambda session: session.alive)
+                return True
+            if await staging:
+                return False
+        finally:
+            in_band.cancel()
+            staging.cancel()
+        raise BrokerError(
+            "unreachable",
+            f"{host.name} answers neither in band ({host.management}) nor on its staging port ({host.staging.ip}):"
+            " is it powered, and was it enrolled before? `sanwang status` tells",
         )
-        if not in_band or staging:
-            # A fresh device whose address answers through another path must still be enrolled; and one whose staging
-            # port is open has not finished: its configuration is sent again, which changes nothing if it is there.
-            return False
-        await self.sessions.on(host, lambda session: session.alive)
-        return True
 
     async def in_band(self, request: Request) -> dict[str, Any]:
         """Wait until the device answers in band, then take its staging port away for good."""

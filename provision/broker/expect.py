@@ -25,7 +25,8 @@ _ASK_SERVICES = (
 class Expected:
     """What must be there."""
 
-    ospf: tuple[tuple[str, str, str], ...]  # (VRF or "", neighbour's router id, its host)
+    ospf: tuple[tuple[str, str], ...]  # (neighbour's router id, its host)
+    bgp: tuple[tuple[str, str, str], ...]  # (VRF, neighbour's address, its host)
     bfd: tuple[tuple[str, str], ...]  # (peer address, its host)
     wireguard: tuple[Tunnel, ...]
     ipsec: tuple[Tunnel, ...]
@@ -34,40 +35,39 @@ class Expected:
     @property
     def count(self) -> int:
         """How many single things are checked."""
-        return len(self.ospf) + len(self.bfd) + len(self.wireguard) + len(self.ipsec) + len(self.services)
+        tunnels = len(self.wireguard) + len(self.ipsec)
+        return len(self.ospf) + len(self.bgp) + len(self.bfd) + tunnels + len(self.services)
 
 
 def expected(model: NetworkModel, host: Host, services: Sequence[str]) -> Expected:
     """The host's neighbours, tunnels and services; ``services`` come from its rendered files."""
-    ospf: list[tuple[str, str, str]] = []
+    ospf: list[tuple[str, str]] = []
+    bgp: list[tuple[str, str, str]] = []
     bfd: list[tuple[str, str]] = []
     for port in host.ports:
         if not port.ospf:
             continue
         peer = model.hosts[port.peer_host]
         if peer.loopback is not None:
-            ospf.append(("", str(peer.loopback), peer.name))
+            ospf.append((str(peer.loopback), peer.name))
         far = peer.port(port.peer_port).address
         if port.bfd_ms and far is not None:
             bfd.append((str(far.ip), peer.name))
-    if host.role is Role.CORE:
-        for vrf in host.vrfs:
-            overlays = set(vrf.ospf_interfaces)
-            if not vrf.name or vrf.router_id is None or not overlays:
+    for vrf in host.vrfs if host.role is Role.CORE else ():
+        overlays = set(vrf.ospf_interfaces)
+        if not vrf.name or not overlays:
+            continue
+        for peer in model.by_role(Role.CORE):
+            other = next((each for each in peer.vrfs if each.name == vrf.name), None)
+            if peer is host or other is None:
                 continue
-            for peer in model.by_role(Role.CORE):
-                other = next((each for each in peer.vrfs if each.name == vrf.name), None)
-                if peer is host or other is None or other.router_id is None:
-                    continue
-                ospf.append((vrf.name, str(other.router_id), peer.name))
-                bfd += [
-                    (str(vxlan.address.ip), peer.name)
-                    for vxlan in other.vxlans
-                    if vxlan.name in overlays and vxlan.address is not None
-                ]
+            far_ends = [vxlan.address for vxlan in other.vxlans if vxlan.name in overlays]
+            bgp += [(vrf.name, str(address.ip), peer.name) for address in far_ends if address is not None]
+    bfd += [(address, peer) for _, address, peer in bgp]
     mine = [tunnel for tunnel in model.tunnels.values() if host.name in (tunnel.host, tunnel.gateway)]
     return Expected(
         tuple(ospf),
+        tuple(bgp),
         tuple(bfd),
         tuple(tunnel for tunnel in mine if tunnel.kind == "wireguard"),
         tuple(tunnel for tunnel in mine if tunnel.kind == "ipsec"),
@@ -79,7 +79,9 @@ def question(want: Expected) -> str:
     """The one shell line that asks for everything in ``want``."""
     parts = [f"echo '{MARK} services'; {_ASK_SERVICES}"]
     if want.ospf:
-        parts.append(f"echo '{MARK} ospf'; vtysh -c 'show ip ospf vrf all neighbor json'")
+        parts.append(f"echo '{MARK} ospf'; vtysh -c 'show ip ospf neighbor json'")
+    if want.bgp:
+        parts.append(f"echo '{MARK} bgp'; vtysh -c 'show bgp vrf all summary json'")
     if want.bfd:
         parts.append(f"echo '{MARK} bfd'; vtysh -c 'show bfd peers json'")
     if want.wireguard:
@@ -108,6 +110,7 @@ def problems(want: Expected, answer: str, host: str) -> list[str]:
     return [
         *_services(want, parts.get("services", "")),
         *_ospf(want, parts.get("ospf", "")),
+        *_bgp(want, parts.get("bgp", "")),
         *_bfd(want, parts.get("bfd", "")),
         *_wireguard(want, parts.get("wireguard", ""), host),
         *_ipsec(want, parts.get("ipsec", "")),
@@ -125,23 +128,24 @@ def _services(want: Expected, text: str) -> list[str]:
 
 
 def _ospf(want: Expected, text: str) -> list[str]:
-    if not want.ospf:
-        return []
-    document = _json(text)
-    states: dict[tuple[str, str], str] = {}
-    for name, vrf in document.items():
-        if not isinstance(vrf, dict):
-            continue
-        for router_id, adjacencies in vrf.get("neighbors", {}).items():
-            found = [str(each.get("nbrState", each.get("state", ""))) for each in adjacencies]
-            full = next((state for state in found if state.startswith("Full")), found[0] if found else "")
-            states["" if name == "default" else name, router_id] = full
+    neighbours = _json(text).get("neighbors", {}) if want.ospf else {}
     lines = []
-    for vrf_name, router_id, peer in want.ospf:
-        state = states.get((vrf_name, router_id), "no neighbour")
-        if not state.startswith("Full"):
-            where = f" in network {vrf_name}" if vrf_name else ""
-            lines.append(f"OSPF{where} to {peer} ({router_id}): expected Full, found {state}")
+    for router_id, peer in want.ospf:
+        found = [str(each.get("nbrState", each.get("state", ""))) for each in neighbours.get(router_id, ())]
+        if not any(state.startswith("Full") for state in found):
+            state = found[0] if found else "no neighbour"
+            lines.append(f"OSPF to {peer} ({router_id}): expected Full, found {state}")
+    return lines
+
+
+def _bgp(want: Expected, text: str) -> list[str]:
+    document = _json(text) if want.bgp else {}
+    lines = []
+    for vrf, address, peer in want.bgp:
+        peers = document.get(vrf, {}).get("ipv4Unicast", {}).get("peers", {})
+        state = peers.get(address, {}).get("state", "no neighbour")
+        if state != "Established":
+            lines.append(f"BGP in network {vrf} to {peer} ({address}): expected Established, found {state}")
     return lines
 
 

@@ -27,7 +27,10 @@ CONNECT_TIMEOUT_S = 6.0
 LOG_LIMIT_BYTES = 128 * 1024
 
 _PROMPT = r"\[device:\d+\]# $"  # no capture groups: netmiko splits its input by these patterns
-_START_SHELL = "exec env -i PATH=$PATH HOME=/root TERM=dumb LC_ALL=C.UTF-8 'PS1=[device:$?]# ' /bin/sh -i"
+# A login on a router lands in its management VRF: the shell is given the device's own namespaces.
+_START_SHELL = (
+    "exec nsenter -t 1 -n -m env -i PATH=$PATH HOME=/root TERM=dumb LC_ALL=C.UTF-8 'PS1=[device:$?]# ' /bin/sh -i"
+)
 _VTYSH_PROMPT = r"(?m:^[\w.-]+(?:\([\w-]+\))?# ?$)"
 _VTYSH_ERROR = re.compile(r"(?m)^% .*$|^.*Unknown command: .*$")
 
@@ -188,7 +191,10 @@ class DeviceSession:
                 out = channel.makefile("rb").read()
                 err = channel.makefile_stderr("rb").read()
                 code = channel.recv_exit_status()
-        except (TimeoutError, SSHException, OSError, EOFError) as error:
+        except TimeoutError:
+            words = f"{self.where.host}: {command.split(maxsplit=1)[0]} said nothing for {timeout_s:.0f} s"
+            raise BrokerError("device", words) from None
+        except (SSHException, OSError, EOFError) as error:
             what = f"{command.split(maxsplit=1)[0]}: {error or type(error).__name__}"
             raise BrokerError("unreachable", f"{self.where.host}: the session broke in {what}") from None
         finally:

@@ -151,16 +151,16 @@ async def answers(address: str, *, within_s: float, every_s: float = 0.25) -> bo
     """Whether an SSH server greets on that address within the time; asks again and again until then."""
     end = time.monotonic() + within_s
     while True:
-        if await _greets(address):
+        if await _greets(address, max(0.2, min(2.0, end - time.monotonic()))):
             return True
         if time.monotonic() + every_s > end:
             return False
         await asyncio.sleep(every_s)
 
 
-async def _greets(address: str) -> bool:
+async def _greets(address: str, within_s: float) -> bool:
     try:
-        async with asyncio.timeout(2.0):
+        async with asyncio.timeout(within_s):
             reader, writer = await asyncio.open_connection(address, SSH_PORT)
             try:
                 return (await reader.readline()).startswith(b"SSH-")

@@ -17,7 +17,7 @@ from provision.broker.wire import BrokerError
 
 FOLDER = "/etc/sanwang/bin/"
 DEVICE = FOLDER + "device"
-APPLY_TIMEOUT_S = 120.0
+APPLY_TIMEOUT_S = 200.0
 SHOWN_LIMIT = 200_000
 """Longest text of one file in a diff, in characters."""
 
@@ -35,7 +35,8 @@ _CLOSE_STAGING = (
     "test -e /etc/sanwang/sv/staging-sshd || exit 9; sv force-shutdown /etc/sanwang/sv/staging-sshd >/dev/null 2>&1;"
     " rm -rf /etc/sanwang/sv/staging-sshd /etc/sanwang/staging || exit 1"
 )
-_SHUT_PORT = "; ip address flush dev stg0; ip link set dev stg0 down"
+# The port is the device's own, whereas a login on a router lands in its management VRF.
+_SHUT_PORT = "; nsenter -t 1 -n sh -c 'ip address flush dev stg0; ip link set dev stg0 down'"
 _STAGING_OPEN = "test -e /etc/sanwang/sv/staging-sshd || exit 9"
 
 

@@ -23,7 +23,7 @@ def _part(name: str, text: str) -> str:
 def test_an_access_router_expects_both_its_centres(model: NetworkModel) -> None:
     want = expected(model, model.hosts["t01-rt"], ["sshd", "ospfd"])
     homes = {f"{home}-core" for home in model.sites["t01"].homes}
-    assert {peer for _, _, peer in want.ospf} == homes
+    assert {peer for _, peer in want.ospf} == homes
     assert {peer for _, peer in want.bfd} == homes
     assert "vtysh" in question(want)
 
@@ -39,7 +39,7 @@ def test_every_appliance_expects_something_and_only_vpn_boxes_expect_tunnels(mod
 def test_a_good_answer_has_no_problem_and_each_missing_thing_is_named(model: NetworkModel) -> None:
     host = model.hosts["t01-rt"]
     want = expected(model, host, ["sshd", "ospfd"])
-    ospf = {"default": {"neighbors": {rid: [{"nbrState": "Full/-", "ifaceName": "p1"}] for _, rid, _ in want.ospf}}}
+    ospf = {"neighbors": {rid: [{"nbrState": "Full/-", "ifaceName": "p1"}] for rid, _ in want.ospf}}
     bfd = [{"peer": address, "status": "up"} for address, _ in want.bfd]
     sv = "run: /etc/sanwang/sv/sshd/: (pid 12) 5s\nrun: /etc/sanwang/sv/ospfd/: (pid 13) 5s"
     good = _part("services", sv) + _part("ospf", json.dumps(ospf)) + _part("bfd", json.dumps(bfd))
@@ -48,7 +48,7 @@ def test_a_good_answer_has_no_problem_and_each_missing_thing_is_named(model: Net
     assert problems(want, good.replace("run: /etc/sanwang/sv/ospfd/", "down: /etc/sanwang/sv/ospfd/"), host.name) == [
         "service ospfd: expected running, found down"
     ]
-    ospf["default"]["neighbors"].popitem()
+    ospf["neighbors"].popitem()
     bfd[0]["status"] = "down"
     bad = _part("services", sv) + _part("ospf", json.dumps(ospf)) + _part("bfd", json.dumps(bfd))
     found = problems(want, bad, host.name)
