@@ -63,13 +63,12 @@ class Collect:
         self._unix_socket, self._http_port = unix_socket, http_port
         self._listener = AgentListener(self.county)
         self._recorder = Recorder(store, self.county)
-        self._snmp = Snmp(credentials)
         targets = [
             Target(host.name, str(host.management), frozenset(port.name for port in host.ports))
             for host in model.appliances()
             if host.management is not None
         ]
-        self.poller = Poller(self._snmp, targets, self._snmp_changed)
+        self.poller = Poller(Snmp(credentials), targets, self._snmp_changed)
         links = {(end.host, end.port): link.name for link in model.links.values() for end in link.ends}
         self._exposition = Exposition(
             FastMetrics(self.county, Causes(model, self.county.expected)),
@@ -125,7 +124,7 @@ class Collect:
                         task.cancel()
             finally:
                 agents.close()
-                self._snmp.close()
+                self.poller.close()
 
 
 async def _serve(server: uvicorn.Server, sockets: list[socket.socket]) -> None:

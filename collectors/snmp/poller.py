@@ -23,8 +23,7 @@ INTERVAL_S = 30.0
 FRESH_S = 2.5 * INTERVAL_S
 _LEARN_S = 600.0
 _AT_ONCE = 4
-_RETRY_S = 5.0  # the first polls after the start, until every device has answered once
-_RETRIES_AT_START = 24
+_RETRY_S = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +67,10 @@ class Target:
     sensors: list[mib.Sensor] = field(default_factory=list)
     result: Result | None = None
     cpu: tuple[int, int] | None = None  # (busy, all) ticks of the last poll
+    engine: Snmp | None = None  # its own, once the shared one could not talk to it
     polls: int = 0
     failures: int = 0
+    silent: int = 0  # failures in a row
     error: str = ""
 
     def fresh(self, now: float) -> bool:
@@ -96,26 +97,25 @@ class Poller:
                 group.create_task(self._keep_polling(target, number / count))
 
     async def _keep_polling(self, target: Target, phase: float) -> None:
-        for attempt in range(_RETRIES_AT_START):  # the county may still be coming up
-            await self._poll(target)
-            if target.result is not None:
-                break
-            await asyncio.sleep(_RETRY_S * (1 + attempt / 4))
+        loop = asyncio.get_running_loop()
         while True:
-            loop = asyncio.get_running_loop()
-            slots = loop.time() / INTERVAL_S - phase
-            await asyncio.sleep((1 - slots % 1.0) * INTERVAL_S)
             await self._poll(target)
+            slots = loop.time() / INTERVAL_S - phase
+            pause = (1 - slots % 1.0) * INTERVAL_S
+            # A silent device is asked again sooner: it may be coming up, or somebody is repairing it.
+            await asyncio.sleep(min(pause, _RETRY_S * min(target.silent, 6)) if target.silent else pause)
 
     async def _poll(self, target: Target) -> None:
         async with self._gate:
             began = time.monotonic()
             try:
                 await self.poll(target)
-                target.error = ""
+                target.error, target.silent = "", 0
             except (SnmpError, OSError, ValueError) as problem:
                 target.failures += 1
+                target.silent += 1
                 target.learned_at = 0.0
+                self._forget(target)
                 if not target.error:
                     log.warning("snmp %s: %s", target.host, problem)
                 target.error = str(problem) or type(problem).__name__
@@ -127,6 +127,25 @@ class Poller:
             self._answering = answering
             self._on_change(answering)
 
+    @staticmethod
+    def _forget(target: Target) -> None:
+        """Drop what is known of a device that stays silent.
+
+        A device that lost its snmpEngineBoots (replaced, or its disk was) starts again at an earlier time, and by
+        RFC 3414 section 3.2 nothing it says would ever be accepted by an engine that remembers it.
+        """
+        if target.silent == 2 or target.silent % 10 == 0:
+            if target.engine is not None:
+                target.engine.close()
+            target.engine = target.session = None
+
+    def close(self) -> None:
+        """Close every engine."""
+        for target in self.targets.values():
+            if target.engine is not None:
+                target.engine.close()
+        self._snmp.close()
+
     async def poll(self, target: Target) -> None:
         """Ask one device now.
 
@@ -135,7 +154,9 @@ class Poller:
         """
         began = time.monotonic()
         if target.session is None:
-            target.session = await self._snmp.session(target.address)
+            if target.silent:
+                target.engine = self._snmp.fresh()
+            target.session = await (target.engine or self._snmp).session(target.address)
         if began - target.learned_at > _LEARN_S or target.learned_at == 0.0:
             await self._learn(target, target.session, began)
         values = await target.session.get((*mib.SCALARS, *self._oids(target)))

@@ -47,6 +47,7 @@ class Snmp:
     """The engine all sessions share: it keeps the devices' engine ids, boots and clocks."""
 
     def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
         self._engine = SnmpEngine()
         self._user = UsmUserData(
             USER,
@@ -61,6 +62,10 @@ class Snmp:
         """A session to one device."""
         target = await UdpTransportTarget.create((address, port), timeout=_TIMEOUT_S, retries=_RETRIES)
         return Session(self._engine, self._user, target, self._context)
+
+    def fresh(self) -> Snmp:
+        """An engine with the same keys that has not heard of any device yet."""
+        return Snmp(self._credentials)
 
     def close(self) -> None:
         """Close the engine's sockets."""

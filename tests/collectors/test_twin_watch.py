@@ -70,7 +70,7 @@ def test_a_users_box_is_judged_by_its_port(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "service"), [("c1-core", "ospfd"), ("c2-core", "bfdd"), ("c1-core", "zebra"), ("c3-nms", "snmpd")]
+    ("host", "service"), [("c1-core", "ospfd"), ("c2-core", "bfdd"), ("c1-core", "staticd"), ("c3-nms", "snmpd")]
 )
 def test_a_stopped_daemon_is_named(lab: Lab, host: str, service: str) -> None:
     lab.sh(host, f"sv down /etc/sanwang/sv/{service}")
