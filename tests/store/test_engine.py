@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import stat
+from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -110,7 +111,7 @@ def test_processes_open_and_write_at_the_same_time(url: str) -> None:
     store = open_store(url)
     with store.reading() as session:
         chain = verify_chain(session)
-        counts = dict(session.execute(select(AuditEntry.who, func.count()).group_by(AuditEntry.who)))
+        counts = Counter(session.scalars(select(AuditEntry.who)))
     store.close()
     assert chain.ok
     assert chain.entries == 80
