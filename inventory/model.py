@@ -214,7 +214,7 @@ class Vrf:
     routes: tuple[StaticRoute, ...] = ()
     loopbacks: tuple[IPv4Interface, ...] = ()  # on lo
     router_id: IPv4Address | None = None  # a routing protocol runs here when set
-    ospf_interfaces: tuple[str, ...] = ()  # underlay: ports (OSPF); VRF on a centre: "vc-<network>" (iBGP); all with BFD
+    ospf_interfaces: tuple[str, ...] = ()  # underlay: ports (OSPF); VRF on a centre: "vc-<network>" (iBGP); with BFD
     ospf_originate_default: bool = False  # the centre that holds the firewall
     anycast_vteps: tuple[tuple[IPv4Interface, int], ...] = ()  # underlay only: (VTEP /32, extra cost)
 

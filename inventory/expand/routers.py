@@ -160,13 +160,16 @@ def _centre_overlay(centre: Site, network: Network, ground: Ground) -> Vxlan:
 
 def _centre_routes(centre: Site, network: Network, ground: Ground) -> tuple[StaticRoute, ...]:
     routes: list[StaticRoute] = []
+    hanging: dict[tuple[str, ...], list[Site]] = {}
+    for site in ground.sites.values():
+        if network.name in site.networks:
+            hanging.setdefault(site.homes, []).append(site)
     for site in _attached(centre, network, ground):
         metric = plan.FIRST_HOME_METRIC if site.homes[0] == centre.code else plan.SECOND_HOME_METRIC
         via = plan.overlay_address(site.number).ip
         routes.append(StaticRoute(plan.site_prefix(network, site.number), via, metric))
-        for small in ground.sites.values():
-            if small.homes == (site.code,) and network.name in small.networks:
-                routes.append(StaticRoute(plan.site_prefix(network, small.number), via, metric))
+        for small in hanging.get((site.code,), ()):
+            routes.append(StaticRoute(plan.site_prefix(network, small.number), via, metric))
     if centre.code == ground.firewall:
         slot = plan.SLOT_FIREWALL_CROSSING if network.kind == "mgmt" else plan.SLOT_FIREWALL
         routes.append(StaticRoute(plan.DEFAULT, _slot(network, centre, slot)))
