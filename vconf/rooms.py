@@ -31,6 +31,9 @@ AWAY_S = 20.0
 MUTE_PAGE_S = 10.0
 """A page that says nothing (it pings every second) is cut off."""
 
+LOOK_S = 5.0
+"""How often meetings that are going on are looked up: were they cancelled, are they over."""
+
 MOST_STREAMS = 8
 MOST_CONSUMERS = 64
 
@@ -102,7 +105,7 @@ class Rooms:
         earlier = room.of_hall(seat.hall)
         if earlier is not None:
             earlier.tell("replaced")
-            await self.leave(room, earlier, "replaced")
+            self.leave(room, earlier, "replaced")
             room = self.rooms.setdefault(seat.meeting, room)
         peer = Peer(hall, outbox=outbox)
         room.peers[peer.id] = peer
@@ -139,7 +142,7 @@ class Rooms:
         if peer.outbox is outbox:
             peer.outbox, peer.unplugged_s = None, time.monotonic()
 
-    async def leave(self, room: Room, peer: Peer, why: str) -> None:
+    def leave(self, room: Room, peer: Peer, why: str) -> None:
         """Take a peer out of its room; twice is fine."""
         if room.peers.pop(peer.id, None) is None:
             return
@@ -149,8 +152,9 @@ class Rooms:
             peer.outbox.close()
         room.tell_others(peer, "peerLeft", peer=peer.id, reason=why)
         logger.info("meeting %d: %s %s", room.meeting, peer.hall.code, why)
+        # not in the connection's own task: that may end before the store has answered
         self._own(self._close_media(room, peer))
-        await asyncio.to_thread(self._note_leave, peer.stay, why)
+        self._own(asyncio.to_thread(self._note_leave, peer.stay, why))
 
     # -- requests -----------------------------------------------------------------------------
 
@@ -286,7 +290,7 @@ class Rooms:
         peer.tell("mediaReset", reason=why)
 
     async def _watch(self) -> None:
-        """Twice a second: who is gone; every five seconds: which meetings are over."""
+        """Twice a second: who is gone; now and then: which meetings are over."""
         looked = time.monotonic()
         while True:
             await asyncio.sleep(0.5)
@@ -295,11 +299,11 @@ class Rooms:
                 for peer in list(room.peers.values()):
                     away = now - peer.unplugged_s if peer.unplugged_s else 0.0
                     if away > AWAY_S or (away > GONE_S and (peer.silent or not peer.transports)):
-                        await self.leave(room, peer, "lost")
+                        self.leave(room, peer, "lost")
                     elif peer.outbox is not None and now - peer.heard_s > MUTE_PAGE_S:
                         peer.outbox.close(1001)
                         self.unplug(peer, peer.outbox)
-            if now - looked >= 5:
+            if now - looked >= LOOK_S:
                 looked = now
                 await self._end_meetings()
 
@@ -310,7 +314,7 @@ class Rooms:
             if state in ("cancelled", "over"):
                 for peer in list(room.peers.values()):
                     peer.tell("meetingEnded", reason=state)
-                    await self.leave(room, peer, state)
+                    self.leave(room, peer, state)
 
     async def _close_media(self, room: Room, peer: Peer) -> None:
         try:

@@ -175,7 +175,7 @@ class Signalling:
             outbox.put({"id": number, "data": {"now": datetime.now(UTC).isoformat()}})
         elif kind == "leave":
             outbox.put({"id": number, "data": {}})
-            await self.rooms.leave(room, peer, "left")
+            self.rooms.leave(room, peer, "left")
         else:
             try:
                 outbox.put({"id": number, "data": await self.rooms.request(room, peer, kind, data) or {}})

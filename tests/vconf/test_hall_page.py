@@ -1,0 +1,105 @@
+"""Two halls in real browsers: they meet, lose their network, relay and server, and find each other again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from drills.browser import Hall, Halls
+from tests.vconf.lab import ROOT, Lab
+
+pytestmark = [pytest.mark.twin, pytest.mark.browser]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    built = subprocess.run([sys.executable, str(ROOT / "web" / "build.py")], capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    with Lab(tmp_path_factory.mktemp("lab"), prefix=f"vct{os.getpid() % 10_000}") as made:
+        yield made
+
+
+@pytest.fixture
+def halls(lab: Lab, tmp_path: Path) -> Iterator[Halls]:
+    with Halls(tmp_path / "browsers", lab.secrets.ca.certificate_pem) as opened:
+        yield opened
+
+
+def moving(hall: Hall) -> bool:
+    """A remote picture changed within the last 300 ms."""
+    return any(0 <= video["sinceChangeMs"] < 300 for video in hall.video())
+
+
+def until(condition: Callable[[], bool], why: str, seconds: float = 40.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, why
+        time.sleep(0.1)
+
+
+def test_two_halls_meet_and_recover(lab: Lab, halls: Halls) -> None:
+    urls = lab.book("t01", "t02")
+    one = halls.open_hall(lab.argv("t01"), urls["t01"], name="t01")
+    two = halls.open_hall(lab.argv("t02"), urls["t02"], name="t02")
+    one.join()
+    two.join()
+    one.wait_picture()
+    two.wait_picture()
+    until(
+        lambda: all(remote["audioEnergy"] > 0 for remote in one.stats()["remotes"] if remote["kind"] == "audio"),
+        "sound",
+    )
+    assert {video["codec"] for video in (*one.video(), *two.video())} == {"video/H264"}
+
+    with lab.outage("t01"):
+        until(lambda: two.stats()["peers"] == [{"hall": "t01", "silent": True}], "t02 is told that t01 is silent")
+        until(lambda: one.stats()["trouble"] == "reconnecting", "t01 says that it reconnects")
+    until(lambda: not one.stats()["trouble"] and moving(one) and moving(two), "both see each other again")
+
+    lab.stop("relay", signal.SIGKILL)
+    until(lambda: one.stats()["trouble"] == "rebuilding", "t01 says that media is rebuilt")
+    lab.start("relay")
+    until(lambda: not one.stats()["trouble"] and moving(one) and moving(two), "media is rebuilt")
+
+    lab.stop("pages", signal.SIGKILL)
+    until(lambda: one.stats()["trouble"] == "reconnecting", "t01 says that it reconnects")
+    assert moving(two)  # media does not need the signalling
+    lab.start("pages")
+    until(lambda: not one.stats()["trouble"] and moving(one) and moving(two), "the session is found again")
+
+    one.leave()
+    until(lambda: two.stats()["peers"] == [], "t02 sees that t01 left")
+
+
+def test_a_hall_without_camera_takes_part_with_sound(lab: Lab, halls: Halls) -> None:
+    urls = lab.book("t01", "t02")
+    one = halls.open_hall(lab.argv("t01"), urls["t01"], name="t01", camera=False)
+    two = halls.open_hall(lab.argv("t02"), urls["t02"], name="t02")
+    one.wait_lobby()
+    until(lambda: "没有摄像头" in one.page.inner_text("main"), "the page says that there is no camera")
+    one.join()
+    two.join()
+    one.wait_picture()
+    until(
+        lambda: [(r["kind"], r["audioEnergy"] > 0) for r in two.stats()["remotes"]] == [("audio", True)],
+        "t02 hears t01 and has no picture of it",
+    )
+    until(lambda: "只有声音" in two.page.inner_text(".grid"), "the page says sound only")
+
+
+def test_a_browser_that_does_not_trust_the_county_sees_nothing(lab: Lab, tmp_path: Path) -> None:
+    from identity.ca import CountyCA
+
+    urls = lab.book("t01")
+    with (
+        Halls(tmp_path / "foreign", CountyCA(tmp_path / "ca").certificate_pem) as strangers,
+        pytest.raises(Exception, match="ERR_CERT_AUTHORITY_INVALID"),
+    ):
+        strangers.open_hall(lab.argv("t01"), urls["t01"], name="stranger")

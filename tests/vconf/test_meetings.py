@@ -1,0 +1,146 @@
+"""Booking, finding and cancelling; what the command line prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from identity.secrets import Secrets
+from identity.tokens import TokenRefused, Tokens
+from inventory.places import Places
+from sanwang import meet
+from store import audit
+from store.engine import Store, open_store
+from tests.vconf.test_signalling import county
+from vconf import links, meetings
+
+NOON = datetime(2027, 5, 1, 12, tzinfo=UTC)
+HALLS = ("t01", "t02", "t03")
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    opened = open_store("sqlite://")
+    yield opened
+    opened.close()
+
+
+def book(store: Store, start: datetime = NOON, **changes: Any) -> meetings.Meeting:
+    wanted: dict[str, Any] = {
+        "title": "防汛会商",
+        "start_at": start,
+        "duration": timedelta(hours=1),
+        "halls": ["t01", "t02"],
+        "who": "li",
+        "known_halls": HALLS,
+    }
+    with store.session() as session:
+        return meetings.book(session, **wanted | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"title": " "}, "title: found 0 characters"),
+        ({"title": "x" * 201}, "title: found 201 characters"),
+        ({"duration": timedelta(0)}, "duration: found 0:00:00"),
+        ({"duration": timedelta(days=2)}, "duration: found 2 days"),
+        ({"halls": []}, "halls: found none"),
+        ({"halls": ["t01", "t99"]}, "halls: found 't99', expected one of the county's: t01, t02, t03"),
+    ],
+)
+def test_a_booking_that_cannot_be_says_why(store: Store, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(meetings.MeetingError, match=words):
+        book(store, **changes)
+    with store.reading() as session:
+        assert meetings.upcoming(session, NOON, everything=True) == []
+        assert audit.verify_chain(session).entries == 0
+
+
+def test_all_problems_are_told_at_once(store: Store) -> None:
+    with pytest.raises(meetings.MeetingError, match=r"title.*; duration.*; halls"):
+        book(store, title="", halls=[], duration=timedelta(0))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "state"), [(-31, "early"), (-30, "open"), (0, "open"), (60, "open"), (89, "open"), (90, "over")]
+)
+def test_a_meeting_is_open_around_its_time(store: Store, minutes: int, state: str) -> None:
+    assert book(store).state(NOON + timedelta(minutes=minutes)) == state
+
+
+def test_running_meetings_and_who_is_in_them(store: Store) -> None:
+    now, later = book(store), book(store, NOON + timedelta(minutes=70))
+    with store.session() as session:
+        stay = meetings.joined(session, now.id, "t02", NOON)
+        meetings.joined(session, later.id, "t01", NOON)
+
+    def running(at: datetime) -> list[tuple[int, tuple[str, ...]]]:
+        with store.reading() as session:
+            return [(meeting.id, meeting.present) for meeting in meetings.running(session, at)]
+
+    assert running(NOON) == [(now.id, ("t02",))]
+    # before its time, but a hall is in it already
+    assert running(NOON + timedelta(minutes=45)) == [(now.id, ("t02",)), (later.id, ("t01",))]
+    assert running(NOON + timedelta(minutes=65))[0] == (now.id, ("t02",))  # overruns
+    with store.session() as session:
+        meetings.left(session, stay, NOON, "left")
+        meetings.left(session, stay, NOON, "left")  # twice is fine
+    assert running(NOON + timedelta(minutes=65)) == [(later.id, ("t01",))]
+    with store.session() as session:
+        assert meetings.close_open_stays(session, NOON) == 1
+        meetings.cancel(session, now.id, "li", "rain is over")
+        meetings.cancel(session, now.id, "li")
+    assert running(NOON) == []
+    with store.reading() as session:
+        chain = audit.verify_chain(session)
+    assert (chain.ok, chain.entries) == (True, 6)
+
+
+def test_a_links_life_covers_the_meeting(tmp_path: Path, store: Store) -> None:
+    tokens = Tokens(Secrets(tmp_path).resolve(links.KEY))
+    now = datetime.now(UTC)
+    meeting = book(store, now)
+    address = links.link(tokens, "https://10.32.2.6/", meeting, "t01", now)
+    base, _, token = address.partition("#token=")
+    assert base == "https://10.32.2.6/hall/"
+    assert links.read_link(tokens, token) == links.Seat("t01", meeting.id)
+    assert tokens.verify(token, links.LINK).expires_at == pytest.approx(meeting.closes_at.timestamp(), abs=2)
+    with pytest.raises(TokenRefused):
+        links.read_join(tokens, token)
+    with pytest.raises(TokenRefused, match="over"):
+        links.link_token(tokens, meeting, "t01", meeting.closes_at)
+
+
+def test_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(Places, "lib", property(lambda self: tmp_path))
+    monkeypatch.setattr(meet, "load_model", lambda county_: county())
+    monkeypatch.delenv("SANWANG_DATABASE", raising=False)
+
+    def last(argv: list[str], code: int = 0) -> Any:
+        assert meet.main(argv) == code
+        return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    booked = last(["book", "--title", "会", "--halls", "t01, t02", "--duration", "2h", "--json"])
+    assert booked["meeting"]["halls"] == ["t01", "t02"]
+    assert sorted(booked["links"]) == ["t01", "t02"]
+    assert booked["links"]["t01"].startswith("https://10.32.2.6/hall/#token=")
+    number = str(booked["meeting"]["id"])
+    assert last(["list", "--json"])["meetings"] == [booked["meeting"]]
+    assert sorted(last(["link", number, "--json"])["links"]) == ["t01", "t02"]
+    assert last(["cancel", number, "--json"])["meeting"]["cancelled"] is True
+    assert last(["list", "--json"])["meetings"] == []
+    for argv, words in [
+        (["book", "--title", "x", "--halls", "t99"], "t99"),
+        (["book", "--title", "x", "--halls", "t01", "--start", "tomorrow"], "--start: found 'tomorrow'"),
+        (["book", "--title", "x", "--halls", "t01", "--duration", "long"], "--duration: found 'long'"),
+        (["cancel", "77"], "meeting 77: not found"),
+        (["link", number], "is cancelled"),
+    ]:
+        assert meet.main(argv) == 2
+        assert words in capsys.readouterr().err
