@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from identity.people import Right, may
+from inventory.load import load_model
 from inventory.places import Places, current_instance
 from sanwang.cli import run_app
 
@@ -16,7 +19,7 @@ KEY = "token/ops"
 """Name of the key that signs links and sessions of the operations pages."""
 
 
-def link(places: Places, port: int, host: str = "127.0.0.1") -> str:
+def link(places: Places, port: int, host: str = "127.0.0.1", subject: str = "operator") -> str:
     """A link that opens the operations pages once, within a quarter of an hour.
 
     The token stands behind ``#``: browsers keep it to themselves, so it is in no server's log.
@@ -27,7 +30,7 @@ def link(places: Places, port: int, host: str = "127.0.0.1") -> str:
 
     tokens = Tokens(Secrets(places.lib / "identity").resolve(KEY))
     where = host if port == 443 else f"{host}:{port}"
-    return f"https://{where}/ops/#token={ops_token(tokens)}"
+    return f"https://{where}/ops/#token={ops_token(tokens, subject)}"
 
 
 @app.command(epilog="example: sanwang ops-link --port 8443")
@@ -35,14 +38,31 @@ def ops_link(
     instance: Annotated[str, typer.Option(help="the instance; default SANWANG_INSTANCE, else shili")] = "",
     host: Annotated[str, typer.Option(help="address of the pages, as the browser reaches it")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="port of the pages there")] = 8443,
+    person: Annotated[str, typer.Option(help="login of the person it is for, as in the county's people.yml")] = "",
 ) -> int:
     """Print a link that opens the operations pages: good once, for 15 minutes."""
     places = Places(instance or current_instance())
     if not (places.lib / "identity").is_dir():
         print(f"sanwang ops-link: no instance {places.instance!r} here; next step: sanwang up", file=sys.stderr)
         return 3
-    print(link(places, port, host))
+    if person and (refusal := _refusal(places, person)):
+        print(f"sanwang ops-link: {refusal}", file=sys.stderr)
+        return 2
+    print(link(places, port, host, person or "operator"))
     return 0
+
+
+def _refusal(places: Places, login: str) -> str:
+    """Why this person gets no link; empty when the person may watch."""
+    people = load_model(Path((places.lib / "county").read_text().strip())).people
+    if login not in people:
+        return f"--person {login!r}: expected one of {', '.join(people)} (people.yml)"
+    if not may(people[login].roles, Right.WATCH):
+        roles = ", ".join(people[login].roles)
+        return (
+            f"--person {login!r}: the roles {roles} do not carry the right to watch; give one that does in people.yml"
+        )
+    return ""
 
 
 def main(argv: list[str]) -> int:

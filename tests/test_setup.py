@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -114,6 +115,30 @@ def test_lean_services_load_little(name: str) -> None:
     assert module.split(".")[0] in loaded
     heavy = {"typer", "rich", "sqlalchemy", "alembic", "pydantic", "fastapi", "ansible_runner", "netmiko", "scapy"}
     assert loaded & heavy == set()
+
+
+@pytest.mark.parametrize(
+    ("person", "code", "said"),
+    [("zhao", 0, "/ops/#token="), ("nobody", 2, "expected one of"), ("chair-only", 2, "right to watch")],
+)
+def test_a_link_to_the_operations_page_is_for_people_who_may_watch(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    person: str,
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.setattr("inventory.places.Places.lib", tmp_path)
+    county = tmp_path / "county-files"
+    shutil.copytree(ROOT / "inventory" / "counties" / "shili", county)
+    people = county / "people.yml"
+    people.write_text(people.read_text() + "  chair-only: {zh: 会务, en: Clerk, roles: [chair]}\n")
+    (tmp_path / "county").write_text(f"{county}\n")
+    (tmp_path / "identity").mkdir()
+    assert main(["ops-link", "--person", person]) == code
+    heard = capsys.readouterr()
+    assert said in heard.out + heard.err
 
 
 # ---- the set-up script, in a checkout of its own with a package manager of its own ----

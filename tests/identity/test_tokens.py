@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity.people import ROLE_RIGHTS, Right, may, signed_by
+from identity.people import ROLE_RIGHTS, Right, may
 from identity.secrets import Secrets
 from identity.tokens import TokenRefused, Tokens, UsedTokens
 
@@ -135,14 +135,3 @@ def test_roles_carry_rights_and_unknown_roles_none() -> None:
     assert may(["leader", "chair"], Right.MEET)
     assert not may(["leader", "nobody"], Right.MEET)
     assert {right for rights in ROLE_RIGHTS.values() for right in rights} == set(Right)
-
-
-def test_a_persons_signature() -> None:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    key = Ed25519PrivateKey.generate()
-    public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
-    assert signed_by(public, b"plan", key.sign(b"plan"))
-    assert not signed_by(public, b"plan!", key.sign(b"plan"))
-    assert not signed_by("not base64", b"plan", key.sign(b"plan"))
-    assert not signed_by("", b"plan", b"")
