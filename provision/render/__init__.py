@@ -22,7 +22,7 @@ from provision.render.services import service_files
 from provision.render.vpn import vpn_files
 from provision.render.watch import agent_files, snmp_files
 
-__all__ = ["ConfigFile", "GROUPS", "render"]
+__all__ = ["GROUPS", "ConfigFile", "render"]
 
 _ON_DEVICE = "/etc/sanwang/bin"
 
@@ -61,7 +61,6 @@ def _files(
     yield from ssh_files(host)
     if host.role in (Role.CPE, Role.PARTNER) or (host.role is Role.VPN and networks is None):
         yield from vpn_files(model, host, environment)
-    variables: tuple[tuple[str, str], ...] = ()
     if networks is None:
         yield from snmp_files(model, host, environment)
         yield from agent_files(model, host)
@@ -73,4 +72,4 @@ def _files(
             yield from relay_files(model, host)
         if host.role is Role.NMS:
             yield from nms_files(model, host, environment)
-    yield from service_files(model, host, environment, networks, variables)
+    yield from service_files(model, host, environment, networks)

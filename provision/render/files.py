@@ -46,7 +46,7 @@ def _templates() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(PLATFORM / "templates"),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - configuration files, not HTML
+        autoescape=False,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

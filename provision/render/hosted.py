@@ -49,13 +49,17 @@ def server_files(model: NetworkModel, host: Host, environment: Environment) -> I
 def chrony_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
     """The county's time servers: they serve the machine's clock and never step it (``-x``)."""
     peers = [each.management for each in model.by_role(Role.NMS, Role.CORE) if each.name != host.name]
-    text = fill("chrony.conf.j2", host=host, peers=peers, management=model.networks["mgmt"].prefix, networks=model.networks)
+    text = fill(
+        "chrony.conf.j2", host=host, peers=peers, management=model.networks["mgmt"].prefix, networks=model.networks
+    )
     yield ConfigFile("/etc/chrony/chrony.conf", "0644", text, "chrony")
 
 
 def relay_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
     """One media worker: its media address in gov, its control address in mgmt."""
-    media = next(each for each in model.services.values() if each.kind == "media" and each.backends[0].host == host.name)
+    media = next(
+        each for each in model.services.values() if each.kind == "media" and each.backends[0].host == host.name
+    )
     document = {
         "name": host.name,
         "media": f"{media.address}:{media.port}",

@@ -9,6 +9,7 @@ from inventory.model import ROUTERS, Host, NetworkModel, Port, Role, StaticRoute
 from provision.environment import Environment
 
 MTU = 1500
+CORE_READY = "/run/sanwang-core.ready"  # on a centre: the other centres have told their routes
 _TUNNEL_MTU = {"wg0": 1420, "ipsec0": 1400}
 SOURCE_TABLES = 1000  # + the network's number: routes for packets from one network only
 CARRIER_TABLES = 1100  # + the line's place: back out by the line it came in
@@ -73,7 +74,10 @@ def _namespace(
         floating = [
             f"{service.address}/32"
             for service in model.services.values()
-            if any(port.address and backend.host == host.name and backend.address == port.address.ip for backend in service.backends)
+            if any(
+                port.address and backend.host == host.name and backend.address == port.address.ip
+                for backend in service.backends
+            )
         ]
         if floating and host.role is Role.SERVER:
             links[port.name]["floating"] = floating
@@ -93,11 +97,16 @@ def _namespace(
             "neighbours": [[str(address), mac] for address, mac in vxlan.neighbours],
         }
     for address, metric in vrf.anycast_vteps:
-        device = links.setdefault(f"any{metric}", {"kind": "dummy", "mtu": MTU, "master": "", "addresses": []})
+        # Nobody is drawn to a centre before it knows the way on.
+        blank = {"kind": "dummy", "mtu": MTU, "master": "", "addresses": [], "when": CORE_READY}
+        device = links.setdefault(f"any{metric}", blank)
         device["addresses"].append(str(address))
-    routes, rules = [], []
+    routes: list[dict[str, str]] = []
+    rules: list[dict[str, str]] = []
     if host.role not in ROUTERS:
-        reachable = [port.address.network for port in ports if port.address] + [each.address.network for each in vrf.bridges]
+        reachable = [port.address.network for port in ports if port.address] + [
+            each.address.network for each in vrf.bridges
+        ]
         for route in vrf.routes:
             if any(route.via in prefix for prefix in reachable):
                 _route(model, host, route, routes, rules)

@@ -75,7 +75,9 @@ def zones(model: NetworkModel) -> tuple[Zone, ...]:
         assert port.address
         if port.name in lines:
             by_kind.setdefault("internet", []).append(port.name)
-        elif port.peer_host == model.vpn and not any(port.address.ip in each.prefix for each in model.networks.values()):
+        elif port.peer_host == model.vpn and not any(
+            port.address.ip in each.prefix for each in model.networks.values()
+        ):
             by_kind.setdefault("vpn", []).append(port.name)
             extra["vpn"] = (port.address.network,)
         elif kind in (SiteKind.CITY, SiteKind.PROVINCE):
@@ -131,8 +133,13 @@ def _host(model: NetworkModel, host: Host, vrf: str) -> dict[str, object]:
             for port in host.ports
             if port.address and not port.vrf and port.address.ip in network.prefix
         ]
-    web = sorted({(str(each.address), each.protocol, each.port) for each in model.services.values()
-                  if each.kind == "web" and any(backend.host == host.name for backend in each.backends)})
+    web = sorted(
+        {
+            (str(each.address), each.protocol, each.port)
+            for each in model.services.values()
+            if each.kind == "web" and any(backend.host == host.name for backend in each.backends)
+        }
+    )
     return {
         "tunnels": tunnels,
         "gateways": sorted({str(each.gateway_outer) for each in model.tunnels.values() if each.host == host.name}),

@@ -11,11 +11,20 @@ from inventory.model import ROUTERS, Host, NetworkModel, Role
 from provision.environment import Environment
 from provision.render.files import ConfigFile, fill
 from provision.render.frr import daemons
-from provision.render.network import tunnel_device
+from provision.render.network import CORE_READY, tunnel_device
 
 _FRR = "/usr/lib/frr"
 _TOOL = "/etc/sanwang/bin/device"
 _REALTIME = ("chrt", "-f", "20")
+
+
+_JOIN = (
+    # A centre that comes back draws its sites' traffic only once the other centres have told it their routes; alone, it
+    # waits no longer than this.
+    "for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do sleep 1;"
+    " vtysh -c 'show bgp vrf all summary' | grep -Eq ' (Idle|Active|Connect|OpenSent|OpenConfirm) ' || break; done",
+    f"sleep 1; : >{CORE_READY}; {_TOOL} net",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,9 @@ class Service:
     environment: tuple[tuple[str, str], ...] = ()
 
 
-def services(model: NetworkModel, host: Host, environment: Environment, networks: frozenset[str] | None) -> tuple[Service, ...]:
+def services(
+    model: NetworkModel, host: Host, environment: Environment, networks: frozenset[str] | None
+) -> tuple[Service, ...]:
     """Every service of a host; at enrolment only what carries the management network, and sshd."""
     found = [Service("network", (_TOOL, "boot"))]
     if host.role in ROUTERS:
@@ -44,21 +55,63 @@ def services(model: NetworkModel, host: Host, environment: Environment, networks
     if networks is not None:
         return tuple(found)
     found.append(
-        Service("snmpd", (_TOOL, "listen", host.management_vrf or "-", str(host.management), "161", "/usr/sbin/snmpd", "-f", "-LOw",
-                          "-C", "-c", "/etc/snmp/snmpd.conf", "-p", "/run/snmpd.pid", "-I", "-smux"),
-                before=("mkdir -p /var/lib/snmp",), environment=(("MIBS", ""),))
+        Service(
+            "snmpd",
+            (
+                _TOOL,
+                "listen",
+                host.management_vrf or "-",
+                str(host.management),
+                "161",
+                "/usr/sbin/snmpd",
+                "-f",
+                "-LOw",
+                "-C",
+                "-c",
+                "/etc/snmp/snmpd.conf",
+                "-p",
+                "/run/snmpd.pid",
+                "-I",
+                "-smux",
+            ),
+            before=("mkdir -p /var/lib/snmp",),
+            environment=(("MIBS", ""),),
+        )
     )
     # In the default namespace, where the underlay is: it opens its sockets of a VRF by itself.
     found.append(_ours(environment, "agent", "--config", "/etc/sanwang/agent.json"))
     if host.role is Role.SERVER:
-        found.append(Service("nginx", ("/usr/sbin/nginx", "-g", "daemon off;"), before=("mkdir -p /run/nginx /var/log/nginx",)))
-        found.append(Service("keepalived", ("/usr/sbin/keepalived", "-n", "-l", "-P", "-f", "/etc/keepalived/keepalived.conf",
-                                            "-p", "/run/keepalived.pid", "-r", "/run/keepalived-vrrp.pid")))
+        found.append(
+            Service("nginx", ("/usr/sbin/nginx", "-g", "daemon off;"), before=("mkdir -p /run/nginx /var/log/nginx",))
+        )
+        found.append(
+            Service(
+                "keepalived",
+                (
+                    "/usr/sbin/keepalived",
+                    "-n",
+                    "-l",
+                    "-P",
+                    "-f",
+                    "/etc/keepalived/keepalived.conf",
+                    "-p",
+                    "/run/keepalived.pid",
+                    "-r",
+                    "/run/keepalived-vrrp.pid",
+                ),
+            )
+        )
     if host.role is Role.RELAY:
         found.append(_ours(environment, "relay", "--config", "/etc/sanwang/relay.json"))
     if host.role in (Role.NMS, Role.CORE):
-        found.append(Service("chrony", ("/usr/sbin/chronyd", "-d", "-x", "-f", "/etc/chrony/chrony.conf"), vrf=host.management_vrf,
-                             before=("mkdir -p /run/chrony && chown _chrony:_chrony /run/chrony && chmod 750 /run/chrony",)))
+        found.append(
+            Service(
+                "chrony",
+                ("/usr/sbin/chronyd", "-d", "-x", "-f", "/etc/chrony/chrony.conf"),
+                vrf=host.management_vrf,
+                before=("mkdir -p /run/chrony && chown _chrony:_chrony /run/chrony && chmod 750 /run/chrony",),
+            )
+        )
     if host.role is Role.NMS:
         found += _management(model, host, environment)
     return tuple(found)
@@ -86,6 +139,7 @@ def _frr(name: str, environment: Environment) -> Service:
         after=(
             _answers(name),
             f"vtysh -b -d {name}",
+            *(_JOIN if name == "bgpd" else ()),
         ),
     )
 
@@ -98,7 +152,11 @@ def _tunnels(model: NetworkModel, host: Host, environment: Environment) -> Itera
     kinds = tunnel_device(model, host)
     if "wireguard" in kinds:
         userspace = environment.wireguard == "userspace"
-        argv = ("/usr/bin/wireguard-go", "-f", "wg0") if userspace else ("sh", "-c", "ip link add wg0 type wireguard; exec sleep infinity")
+        argv = (
+            ("/usr/bin/wireguard-go", "-f", "wg0")
+            if userspace
+            else ("sh", "-c", "ip link add wg0 type wireguard; exec sleep infinity")
+        )
         yield Service(
             "wireguard",
             argv,
@@ -121,36 +179,50 @@ def _tunnels(model: NetworkModel, host: Host, environment: Environment) -> Itera
 
 def _management(model: NetworkModel, host: Host, environment: Environment) -> Iterator[Service]:
     # The instance is whose folder the host sees: the county's own name unless two of them run on one machine.
-    instance = f'SANWANG_INSTANCE="$(ls /run/sanwang 2>/dev/null | head -n 1)"; export SANWANG_INSTANCE="${{SANWANG_INSTANCE:-{model.name}}}"'
+    instance = (
+        'SANWANG_INSTANCE="$(ls /run/sanwang 2>/dev/null | head -n 1)"',
+        f'export SANWANG_INSTANCE="${{SANWANG_INSTANCE:-{model.name}}}"',
+    )
     for name in ("broker", "collect", "serve"):
         service = _ours(environment, name)
         if environment.service_backend == "runit":
-            yield dataclasses.replace(service, before=(instance,))
+            yield dataclasses.replace(service, before=instance)
         else:
             yield dataclasses.replace(service, environment=(("SANWANG_INSTANCE", model.name),))
     yield Service(
         "prometheus",
-        ("/usr/bin/prometheus", "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/var/lib/prometheus/metrics2",
-         "--storage.tsdb.retention.time=15d", "--web.listen-address=127.0.0.1:9090", "--log.level=warn"),
+        (
+            "/usr/bin/prometheus",
+            "--config.file=/etc/prometheus/prometheus.yml",
+            "--storage.tsdb.path=/var/lib/prometheus/metrics2",
+            "--storage.tsdb.retention.time=15d",
+            "--web.listen-address=127.0.0.1:9090",
+            "--log.level=warn",
+        ),
         before=("mkdir -p /var/lib/prometheus/metrics2",),
     )
     yield Service(
         "alertmanager",
-        ("/usr/bin/prometheus-alertmanager", "--config.file=/etc/prometheus/alertmanager.yml",
-         "--storage.path=/var/lib/prometheus/alertmanager", "--web.listen-address=127.0.0.1:9093", "--cluster.listen-address=",
-         "--log.level=warn"),
+        (
+            "/usr/bin/prometheus-alertmanager",
+            "--config.file=/etc/prometheus/alertmanager.yml",
+            "--storage.path=/var/lib/prometheus/alertmanager",
+            "--web.listen-address=127.0.0.1:9093",
+            "--cluster.listen-address=",
+            "--log.level=warn",
+        ),
         before=("mkdir -p /var/lib/prometheus/alertmanager",),
     )
 
 
 def service_files(
-    model: NetworkModel, host: Host, environment: Environment, networks: frozenset[str] | None, variables: tuple[tuple[str, str], ...] = ()
+    model: NetworkModel, host: Host, environment: Environment, networks: frozenset[str] | None
 ) -> Iterator[ConfigFile]:
     """The supervisor's files, one set for each service."""
     for service in services(model, host, environment, networks):
         if environment.service_backend == "runit":
-            text = fill("run.j2", service=service, host=host, variables=variables)
+            text = fill("run.j2", service=service, host=host)
             yield ConfigFile(f"/etc/sanwang/sv/{service.name}/run", "0755", text, "services")
         else:
             path = Path("/etc/systemd/system") / f"sanwang-{service.name}.service"
-            yield ConfigFile(str(path), "0644", fill("unit.j2", service=service, host=host, variables=variables), "services")
+            yield ConfigFile(str(path), "0644", fill("unit.j2", service=service, host=host), "services")

@@ -118,7 +118,14 @@ def apply(bundle: dict[str, Any], check: bool) -> dict[str, Any]:
         old = _read(path)
         if old != (file["text"], file["mode"]):
             before[path] = old
-            changes.append({"path": path, "group": file["group"], "change": "created" if old[0] is None else "changed", "before": old[0] or ""})
+            changes.append(
+                {
+                    "path": path,
+                    "group": file["group"],
+                    "change": "created" if old[0] is None else "changed",
+                    "before": old[0] or "",
+                }
+            )
     for path in gone:
         old = _read(path)
         if old[0] is not None:
@@ -149,7 +156,10 @@ def apply(bundle: dict[str, Any], check: bool) -> dict[str, Any]:
     from provision.platforms.linux import running
 
     kept = {path: group for path, group in ledger["files"].items() if path not in gone}
-    after = {"files": kept | {path: file["group"] for path, file in wanted.items()}, "fingerprints": ledger["fingerprints"]}
+    after = {
+        "files": kept | {path: file["group"] for path, file in wanted.items()},
+        "fingerprints": ledger["fingerprints"],
+    }
     try:
         answer["done"] = running.reload(touched, {each["path"] for each in changes}, after)
         for path in gone:
@@ -261,7 +271,10 @@ def main(argv: list[str]) -> int:
 
             print("\n".join(running.bring_up()))
         else:
-            print(f"device: {' '.join(argv)!r}: expected state, apply, net, boot or listen; see device --help", file=sys.stderr)
+            print(
+                f"device: {' '.join(argv)!r}: expected state, apply, net, boot or listen; see device --help",
+                file=sys.stderr,
+            )
             return 2
     return 0
 

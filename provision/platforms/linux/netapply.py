@@ -1,4 +1,5 @@
-"""Make the running network what /etc/sanwang/network.json wants: only the differences, in an order that never opens a hole.
+# ruff: noqa: PTH, FURB  (pathlib would double the start time of a tool that runs on every device at every play)
+"""Make the running network what network.json wants: only the differences, in an order that never opens a hole.
 
 Standard library only: it runs on the device, beside ``network.py``.
 """
@@ -71,7 +72,12 @@ def _retire(spaces: dict[str, Any]) -> list[str]:
 
 def _move_ports(spaces: dict[str, Any]) -> list[str]:
     """Put every port into the namespace of its VRF."""
-    home = {device: name for name, space in spaces.items() for device, link in space.get("links", {}).items() if link["kind"] == "port"}
+    home = {
+        device: name
+        for name, space in spaces.items()
+        for device, link in space.get("links", {}).items()
+        if link["kind"] == "port"
+    }
     done = []
     for name in ["", *existing()]:
         for device in _devices(name):
@@ -120,7 +126,9 @@ def _namespace(name: str, goal: dict[str, Any], found: dict[str, Any], dummy_kin
     for row in found["routes"]:
         if row not in goal["routes"]:
             inside.append(f"route del {_route_text(row)}")
-    inside += [f"route replace {_route_text(row)} proto {PROTOCOL}" for row in goal["routes"] if row not in found["routes"]]
+    inside += [
+        f"route replace {_route_text(row)} proto {PROTOCOL}" for row in goal["routes"] if row not in found["routes"]
+    ]
     inside += [f"rule add {_rule_text(row)}" for row in goal["rules"] if row not in found["rules"]]
     for where, tool, lines in (("", "ip", outside), (name, "ip", inside), (name, "bridge", bridge)):
         if lines:
@@ -140,7 +148,15 @@ def _make(
     name: str, device: str, want: dict[str, Any], dummy_kind: str, outside: list[str], inside: list[str]
 ) -> dict[str, Any]:
     """Lines that make a link; returns it as it is then."""
-    made = {"addresses": [], "master": "", "mtu": 1500, "up": False, "fdb": [], "neighbours": [], "mac": want.get("mac")}
+    made: dict[str, Any] = {
+        "addresses": [],
+        "master": "",
+        "mtu": 1500,
+        "up": False,
+        "fdb": [],
+        "neighbours": [],
+        "mac": want.get("mac"),
+    }
     if want["kind"] == "bridge":
         # The bridge takes no part in anybody's spanning tree and forwards every multicast: keepalived needs it.
         inside.append(f"link add name {device} type bridge stp_state 0 forward_delay 0 mcast_snooping 0")
@@ -170,14 +186,16 @@ def _settings(device: str, want: dict[str, Any], have: dict[str, Any], lines: li
         lines.append(f"link set dev {device} " + (f"master {want['master']}" if want["master"] else "nomaster"))
     lines += [f"address del {each} dev {device}" for each in have["addresses"] if each not in want["addresses"]]
     lines += [f"address add {each} dev {device}" for each in want["addresses"] if each not in have["addresses"]]
-    if not have["up"]:
-        lines.append(f"link set dev {device} up")
+    if want["up"] != have["up"]:
+        lines.append(f"link set dev {device} {'up' if want['up'] else 'down'}")
 
 
 def _overlay(device: str, want: dict[str, Any], have: dict[str, Any], lines: list[str], bridge: list[str]) -> None:
     """Static forwarding entries and neighbours of a VXLAN device."""
     bridge += [f"fdb del {mac} dev {device} dst {vtep}" for mac, vtep in have["fdb"] if [mac, vtep] not in want["fdb"]]
-    bridge += [f"fdb append {mac} dev {device} dst {vtep}" for mac, vtep in want["fdb"] if [mac, vtep] not in have["fdb"]]
+    bridge += [
+        f"fdb append {mac} dev {device} dst {vtep}" for mac, vtep in want["fdb"] if [mac, vtep] not in have["fdb"]
+    ]
     kept = {address for address, _ in want["neighbours"]}
     lines += [f"neighbour del {address} dev {device}" for address, _ in have["neighbours"] if address not in kept]
     lines += [
@@ -188,7 +206,9 @@ def _overlay(device: str, want: dict[str, Any], have: dict[str, Any], lines: lis
 
 
 def _route_text(row: dict[str, str]) -> str:
-    return " ".join([row["prefix"], *(f"{key} {row[key]}" for key in ("via", "dev", "src", "metric", "table") if row.get(key))])
+    return " ".join(
+        [row["prefix"], *(f"{key} {row[key]}" for key in ("via", "dev", "src", "metric", "table") if row.get(key))]
+    )
 
 
 def _rule_text(row: dict[str, str]) -> str:

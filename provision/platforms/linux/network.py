@@ -1,3 +1,4 @@
+# ruff: noqa: PTH, FURB  (pathlib would double the start time of a tool that runs on every device at every play)
 """Links, addresses, overlays and routes of this appliance, as /etc/sanwang/network.json wants them.
 
 Dump, diff, apply: ``read`` turns the running state into the same shape as the wanted one, ``apply`` changes only what
@@ -204,13 +205,18 @@ def _sysctls(name: str, wanted: dict[str, Any]) -> dict[str, str]:
     return found
 
 
+def raised(link: dict[str, Any]) -> bool:
+    """Whether a link should be up by now: one with ``when`` waits for that file."""
+    return "when" not in link or os.path.exists(link["when"])
+
+
 def desired(namespace: dict[str, Any], running: dict[str, Any]) -> dict[str, Any]:
     """The wanted namespace in the shape that ``read`` gives; a tunnel that its daemon has not made yet is left out."""
     links = {}
     for device, link in namespace.get("links", {}).items():
         if link["kind"] == "tunnel" and device not in running["links"]:
             continue
-        whole = {"addresses": sorted(link.get("addresses", [])), "kind": link["kind"], "up": True}
+        whole = {"addresses": sorted(link.get("addresses", [])), "kind": link["kind"], "up": raised(link)}
         if link["kind"] != "loopback":
             whole |= {"master": link.get("master", ""), "mtu": link["mtu"]}
         if link["kind"] == "vxlan":
@@ -242,7 +248,9 @@ def differs(wanted: dict[str, Any]) -> list[str]:
         elif name not in wanted["namespaces"]:
             lines.append(f"{where}is not wanted")
         else:
-            lines += [where + line for line in _differences(desired(wanted["namespaces"][name], running[name]), running[name])]
+            lines += [
+                where + line for line in _differences(desired(wanted["namespaces"][name], running[name]), running[name])
+            ]
     return lines
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: PTH, FURB  (pathlib would double the start time of a tool that runs on every device at every play)
 """The running configuration of this appliance by group: how to read it, compare it and load it again.
 
 Standard library only: it runs on the device.
@@ -21,10 +22,14 @@ from provision.platforms.linux.network import DeviceError, enter, existing, run
 _SV = "/etc/sanwang/sv"
 _READY = "/run/sanwang-network.ready"
 _GUARD = (
-    "table inet county\ndelete table inet county\ntable inet county {{\n"
-    " chain input {{ type filter hook input priority filter; policy drop; iifname {{ \"lo\", \"stg0\" }} accept; }}\n"
-    " chain forward {{ type filter hook forward priority filter; policy drop; }}\n}}\n"
-).replace("{{", "{").replace("}}", "}")
+    (
+        "table inet county\ndelete table inet county\ntable inet county {{\n"
+        ' chain input {{ type filter hook input priority filter; policy drop; iifname {{ "lo", "stg0" }} accept; }}\n'
+        " chain forward {{ type filter hook forward priority filter; policy drop; }}\n}}\n"
+    )
+    .replace("{{", "{")
+    .replace("}}", "}")
+)
 _FRR_FILES = ("/etc/frr/frr.conf",)
 _SERVICE_START_S = 20.0
 _HUP = {"ssh": ("sshd",), "nginx": ("nginx",), "keepalived": ("keepalived",), "nms": ("prometheus", "alertmanager")}
@@ -126,7 +131,9 @@ def bring_up() -> list[str]:
     """VRFs, rulesets, network, forwarding, in this order: nothing forwards before its ruleset stands."""
     wanted = network.load()
     done = netapply.make_vrfs(wanted)
-    files = [path for path in ["/etc/nftables.conf", *sorted(glob.glob("/etc/nftables.d/*.nft"))] if os.path.exists(path)]
+    files = [
+        path for path in ["/etc/nftables.conf", *sorted(glob.glob("/etc/nftables.d/*.nft"))] if os.path.exists(path)
+    ]
     loaded = [path for vrf, path in _rulesets(files).items() if not _standing(vrf)]
     done += load_rulesets(loaded)
     done += netapply.apply(wanted)
@@ -158,7 +165,11 @@ def _frr_lines(text: str) -> list[str]:
     found, context = [], [""]
     for line in text.splitlines():
         words = line.strip()
-        if not words or words == "!" or words.startswith(("Building", "Current", "frr version", "exit", "end", "log file")):
+        if (
+            not words
+            or words == "!"
+            or words.startswith(("Building", "Current", "frr version", "exit", "end", "log file"))
+        ):
             continue
         depth = len(line) - len(line.lstrip())
         context = [*context[:depth], *[""] * (depth - len(context)), words]
@@ -315,8 +326,13 @@ def reload(groups: set[str], changed: set[str], ledger: dict[str, Any]) -> list[
                     done.append(f"{name}: {verb}")
     for name in _SELF:
         if f"{_SV}/{name}/run" in changed and name not in started:
-            subprocess.Popen(["sh", "-c", f"sleep 3; sv restart {_SV}/{name}"], start_new_session=True,
-                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.Popen(
+                ["sh", "-c", f"sleep 3; sv restart {_SV}/{name}"],
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
     return done + [f"{name} started" for name in sorted(started)]
 
 
