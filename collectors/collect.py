@@ -27,6 +27,7 @@ from collectors.record import Recorder
 from collectors.snmp.exposition import SnmpMetrics, target_page
 from collectors.snmp.poller import Poller, Target
 from collectors.snmp.session import Credentials, Snmp
+from collectors.syslog import Syslog
 from inventory.model import NetworkModel
 from store.engine import Store
 
@@ -63,6 +64,7 @@ class Collect:
         self._unix_socket, self._http_port = unix_socket, http_port
         self._listener = AgentListener(self.county)
         self._recorder = Recorder(store, self.county)
+        self._syslog: Syslog | None = None
         targets = [
             Target(host.name, str(host.management), frozenset(port.name for port in host.ports))
             for host in model.appliances()
@@ -90,17 +92,23 @@ class Collect:
         stored.add_metric(["written"], self._recorder.written)
         stored.add_metric(["failed"], self._recorder.failed)
         stored.add_metric(["dropped"], self._recorder.dropped)
+        syslog = CounterMetricFamily("sanwang_syslog_messages", "Syslog messages by fate", labels=["fate"])
+        if self._syslog is not None:
+            syslog.add_metric(["received"], self._syslog.received)
+            syslog.add_metric(["refused"], self._syslog.refused)
+            syslog.add_metric(["dropped"], self._syslog.dropped)
         polls = CounterMetricFamily("sanwang_snmp_polls", "Polls by outcome", labels=["outcome"])
         targets = self.poller.targets.values()
         failed = sum(target.failures for target in targets)
         polls.add_metric(["failed"], failed)
         polls.add_metric(["good"], sum(target.polls for target in targets) - failed)
         cpu = GaugeMetricFamily("sanwang_collect_cpu_seconds", "CPU time used by the collector", time.process_time())
-        return (lines, refused, judged, stored, polls, cpu)
+        return (lines, refused, judged, stored, syslog, polls, cpu)
 
     async def run(self) -> None:
         """Until cancelled or SIGTERM; raises when a part fails, and the supervisor starts afresh."""
         agents = await self._listener.start(str(self._listen), self._agent_port)
+        syslog, self._syslog = await Syslog.start(self.county, self._listen)
         with _http_sockets(self._unix_socket, self._http_port) as sockets:
             config = uvicorn.Config(self._app, log_config=None, access_log=False, lifespan="off")
             server = uvicorn.Server(config)
@@ -124,6 +132,7 @@ class Collect:
                         task.cancel()
             finally:
                 agents.close()
+                syslog.close()
                 self.poller.close()
 
 

@@ -33,8 +33,8 @@ class Event:
 class Follower:
     """One reader of the stream, behind a bounded queue; drops are counted."""
 
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[Event] = asyncio.Queue(_FOLLOWER_QUEUE)
+    def __init__(self, size: int) -> None:
+        self.queue: asyncio.Queue[Event] = asyncio.Queue(size)
         self.dropped = 0
 
     def offer(self, event: Event) -> None:
@@ -63,9 +63,9 @@ class Events:
         return event
 
     @contextmanager
-    def follow(self) -> Iterator[Follower]:
-        """Events from now on."""
-        follower = Follower()
+    def follow(self, size: int = _FOLLOWER_QUEUE) -> Iterator[Follower]:
+        """Events from now on, at most ``size`` of them waiting."""
+        follower = Follower(size)
         self._followers.add(follower)
         try:
             yield follower

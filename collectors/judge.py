@@ -17,6 +17,7 @@ from inventory.model import Link, LinkEnd, NetworkModel
 
 State = Literal["up", "down", "unknown"]
 DAEMON_SETTLE_S = 8.0  # OSPF and BFD need this long after a daemon's start
+START_S = 10.0  # agents need this long to find a collector that has just started
 PEERS_S = 1.6  # silence after which the neighbours' opinion counts
 _BFD_DAEMONS = ("bfdd", "ospfd")
 
@@ -109,7 +110,7 @@ class Judge:
         if view.fresh(now):
             return Verdict("up")
         if view.heard_at is None:
-            if now - started < 3 * PEERS_S:
+            if now - started < START_S:
                 return Verdict("unknown", "not heard yet")
             return Verdict("down", "its agent was never heard")
         silence = now - view.heard_at

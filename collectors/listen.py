@@ -41,6 +41,7 @@ class AgentListener:
             if old is not None:
                 old.close()
             view.connected = True
+            self._county.touched()
             log.info("agent %s connected from %s", view.host, peer[0])
             while True:
                 async with asyncio.timeout(_SILENCE_S):

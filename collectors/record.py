@@ -21,6 +21,7 @@ KEEP_EVENTS = timedelta(days=180)  # GB/T 22239-2019 asks for six months
 LINKS_S = 5.0
 _RETENTION_S = 3600.0
 _BATCH_S = 0.5
+_QUEUE = 20_000  # a county that loses power has a few thousand events to tell
 
 
 class Recorder:
@@ -35,7 +36,7 @@ class Recorder:
 
     async def run(self) -> None:
         """Until cancelled; what is still queued then is written."""
-        with self._county.events.follow() as follower:
+        with self._county.events.follow(_QUEUE) as follower:
             links_at = retention_at = 0.0
             try:
                 while True:

@@ -22,6 +22,7 @@ class AgentView:
         self.host = host
         self.sections: dict[str, dict[str, Value]] = {name: {} for name in SECTIONS}
         self.connected = False
+        self.known = False  # a whole state was heard since the collector started
         self.heard_at: float | None = None
         self.boot = ""
         self.dropped = 0
@@ -79,6 +80,9 @@ class AgentView:
                 if old.get(key) != table.get(key):
                     changes.append((section, key, old.get(key), table.get(key)))
         self.sections = fresh
+        if not self.known:  # the first picture is no news: nothing happened, we only began to look
+            self.known = True
+            return []
         return changes
 
     def _change(self, section: Any, key: Any, value: Any) -> list[tuple[str, str, Value | None, Value | None]]:
