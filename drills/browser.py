@@ -112,8 +112,9 @@ class Hall:
             self.messages.append(text)
 
     def wait_lobby(self, timeout_s: float = 20.0) -> None:
-        """Until the big JOIN button is there and can be pressed."""
+        """Until the big JOIN button is there, can be pressed, and camera and microphone were looked at."""
         self.page.wait_for_selector("button[data-join]:not([disabled])", timeout=timeout_s * 1000)
+        self._wait(lambda: "looking" not in self._devices(), "devices", timeout_s)
 
     def join(self, timeout_s: float = 20.0) -> None:
         """Press JOIN as a clerk does."""
@@ -135,6 +136,10 @@ class Hall:
     def video(self) -> list[dict[str, Any]]:
         """The remote pictures' figures."""
         return [remote for remote in self.stats()["remotes"] if remote["kind"] == "video"]
+
+    def _devices(self) -> tuple[str, str]:
+        found = self.stats()
+        return str(found["camera"]), str(found["microphone"])
 
     def reset_gaps(self) -> None:
         """Start the longest gap without a new picture anew."""

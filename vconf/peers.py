@@ -69,6 +69,7 @@ class Peer:
     heard_s: float = field(default_factory=time.monotonic)  # last message of its page
     unplugged_s: float = 0.0  # when its WebSocket went; 0 while it is there
     silent: bool = False  # no sign of life from its media for some seconds
+    connected: bool = False  # its media came to be at least once since its transports were made
     sending: str = ""  # the transport it sends with
     silent_transports: set[str] = field(default_factory=set)
     stay: int = 0  # its line in the attendance

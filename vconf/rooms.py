@@ -271,6 +271,7 @@ class Rooms:
                 peer.silent_transports.add(transport)
             else:
                 peer.silent_transports.discard(transport)
+                peer.connected = True
             # what it sends with speaks all the time; a hall that only listens has the other one
             silent = peer.sending in peer.silent_transports if peer.sending else bool(peer.silent_transports)
             if silent != peer.silent:
@@ -283,7 +284,7 @@ class Rooms:
             room.tell_others(peer, "producerClosed", peer=peer.id, producer=stream)
         peer.transports.clear()
         peer.silent_transports.clear()
-        peer.sending = ""
+        peer.sending, peer.connected = "", False
         peer.streams.clear()
         peer.consumers.clear()
         peer.silent = True
@@ -298,7 +299,7 @@ class Rooms:
             for room in list(self.rooms.values()):
                 for peer in list(room.peers.values()):
                     away = now - peer.unplugged_s if peer.unplugged_s else 0.0
-                    if away > AWAY_S or (away > GONE_S and (peer.silent or not peer.transports)):
+                    if away > AWAY_S or (away > GONE_S and (peer.silent or not peer.connected)):
                         self.leave(room, peer, "lost")
                     elif peer.outbox is not None and now - peer.heard_s > MUTE_PAGE_S:
                         peer.outbox.close(1001)

@@ -12,6 +12,7 @@ export const local = signal<MediaStream | undefined>(undefined);
 const VIDEO: MediaTrackConstraints = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 25, max: 30 } };
 const AUDIO: MediaTrackConstraints = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
+let checking: Promise<void> = Promise.resolve();
 let stopMeter: (() => void) | undefined;
 
 function why(error: unknown): "missing" | "denied" | "busy" {
@@ -21,7 +22,17 @@ function why(error: unknown): "missing" | "denied" | "busy" {
 }
 
 /** Open what there is; a missing camera or microphone is no error, the meeting goes on without it. */
-export async function check(): Promise<void> {
+export function check(): Promise<void> {
+  checking = openAll();
+  return checking;
+}
+
+/** Until the devices are known, or until nobody has answered the browser's question for some seconds. */
+export async function settled(mostMs: number): Promise<void> {
+  await Promise.race([checking, new Promise((resolve) => window.setTimeout(resolve, mostMs))]);
+}
+
+async function openAll(): Promise<void> {
   release();
   camera.value = microphone.value = "looking";
   const tracks: MediaStreamTrack[] = [];

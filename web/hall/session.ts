@@ -1,9 +1,9 @@
 /** The hall's way through a meeting: link, lobby, in, and back in by itself whatever is lost. */
-import { batch, computed, signal } from "@preact/signals";
+import { batch, computed, effect, signal } from "@preact/signals";
 import type { types } from "mediasoup-client";
 import { ApiError, post } from "../shared/api";
 import { Channel, Refusal } from "./channel";
-import { local, stopLevel } from "./devices";
+import { local, settled, stopLevel } from "./devices";
 import { Media, type RemotePeer, type RemoteStream } from "./media";
 import { pressed } from "./measure";
 
@@ -41,6 +41,7 @@ export const trouble = computed<"" | "reconnecting" | "rebuilding">(() =>
 );
 
 const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
+const DEVICES_MS = 6_000;
 const PAUSES_MS = [200, 400, 800, 1_500, 2_500];
 const pause = (ms: number): Promise<void> => new Promise((resolve) => window.setTimeout(resolve, ms));
 
@@ -81,6 +82,7 @@ export async function join(): Promise<void> {
   if (phase.value === "joining" || phase.value === "in") return;
   pressed();
   phase.value = "joining";
+  await settled(DEVICES_MS);
   stopLevel();
   await connect();
 }
@@ -251,6 +253,14 @@ function notified(type: string, data: Record<string, unknown>): void {
       break;
   }
 }
+
+// devices that were found only after JOIN: send them too
+let sent = local.peek();
+effect(() => {
+  const found = local.value;
+  if (found && found !== sent && phase.peek() === "in") void rebuild();
+  sent = found;
+});
 
 window.addEventListener("pagehide", () => {
   void channel?.request("leave").catch(() => undefined);
