@@ -196,17 +196,50 @@ function nearest(site: Site, among: Site[]): Site | undefined {
 }
 
 const FAN_ROW = 11;
+const DOT_GAP = 6;
 
+/** Rows of dots along the outline of the township's box, in the middle of its outer side. */
 function fan(base: Place, sites: Site[], sizes: Sizes, put: Put): void {
   const out = Math.atan2((base.y - sizes.height / 2) / sizes.ry, (base.x - sizes.width / 2) / sizes.rx);
+  const step = sizes.dot + DOT_GAP;
   for (let start = 0, row = 0; start < sites.length; start += FAN_ROW, row += 1) {
     const some = sites.slice(start, start + FAN_ROW);
-    const [rx, ry] = [base.width / 2 + 16 + row * 19, base.height / 2 + 18 + row * 19];
+    const [straight, radius] = [base.width - base.height, base.height / 2 + sizes.dot / 2 + 10 + row * step];
+    const middle = towards(straight, radius, out);
     some.forEach((site, index) => {
-      const spread = (index - (some.length - 1) / 2) * 0.27;
-      put(site, "dot", base.x + Math.cos(out + spread) * rx, base.y + Math.sin(out + spread) * ry, [sizes.dot, sizes.dot]);
+      const [x, y] = outline(straight, radius, middle + (index - (some.length - 1) / 2) * step);
+      put(site, "dot", base.x + x, base.y + y, [sizes.dot, sizes.dot]);
     });
   }
+}
+
+/** Point of a stadium (two half circles joined by straight lines) at distance `at` clockwise from its right end. */
+function outline(straight: number, radius: number, at: number): [number, number] {
+  const half = straight / 2;
+  const arc = Math.PI * radius;
+  const whole = 2 * arc + 2 * straight;
+  let rest = ((at % whole) + whole) % whole;
+  if (rest < arc / 2) return [half + radius * Math.cos(rest / radius), radius * Math.sin(rest / radius)];
+  rest -= arc / 2;
+  if (rest < straight) return [half - rest, radius];
+  rest -= straight;
+  if (rest < arc) return [-half - radius * Math.sin(rest / radius), radius * Math.cos(rest / radius)];
+  rest -= arc;
+  if (rest < straight) return [-half + rest, -radius];
+  rest -= straight;
+  return [half + radius * Math.sin(rest / radius), -radius * Math.cos(rest / radius)];
+}
+
+/** Where on the outline the direction `angle` from its centre meets it. */
+function towards(straight: number, radius: number, angle: number): number {
+  const whole = 2 * Math.PI * radius + 2 * straight;
+  let [best, bestOff] = [0, Infinity];
+  for (let at = 0; at < whole; at += whole / 360) {
+    const [x, y] = outline(straight, radius, at);
+    const off = Math.abs(Math.sin((Math.atan2(y, x) - angle) / 2));
+    if (off < bestOff) [best, bestOff] = [at, off];
+  }
+  return best;
 }
 
 function grid(base: Place, sites: Site[], sizes: Sizes, put: Put): void {

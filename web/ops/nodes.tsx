@@ -28,7 +28,7 @@ export function Node({ place, narrow, selected, open }: NodeProps) {
       class={classes.join(" ")}
       transform={`translate(${x} ${y})`}
       role="button"
-      tabIndex={shape === "dot" ? -1 : 0}
+      tabindex={shape === "dot" ? -1 : 0}
       aria-label={words}
       data-site={site.code}
       onClick={() => open(site.code)}
