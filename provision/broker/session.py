@@ -23,7 +23,8 @@ from paramiko.ssh_exception import SSHException
 from provision.broker.masking import mask
 from provision.broker.wire import BrokerError
 
-CONNECT_TIMEOUT_S = 6.0
+CONNECT_TIMEOUT_S = 10.0
+KEEPALIVE_S = 3
 LOG_LIMIT_BYTES = 128 * 1024
 
 _PROMPT = r"\[device:\d+\]# $"  # no capture groups: netmiko splits its input by these patterns
@@ -140,6 +141,9 @@ class DeviceSession:
             conn_timeout=CONNECT_TIMEOUT_S,
             auth_timeout=CONNECT_TIMEOUT_S * 2,
             banner_timeout=CONNECT_TIMEOUT_S * 2,
+            # The management host's own ruleset may come up while it waits for an answer: its connection tracking then
+            # knows the session again with the next packet that it sends itself.
+            keepalive=KEEPALIVE_S,
             session_log=log,
             session_log_record_writes=True,
             auto_connect=False,
