@@ -1,4 +1,3 @@
-# ruff: noqa: PTH, FURB  (pathlib would double the start time of a tool that runs on every device at every play)
 """Make the running network what network.json wants: only the differences, in an order that never opens a hole.
 
 Standard library only: it runs on the device, beside ``network.py``.

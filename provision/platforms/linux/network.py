@@ -1,4 +1,3 @@
-# ruff: noqa: PTH, FURB  (pathlib would double the start time of a tool that runs on every device at every play)
 """Links, addresses, overlays and routes of this appliance, as /etc/sanwang/network.json wants them.
 
 Dump, diff, apply: ``read`` turns the running state into the same shape as the wanted one, ``apply`` changes only what

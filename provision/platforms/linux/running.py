@@ -1,4 +1,3 @@
-# ruff: noqa: PTH, FURB  (pathlib would double the start time of a tool that runs on every device at every play)
 """The running configuration of this appliance by group: how to read it, compare it and load it again.
 
 Standard library only: it runs on the device.
