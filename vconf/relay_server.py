@@ -1,7 +1,8 @@
 """The relay's control channel: one signalling process drives one engine.
 
 A signalling process names itself when it connects.  When its connection is lost the meetings go on for
-``GRACE_S``: media does not need it.  When another process takes over, what the old one made is closed.
+``GRACE_S``: media does not need it.  When another process takes over, what the old one made goes on for
+``ORPHAN_S``, so that halls see each other while their pages come back and build anew.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from vconf.media.engine import Engine, EngineError
 from vconf.media.ortc import OrtcError
 
 GRACE_S = 30.0
+ORPHAN_S = 12.0
 HELLO_S = 5.0
 _BACKLOG_BYTES = 4 << 20
 
@@ -45,6 +47,7 @@ class RelayServer:
         self._owner = ""
         self._writer: asyncio.StreamWriter | None = None
         self._grace: asyncio.TimerHandle | None = None
+        self._orphans: dict[str, asyncio.TimerHandle] = {}  # transport -> when it is closed
         self._servers: list[asyncio.Server] = []
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         engine.on_event = self._event
@@ -92,8 +95,9 @@ class RelayServer:
             writer.close()  # its reader then sees the end
         if self._connections:
             await asyncio.wait(set(self._connections), timeout=2)
-        if self._grace is not None:
-            self._grace.cancel()
+        for timer in (self._grace, *self._orphans.values()):
+            if timer is not None:
+                timer.cancel()
 
     def status(self) -> dict[str, Any]:
         """The engine's figures with the relay's name, age in seconds, and CPU seconds used."""
@@ -139,7 +143,7 @@ class RelayServer:
             writer,
             {
                 "id": hello.get("id"),
-                "result": {"name": self._name, "boot": self._boot, "transports": list(self._engine.transports)},
+                "result": {"name": self._name, "boot": self._boot, "transports": self._owned()},
             },
         )
         while (message := await lines.read(reader)) is not None and self._writer is writer:
@@ -153,9 +157,19 @@ class RelayServer:
         if self._writer is not None:
             self._writer.close()
         if instance != self._owner:
-            self._forget("another signalling process took over")
+            loop = asyncio.get_running_loop()
+            for transport in self._owned():
+                self._orphans[transport] = loop.call_later(ORPHAN_S, self._close_orphan, transport)
         self._owner = instance
         self._writer = writer
+
+    def _owned(self) -> list[str]:
+        """Transports that the present owner made."""
+        return [transport for transport in self._engine.transports if transport not in self._orphans]
+
+    def _close_orphan(self, transport: str) -> None:
+        self._orphans.pop(transport, None)
+        self._engine.close_transport(transport)
 
     def _forget(self, why: str) -> None:
         if self._engine.transports:

@@ -78,7 +78,11 @@ def test_requests_are_answered_and_refused_in_words(tmp_path: Path) -> None:
     run(body)
 
 
-def test_media_outlives_a_lost_channel_and_ends_with_another_owner(tmp_path: Path) -> None:
+def test_media_outlives_a_lost_channel_and_for_a_while_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vconf.relay_server.ORPHAN_S", 0.3)
+
     async def body() -> None:
         async with Relay(tmp_path / "r") as relay:
             client = RelayClient.over_unix("relay", relay.path)
@@ -91,7 +95,9 @@ def test_media_outlives_a_lost_channel_and_ends_with_another_owner(tmp_path: Pat
             other = RelayClient.over_unix("relay", relay.path)
             assert await connected(other) == [(True, set())]
             await client.close()
-            assert relay.engine.status()["transports"] == 0
+            kept = (await other.request("createTransport", room="m1", peer="a"))["id"]
+            assert set(relay.engine.transports) == {made["id"], kept}
+            await until(lambda: set(relay.engine.transports) == {kept})
             await other.close()
 
     run(body)
