@@ -134,7 +134,7 @@ class Lab:
         """Process id ("ip netns exec" replaces itself by the command)."""
         return self._processes[name].pid
 
-    def wait_pages(self, timeout_s: float = 20.0) -> None:
+    def wait_pages(self, timeout_s: float = 60.0) -> None:
         """Until the centre answers HTTPS."""
         deadline = time.monotonic() + timeout_s
         probe = f"import socket; socket.create_connection(('{CENTRE}', 443), 1)"
