@@ -27,6 +27,7 @@ Meetings = Callable[[], Awaitable[Sequence[tuple[Meeting, Document]]]]
 
 _QUEUE = 64  # changes a slow page may be behind before it is made to start over
 _STATUS_S, _ALERTS_S, _MEETINGS_S, _LOADS_S = 2.0, 2.0, 3.0, 10.0
+_UNWATCHED = 4  # times slower while no page is open; the collector's events are followed all the same
 _RETRY_S = 1.0
 _SETTLE_S = 0.03  # events of one fault come together
 _LOAD_EXPRESSION = "sanwang_link_bps"
@@ -57,7 +58,7 @@ class Live:
         self._read_meetings = meetings
         self._running: list[Meeting] = []
         self._loads: dict[str, float] = {}
-        self._wake = asyncio.Event()
+        self._wakes = {name: asyncio.Event() for name in ("collector", "alertmanager", "meetings", "prometheus")}
         self._pages: set[asyncio.Queue[Document | None]] = set()
         self.dropped = 0  # pages made to start over because they were too slow
         unknown = Seen("unknown", None).document()
@@ -77,7 +78,7 @@ class Live:
         """Keep the document up to date until cancelled; an error that is no source's silence ends it, loudly."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
-            group.create_task(self._repeat("collector", _STATUS_S, self._ask_collector, self._wake))
+            group.create_task(self._repeat("collector", _STATUS_S, self._ask_collector))
             group.create_task(self._repeat("alertmanager", _ALERTS_S, self._ask_alerts))
             group.create_task(self._repeat("meetings", _MEETINGS_S, self._ask_meetings))
             group.create_task(self._repeat("prometheus", _LOADS_S, self._ask_loads))
@@ -86,6 +87,9 @@ class Live:
     def page(self) -> Iterator[asyncio.Queue[Document | None]]:
         """A queue of changes from now on; None in it means: too slow, start over."""
         queue: asyncio.Queue[Document | None] = asyncio.Queue(_QUEUE)
+        if not self._pages:
+            for wake in self._wakes.values():
+                wake.set()
         self._pages.add(queue)
         try:
             yield queue
@@ -93,18 +97,16 @@ class Live:
             self._pages.discard(queue)
 
     async def _follow(self) -> None:
+        wake = self._wakes["collector"]
         while True:
-            try:
+            with contextlib.suppress(SourceDown):  # the next question to the collector tells its silence
                 async for _ in self._collector.events():
-                    self._wake.set()
-            except SourceDown as silence:
-                log.info("%s", silence)
-                self._wake.set()
+                    wake.set()
+            wake.set()
             await asyncio.sleep(_RETRY_S)
 
-    async def _repeat(
-        self, name: str, every_s: float, ask: Callable[[], Awaitable[None]], wake: asyncio.Event | None = None
-    ) -> None:
+    async def _repeat(self, name: str, every_s: float, ask: Callable[[], Awaitable[None]]) -> None:
+        wake = self._wakes[name]
         while True:
             try:
                 await ask()
@@ -112,11 +114,8 @@ class Live:
             except SourceDown as silence:
                 self._silent(name)
                 self._source(name, str(silence))
-            if wake is None:
-                await asyncio.sleep(every_s)
-                continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), every_s)
+                await asyncio.wait_for(wake.wait(), every_s if self._pages else every_s * _UNWATCHED)
                 await asyncio.sleep(_SETTLE_S)
             wake.clear()
 

@@ -204,7 +204,8 @@ def serve(
 ) -> int:
     """Serve the pages, the operations API and meeting signalling."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in ("httpx", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     places = Places(instance or current_instance())
     store: Store | None = None
     try:

@@ -62,6 +62,11 @@ class FakeSources:
         self.unknown = self.silent = False
         self._tell({"kind": "link", "subject": "", "state": "up"})
 
+    def fall_silent(self) -> None:
+        """Answer nothing more to ``/status``, after one last event."""
+        self.silent = True
+        self._tell({"kind": "link", "subject": "", "state": "up"})
+
     def link(self, name: str, state: str) -> None:
         """Change a link's state and tell it."""
         if state == "down":

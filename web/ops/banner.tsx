@@ -1,6 +1,6 @@
 /** What is wrong, in one large sentence, and who is concerned. */
 import { named, say } from "../shared/i18n";
-import { duration, list, rate } from "./format";
+import { duration, list, rate, shortName } from "./format";
 import { clock, county, halls, links, now, services, sites } from "./store";
 import type { Cause, HallImpact, Impact, Link, Site } from "./types";
 import { LINK_KIND, ROLE, t } from "./words";
@@ -103,7 +103,7 @@ function consequences(impact: Impact): string[] {
   if (moved.length) lines.push(t("servicesMoved", { names: list(moved, 2) }));
   for (const meeting of impact.meetings) {
     const cut = meeting.halls.filter((hall) => hall.state === "cut").length;
-    lines.push(`「${meeting.title}」${cut ? t("meetingLosesHalls", { n: cut }) : t("meetingGoesOn")}`);
+    lines.push(`${t("quoted", { title: meeting.title })}${cut ? t("meetingLosesHalls", { n: cut }) : t("meetingGoesOn")}`);
   }
   return lines;
 }
@@ -118,7 +118,10 @@ function places(impact: HallImpact): string[] {
     here = link.a.site === here ? link.b.site : link.a.site;
     passed.push(here);
   }
-  return passed.map(siteName);
+  return passed.map((code) => {
+    const site = sites.value.get(code);
+    return site ? shortName(site) : code;
+  });
 }
 
 /** Every cause but the banner's, and the ways halls take now: for the panel. */

@@ -176,7 +176,7 @@ function PortLine({ row, open }: { row: PortRow; open: (code: string) => void })
         <button class="chip" onClick={() => open(row.peer_site)}>
           {row.kind === "lan" ? row.peer_host : siteName(row.peer_site)}
         </button>{" "}
-        <small>{say(LINK_KIND[row.kind] ?? ["", ""])}</small>
+        <small class="link-kind">{say(LINK_KIND[row.kind] ?? ["", ""])}</small>
       </td>
       <td>
         <span class={`pill ${state}`}>{say(STATE[state])}</span>

@@ -49,6 +49,7 @@ export const t = words({
   hallsRerouted: ["会场改走备用路径:{names}", "halls on a backup path: {names}"],
   hallsUnprotected: ["会场失去保护:{names}", "halls unprotected: {names}"],
   meetingsConcerned: ["受影响会议", "Meetings concerned"],
+  quoted: ["「{title}」", "“{title}” "],
   meetingGoesOn: ["会议继续", "goes on"],
   meetingLosesHalls: ["{n} 个会场掉线", "{n} halls lost"],
   servicesMoved: ["业务系统切换到备份中心:{names}", "Services on their backup centre: {names}"],
