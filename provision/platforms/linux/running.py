@@ -192,7 +192,7 @@ def _load_frr(ledger: dict[str, Any]) -> list[str]:
     missing = wanted - set(frr_running())
     if missing:
         words = (done.stderr or done.stdout).strip()[-300:]
-        raise DeviceError(f"FRR did not take {len(missing)} lines, e.g. {sorted(missing)[0]!r}; {words}")
+        raise DeviceError(f"FRR did not take {len(missing)} lines, e.g. {min(missing)!r}; {words}")
     return ["FRR reloaded"]
 
 
