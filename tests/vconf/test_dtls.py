@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 
 import aiortc
+import pytest
 from aiortc.rtcdtlstransport import RTCDtlsTransport, State
+from pylibsrtp import Error
 
 from vconf.media import srtp
 
@@ -32,6 +34,15 @@ def test_gcm_is_offered_first() -> None:
         b"SRTP_AEAD_AES_256_GCM",
         b"SRTP_AES128_CM_SHA1_80",
     ]
+
+
+def test_a_packet_that_is_too_long_or_no_packet_is_refused() -> None:
+    made = srtp.pair(srtp.PROFILES[0], bytes(100), server=True).outbound
+    assert len(made.protect(b"\x80\x60" + b"\0" * 1800)) == 1802 + 16
+    with pytest.raises(ValueError, match="at most"):
+        made.protect(b"\x80\x60" + b"\0" * 2000)
+    with pytest.raises(Error):
+        made.protect(b"\x80")
 
 
 def test_both_ends_make_the_same_keys() -> None:

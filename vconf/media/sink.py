@@ -72,12 +72,14 @@ class Sink:
     _last: tuple[int, int, float] = (0, 0, 0.0)  # outgoing sequence, timestamp, when
     _last_picture: tuple[int, int] = (0, -1)
     _rtx_sequence: int = 0
+    _mid_block: bytes = b""
     _restart: bool = False  # after a pause: begin a new span, so that no gap shows
 
     def __post_init__(self) -> None:
         # libsrtp and browsers guess the roll-over counter: a start in the lower half cannot be misread
         self._last = (secrets.randbelow(0x7000), secrets.randbits(32), 0.0)
         self._rtx_sequence = secrets.randbelow(0x7000)
+        self._mid_block = rtp.pack_extensions([(self.format.mid_extension, self.format.mid)])
 
     @property
     def current(self) -> Source | None:
@@ -174,11 +176,14 @@ class Sink:
 
     def _pack(self, packet: rtp.Packet, span: _Span, extensions: dict[str, bytes]) -> bytes:
         form = self.format
-        elements = [(form.mid_extension, form.mid)]
-        for uri, identifier in form.passed_extensions:
-            value = extensions.get(uri)
-            if value:
-                elements.append((identifier, value))
+        block = self._mid_block
+        if extensions:
+            elements = [(form.mid_extension, form.mid)]
+            for uri, identifier in form.passed_extensions:
+                value = extensions.get(uri)
+                if value:
+                    elements.append((identifier, value))
+            block = rtp.pack_extensions(elements)
         payload = packet.payload
         if span.picture or span.tl0:
             payload = vp8_renumber(payload, span.picture, span.tl0)
@@ -190,7 +195,7 @@ class Sink:
                 (packet.timestamp + span.timestamp) & 0xFFFFFFFF,
                 form.ssrc,
             )
-            + rtp.pack_extensions(elements)
+            + block
             + payload
         )
 
