@@ -30,7 +30,7 @@ from vconf import links, meetings
 OPS_KEY = "token/ops"
 TITLE = "防汛会商"
 WIDE = {"width": 1920, "height": 1080}
-_READY_MS = 20_000
+_READY_MS = 60_000
 
 Progress = Callable[[str], None]
 
@@ -74,12 +74,12 @@ def shots(lab: Lab, folder: Path, progress: Progress) -> list[Path]:
                 halls.open_hall(lab.twin.argv(room.host, []), url, name=room.code, probe=False)
                 for room, url in zip(pair, urls, strict=True)
             ]
-            opened[0].wait_lobby()
+            opened[0].wait_lobby(_READY_MS / 1000)
             taken.append(album.take(opened[0].page, "hall-lobby"))
             for hall in opened:
-                hall.join()
+                hall.join(_READY_MS / 1000)
             for hall in opened:
-                hall.wait_phase("in")
+                hall.wait_phase("in", _READY_MS / 1000)
             opened[0].page.wait_for_selector("video", timeout=_READY_MS)
             taken.append(album.take(opened[0].page, "hall-meeting"))
             link = f"{base}/ops/#token={ops_token(Tokens(secrets.resolve(OPS_KEY)))}"
