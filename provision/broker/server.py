@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import struct
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,8 +65,9 @@ class Server:
         server = await asyncio.start_unix_server(self._connection, sock=listening, limit=LINE_LIMIT_BYTES)
         predecessor = asyncio.create_task(self._take_over(on_ready))
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._leaving.set)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._leaving.set)
         try:
             leaving = asyncio.create_task(self._leaving.wait())
             await asyncio.wait({predecessor, leaving}, return_when=asyncio.FIRST_COMPLETED)
