@@ -155,18 +155,19 @@ def _route(
 def _tunnels(
     model: NetworkModel, host: Host, environment: Environment, links: dict[str, Any], routes: list[dict[str, str]]
 ) -> None:
-    """WireGuard's device, and what is reached through it; strongSwan writes its own routes."""
-    if "wireguard" not in tunnel_device(model, host):
-        return
-    links["wg0"] = {"kind": "tunnel", "mtu": _TUNNEL_MTU["wg0"], "master": "", "addresses": []}
+    """The tunnels' devices and what is reached through them; the kernel's own IPsec needs neither."""
+    devices = tunnel_device(model, host)
+    if environment.ipsec == "kernel":
+        devices.pop("ipsec", None)
+    for device in devices.values():
+        links[device] = {"kind": "tunnel", "mtu": _TUNNEL_MTU[device], "master": "", "addresses": []}
     for tunnel in model.tunnels.values():
-        if tunnel.kind != "wireguard":
-            continue
-        if tunnel.gateway == host.name:
-            routes += [{"prefix": str(prefix), "dev": "wg0", "table": "main"} for prefix in tunnel.inner]
-        elif tunnel.host == host.name:
-            for prefix in tunnel.remote:
-                routes.append({"prefix": str(prefix), "dev": "wg0", "table": "main", "src": str(host.management)})
+        device = devices.get(tunnel.kind, "")
+        if device and tunnel.gateway == host.name:
+            routes += [{"prefix": str(prefix), "dev": device, "table": "main"} for prefix in tunnel.inner]
+        elif device and tunnel.host == host.name:
+            source = str(host.management)
+            routes += [{"prefix": str(each), "dev": device, "table": "main", "src": source} for each in tunnel.remote]
 
 
 def _carriers(model: NetworkModel, routes: list[dict[str, str]], rules: list[dict[str, str]]) -> None:

@@ -173,8 +173,21 @@ def _tunnels(model: NetworkModel, host: Host, environment: Environment) -> Itera
             "charon",
             ("/usr/lib/ipsec/charon", "--use-syslog", "no"),
             before=("mkdir -p /run", "rm -f /run/charon.vici /run/charon.pid"),
-            after=("until [ -S /run/charon.vici ]; do sleep 0.1; done", "swanctl --load-all --noprompt"),
+            after=(
+                "until [ -S /run/charon.vici ]; do sleep 0.1; done",
+                "swanctl --load-all --noprompt",
+                f"{_TOOL} net",
+            ),
         )
+
+
+def _keep_up(model: NetworkModel, host: Host, environment: Environment) -> Iterator[str]:
+    """charon asks once for a tunnel, and over userspace IPsec no packet can ask again: so the box goes on asking."""
+    for tunnel in model.tunnels.values():
+        if tunnel.host == host.name and tunnel.kind == "ipsec" and environment.ipsec == "libipsec":
+            there = f"swanctl --list-sas --ike {tunnel.name} 2>/dev/null | grep -q INSTALLED"
+            ask = f"swanctl --initiate --child {tunnel.name} --timeout 10 >/dev/null 2>&1"
+            yield f"while [ -d /proc/$$ ]; do {there} || {ask}; sleep 5; done"
 
 
 def _management(model: NetworkModel, host: Host, environment: Environment) -> Iterator[Service]:

@@ -9,6 +9,7 @@ from provision.environment import Environment
 from provision.render.files import ConfigFile, fill
 
 KEEPALIVE_S = 25
+CHARON_RULE = 40000  # priority of charon's routing rule: after the main table's 32766
 
 
 def vpn_files(model: NetworkModel, host: Host, environment: Environment) -> Iterator[ConfigFile]:
@@ -42,6 +43,9 @@ def _ipsec(host: Host, tunnels: list[Tunnel], environment: Environment) -> Itera
     yield ConfigFile(f"/etc/swanctl/private/{host.name}.pem", "0600", f"@secret:key/{host.name}@\n", "ipsec")
     yield ConfigFile("/etc/swanctl/x509ca/county.pem", "0644", "@secret:ca@\n", "ipsec")
     yield ConfigFile("/etc/swanctl/x509crl/county.pem", "0644", "@secret:crl@\n", "ipsec")
+    yield ConfigFile(
+        "/etc/strongswan.d/county.conf", "0644", fill("strongswan.conf.j2", host=host, rule=CHARON_RULE), "ipsec"
+    )
     load = "yes" if environment.ipsec == "libipsec" else "no"
     text = f"kernel-libipsec {{\n    load = {load}\n    allow_peer_ts = yes\n}}\n"
     yield ConfigFile("/etc/strongswan.d/charon/kernel-libipsec.conf", "0644", text, "ipsec")

@@ -28,7 +28,7 @@ PATH = "/etc/sanwang/network.json"
 PROTOCOL = "153"  # marks our own routes in the kernel's table; no routing daemon has this number
 _OURS = ("lan-", "svc-", "vx-", "vc-", "vs-", "any")
 _CLONE_NEWNET = 0x40000000
-_FOREIGN_RULES = {0, 220, 32766, 32767}  # the kernel's and strongSwan's
+_FOREIGN_RULES = {0, 32766, 32767, 40000}  # the kernel's and strongSwan's
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

@@ -29,7 +29,7 @@ _GUARD = (
     .replace("{{", "{")
     .replace("}}", "}")
 )
-_FRR_FILES = ("/etc/frr/frr.conf",)
+_CHARON_FILES = {"/etc/strongswan.d/county.conf", "/etc/strongswan.d/charon/kernel-libipsec.conf"}  # read at its start
 _SERVICE_START_S = 20.0
 _HUP = {"ssh": ("sshd",), "nginx": ("nginx",), "keepalived": ("keepalived",), "nms": ("prometheus", "alertmanager")}
 _RESTART = {"snmp": ("snmpd",), "agent": ("agent",), "chrony": ("chrony",), "relay": ("relay",), "nms": ("serve",)}
@@ -312,9 +312,13 @@ def reload(groups: set[str], changed: set[str], ledger: dict[str, Any]) -> list[
         _until(lambda: not _words(["wg", "show", "wg0", "listen-port"]).startswith("failed"), "wg0")
         run(["wg", "syncconf", "wg0", "/etc/wireguard/wg0.conf"])
         done += netapply.apply(network.load())
+    if changed & _CHARON_FILES and "charon" not in started:
+        run(["sv", "-w", "10", "restart", f"{_SV}/charon"])
+        started.add("charon")
     if "ipsec" in groups or "charon" in started:
         _until(lambda: os.path.exists("/run/charon.vici"), "charon")
         run(["swanctl", "--load-all", "--noprompt"])
+        done += netapply.apply(network.load())
     if "nginx" in groups:
         run(["nginx", "-t", "-q"])
     for table, verb in ((_HUP, "hup"), (_RESTART, "restart")):
