@@ -48,7 +48,8 @@ class Broker:
         host = request.params["host"]
         if host == "c1-core":
             diff = [{"path": "/etc/frr/frr.conf", "before": "a\n", "after": "b\n"}]
-            return {"changed": True, "msg": "changed: /etc/frr/frr.conf", "diff": diff if request.params["diff"] else []}
+            shown = diff if request.params["diff"] else []
+            return {"changed": True, "msg": "changed: /etc/frr/frr.conf", "diff": shown}
         if host == "c2-core":
             raise BrokerError("unreachable", "c2-core (10.32.2.1 port 22) does not answer")
         if host == "c3-core":
