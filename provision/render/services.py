@@ -177,6 +177,7 @@ def _tunnels(model: NetworkModel, host: Host, environment: Environment) -> Itera
                 "until [ -S /run/charon.vici ]; do sleep 0.1; done",
                 "swanctl --load-all --noprompt",
                 f"{_TOOL} net",
+                *_keep_up(model, host, environment),
             ),
         )
 
