@@ -30,6 +30,12 @@ _SYSCTLS = {
     "net/ipv4/conf/all/arp_ignore": "1",
     "net/ipv4/conf/default/arp_ignore": "1",
 }
+_ROLE_SYSCTLS = {
+    # ospfd joins AllSPFRouters on every link with one socket, and the kernel's 20 are fewer than a centre's fibres.
+    Role.CORE: {"net/ipv4/igmp_max_memberships": "1024"},
+    Role.ACCESS: {"net/ipv4/igmp_max_memberships": "1024"},
+    Role.SERVER: {"net/ipv4/ip_nonlocal_bind": "1"},
+}
 _FORWARDERS = ROUTERS | {Role.FIREWALL, Role.VPN, Role.HEADEND, Role.CPE, Role.PARTNER}
 
 
@@ -121,7 +127,7 @@ def _namespace(
         "rules": rules,
         "forward": forward,
         "dummy_kind": environment.dummy_kind,
-        "sysctl": _SYSCTLS | ({"net/ipv4/ip_nonlocal_bind": "1"} if host.role is Role.SERVER else {}),
+        "sysctl": _SYSCTLS | _ROLE_SYSCTLS.get(host.role, {}),
     }
 
 
