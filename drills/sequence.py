@@ -121,7 +121,11 @@ def up(places: Places, county_name: str, progress: Progress, *, port: int = PORT
 
 
 def _play(places: Places, playbook: str, progress: Progress) -> None:
+    """Run a playbook; what failed on some hosts is tried once more on those alone, as an engineer would."""
     result = play.run(playbook, places=places, progress=progress.step)
+    if failed := [name for name, host in result.hosts.items() if host.failed]:
+        progress.stage(f"{playbook} once more for {', '.join(failed)}: {'; '.join(result.failures)[:300]}")
+        result = play.run(playbook, places=places, limit=",".join(failed), progress=progress.step)
     if not result.good:
         raise Missing(f"{playbook} failed", *result.failures)
 

@@ -36,8 +36,8 @@ class Environment(BaseModel):
     ssh_user: str
     ssh_port: int = Field(ge=1, le=65535)
     staging_port: int = Field(ge=1, le=65535)
-    bfd_floor_ms: int = Field(ge=3, le=1000)
-    """No BFD session is faster than this, whatever the model says."""
+    bfd_scale: int = Field(ge=1, le=20)
+    """BFD intervals of the underlay are this many times the model's: where two cores carry a whole county."""
     core_bfd_ms: int = Field(ge=3, le=1000)
     """BFD between the centres inside a VRF; slower than the underlay, which must have healed first."""
     ospf_hello_s: int = Field(ge=1, le=60)

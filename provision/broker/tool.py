@@ -32,8 +32,10 @@ _INSTALL = (
 )
 
 _CLOSE_STAGING = (
-    "test -e /etc/sanwang/sv/staging-sshd || exit 9; sv force-shutdown /etc/sanwang/sv/staging-sshd >/dev/null 2>&1;"
-    " rm -rf /etc/sanwang/sv/staging-sshd /etc/sanwang/staging || exit 1"
+    # out of the supervisor's sight first, or it starts the service again between stopping and removing it
+    "cd /etc/sanwang/sv && test -e staging-sshd || exit 9; mv staging-sshd ../staging-gone;"
+    " sv force-shutdown /etc/sanwang/staging-gone >/dev/null 2>&1;"
+    " rm -rf /etc/sanwang/staging-gone /etc/sanwang/staging || exit 1"
 )
 # The port is the device's own, whereas a login on a router lands in its management VRF.
 _SHUT_PORT = "; nsenter -t 1 -n sh -c 'ip address flush dev stg0; ip link set dev stg0 down'"

@@ -24,8 +24,8 @@ class _Core:
 
 
 def bfd_ms(port: Port, environment: Environment) -> int:
-    """BFD interval of a port, never below what the environment stands."""
-    return max(port.bfd_ms, environment.bfd_floor_ms)
+    """BFD interval of a port in this environment."""
+    return port.bfd_ms * environment.bfd_scale
 
 
 def daemons(host: Host) -> tuple[str, ...]:
