@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from inventory.load import load_model
 from provision.environment import load_environment
-from provision.platforms.linux import netapply, network, running
+from provision.platforms.linux import frr, netapply, network, running
 from provision.render import render
 from provision.render.files import PLATFORM
 
@@ -60,7 +60,7 @@ def test_an_overlay_that_moved_to_another_vni_is_made_anew() -> None:
 
 def test_frr_lines_know_what_they_stand_under() -> None:
     text = "!\nrouter ospf\n ospf router-id 1.1.1.1\nexit\n!\nbfd\n profile a\n  receive-interval 5\n exit\nexit\n"
-    assert running._frr_lines(text) == sorted(
+    assert frr.lines(text) == sorted(
         [
             "bfd",
             "bfd / profile a",
@@ -73,7 +73,7 @@ def test_frr_lines_know_what_they_stand_under() -> None:
 
 @given(st.text(alphabet=" !abc\n/", max_size=80))
 def test_any_text_of_frr_is_read(text: str) -> None:
-    lines = running._frr_lines(text)
+    lines = frr.lines(text)
     assert lines == sorted(lines)
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from provision.platforms.linux import netapply, network
+from provision.platforms.linux import frr, netapply, network
 from provision.platforms.linux.network import DeviceError, enter, existing, run
 
 _SV = "/etc/sanwang/sv"
@@ -64,7 +64,7 @@ def fingerprints(ledger: dict[str, Any]) -> dict[str, str]:
     if "nft" in groups:
         found["nft"] = _hash("\n".join(_ruleset(vrf) for vrf in _rulesets(files)))
     if "frr" in groups:
-        found["frr"] = _hash("\n".join(frr_running()))
+        found["frr"] = _hash("\n".join(frr.running()))
     if "wireguard" in groups:
         found["wireguard"] = _hash("\n".join(_wireguard()))
     if "ipsec" in groups:
@@ -154,50 +154,9 @@ def _standing(vrf: str) -> bool:
 # FRR ----------------------------------------------------------------------------------------------
 
 
-def frr_running() -> list[str]:
-    """FRR's running configuration, line by line with its context, without what differs at every look."""
-    return _frr_lines(_words(["vtysh", "-c", "show running-config"]))
-
-
-def _frr_lines(text: str) -> list[str]:
-    """Each line with the lines it stands under, sorted: FRR's own order is not always the same."""
-    found, context = [], [""]
-    for line in text.splitlines():
-        words = line.strip()
-        if (
-            not words
-            or words == "!"
-            or words.startswith(("Building", "Current", "frr version", "exit", "end", "log file"))
-        ):
-            continue
-        depth = len(line) - len(line.lstrip())
-        context = [*context[:depth], *[""] * (depth - len(context)), words]
-        found.append(" / ".join(each for each in context if each))
-    return sorted(found)
-
-
 def _load_frr(ledger: dict[str, Any]) -> list[str]:
     """Bring FRR to frr.conf; only what differs is touched."""
-    wanted = set(_frr_lines(_text("/etc/frr/frr.conf")))
-    deadline = time.monotonic() + _SERVICE_START_S
-    while time.monotonic() < deadline:  # daemons that just started take their configuration by themselves
-        found = set(frr_running())
-        if wanted == found:
-            return []
-        if not any(line.startswith("failed") for line in found) and _frr_settled(ledger):
-            break
-        time.sleep(0.3)
-    if found < wanted:  # nothing to take away: adding is a tenth of a reload's work
-        subprocess.run(["vtysh", "-f", "/etc/frr/frr.conf"], capture_output=True, text=True, check=False)
-        if set(frr_running()) == wanted:
-            return ["FRR extended"]
-    argv = ["/usr/lib/frr/frr-reload.py", "--reload", "--stdout", "--log-level", "warning", "/etc/frr/frr.conf"]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    missing = wanted - set(frr_running())
-    if missing:
-        words = (done.stderr or done.stdout).strip()[-300:]
-        raise DeviceError(f"FRR did not take {len(missing)} lines, e.g. {min(missing)!r}; {words}")
-    return ["FRR reloaded"]
+    return frr.load(lambda: _frr_settled(ledger), _SERVICE_START_S) + frr.tell_addresses()
 
 
 def _frr_settled(ledger: dict[str, Any]) -> bool:

@@ -1,0 +1,121 @@
+"""FRR on this appliance: its running configuration, how it is brought to frr.conf, and what zebra missed.
+
+Standard library only: it runs on the device.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+
+from provision.platforms.linux.network import DeviceError, enter, existing, run
+
+_CONF = "/etc/frr/frr.conf"
+_RELOAD = ["/usr/lib/frr/frr-reload.py", "--reload", "--stdout", "--log-level", "warning", _CONF]
+
+
+def running() -> list[str]:
+    """FRR's running configuration, line by line with its context, without what differs at every look."""
+    done = subprocess.run(["vtysh", "-c", "show running-config"], capture_output=True, text=True, check=False)
+    return lines(done.stdout if done.returncode == 0 else f"failed: {done.returncode}")
+
+
+def lines(text: str) -> list[str]:
+    """Each line with the lines it stands under, sorted: FRR's own order is not always the same."""
+    found, context = [], [""]
+    for line in text.splitlines():
+        words = line.strip()
+        if (
+            not words
+            or words == "!"
+            or words.startswith(("Building", "Current", "frr version", "exit", "end", "log file"))
+        ):
+            continue
+        depth = len(line) - len(line.lstrip())
+        context = [*context[:depth], *[""] * (depth - len(context)), words]
+        found.append(" / ".join(each for each in context if each))
+    return sorted(found)
+
+
+def load(settled: Callable[[], bool], within_s: float) -> list[str]:
+    """Bring FRR to frr.conf.  ``settled``: every daemon has run long enough to have read it by itself.
+
+    Raises DeviceError naming a line that FRR did not take.
+    """
+    with open(_CONF, encoding="utf-8") as file:
+        wanted = set(lines(file.read()))
+    found = set(running())
+    deadline = time.monotonic() + within_s
+    while wanted != found and time.monotonic() < deadline:
+        if not any(line.startswith("failed") for line in found) and settled():
+            break
+        time.sleep(0.3)
+        found = set(running())
+    if wanted == found:
+        return []
+    if found < wanted:  # nothing to take away: adding is a tenth of a reload's work
+        subprocess.run(["vtysh", "-f", _CONF], capture_output=True, text=True, check=False)
+        if set(running()) == wanted:
+            return ["FRR extended"]
+    done = subprocess.run(_RELOAD, capture_output=True, text=True, check=False)
+    missing = wanted - set(running())
+    if missing:
+        words = (done.stderr or done.stdout).strip()[-300:]
+        raise DeviceError(f"FRR did not take {len(missing)} lines, e.g. {min(missing)!r}; {words}")
+    return ["FRR reloaded"]
+
+
+def tell_addresses() -> list[str]:
+    """Set once more each address that zebra does not know.
+
+    zebra reads a new VRF's addresses at one moment and hears of later ones from another: those in between are lost,
+    and with them every route that needs them.
+    """
+    told = []
+    for _ in range(3):
+        missed = sorted(_kernel_addresses() - _zebra_addresses())
+        if not missed:
+            break
+        for vrf, device, address in missed:
+            enter(vrf)
+            try:
+                run(["ip", "address", "del", address, "dev", device])
+                run(["ip", "address", "add", address, "dev", device])
+            finally:
+                enter("")
+            told.append(f"zebra told of {address} on {device}")
+        time.sleep(0.3)
+    return told
+
+
+def _kernel_addresses() -> set[tuple[str, str, str]]:
+    """(VRF, device, address/length) of every IPv4 address but the loopback network's."""
+    found = set()
+    for vrf in ("", *existing()):
+        enter(vrf)
+        try:
+            rows = json.loads(run(["ip", "-j", "-4", "address"]) or "[]")
+        finally:
+            enter("")
+        for row in rows:
+            for address in row.get("addr_info", ()):
+                if address["scope"] != "host" and "UP" in row["flags"]:
+                    found.add((vrf, row["ifname"], f"{address['local']}/{address['prefixlen']}"))
+    return found
+
+
+def _zebra_addresses() -> set[tuple[str, str, str]]:
+    """The same as zebra knows it (``show interface vrf all brief``); further addresses stand on lines of their own."""
+    found = set()
+    device = vrf = ""
+    for line in run(["vtysh", "-c", "show interface vrf all brief"]).splitlines():
+        words = line.split()
+        if not words or words[0] in ("Interface", "---------"):
+            continue
+        if not line[0].isspace():
+            device, vrf = words[0], "" if words[2] == "default" else words[2]
+            words = words[3:]
+        found |= {(vrf, device, word) for word in words if "/" in word}
+    return found
