@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from inventory.load import load_model
 from provision.environment import load_environment
-from provision.platforms.linux import frr, netapply, network, running
+from provision.platforms.linux import frr, netapply, network
 from provision.render import render
 from provision.render.files import PLATFORM
 
