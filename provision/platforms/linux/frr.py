@@ -67,6 +67,32 @@ def load(settled: Callable[[], bool], within_s: float) -> list[str]:
     return ["FRR reloaded"]
 
 
+def dormant_vrfs() -> list[str]:
+    """VRFs that zebra has in its configuration and could not take up."""
+    shown = run(["vtysh", "-c", "show vrf"]).splitlines()
+    return sorted(line.split()[1] for line in shown if line.startswith("vrf ") and " inactive" in line)
+
+
+def wake_vrfs(within_s: float) -> list[str]:
+    """Start zebra again when it could not take up a VRF that was made while it ran.
+
+    It asks the kernel for the new namespace's number once, and never again when the answer came late. The other
+    daemons start with it and read their configuration anew.
+    """
+    dormant = dormant_vrfs()
+    if not dormant:
+        return []
+    run(["sv", "-w", "10", "restart", "/etc/sanwang/sv/zebra"])
+    with open(_CONF, encoding="utf-8") as file:
+        wanted = lines(file.read())
+    deadline = time.monotonic() + within_s
+    while running() != wanted or dormant_vrfs():
+        if time.monotonic() > deadline:
+            raise DeviceError(f"zebra does not take up VRF {', '.join(dormant_vrfs()) or dormant[0]}")
+        time.sleep(0.5)
+    return [f"zebra started again for {', '.join(dormant)}"]
+
+
 def tell_addresses() -> list[str]:
     """Set once more each address that zebra does not know.
 
@@ -85,7 +111,7 @@ def tell_addresses() -> list[str]:
                 run(["ip", "address", "add", address, "dev", device])
             finally:
                 enter("")
-            told.append(f"zebra told of {address} on {device}")
+                told.append(f"zebra told of {address} on {device}")
         time.sleep(0.3)
     return told
 

@@ -48,6 +48,8 @@ def survey(ledger: dict[str, Any]) -> tuple[dict[str, str], dict[str, list[str]]
     for group, value in prints.items():
         if group not in ("network", "services") and ledger["fingerprints"].get(group, value) != value:
             drift[group] = [f"the running {group} configuration is not the one that was applied"]
+    if "frr" in groups and (dormant := frr.dormant_vrfs()):
+        drift["frr"] = [f"zebra has not taken up VRF {name}" for name in dormant]
     down = [f"{name} is {state}" for name, state in service_states(ledger).items() if state != "run"]
     if down:
         drift["services"] = down
@@ -156,7 +158,8 @@ def _standing(vrf: str) -> bool:
 
 def _load_frr(ledger: dict[str, Any]) -> list[str]:
     """Bring FRR to frr.conf; only what differs is touched."""
-    return frr.load(lambda: _frr_settled(ledger), _SERVICE_START_S) + frr.tell_addresses()
+    done = frr.load(lambda: _frr_settled(ledger), _SERVICE_START_S)
+    return done + frr.wake_vrfs(_SERVICE_START_S) + frr.tell_addresses()
 
 
 def _frr_settled(ledger: dict[str, Any]) -> bool:
