@@ -18,7 +18,6 @@ from drills.lab import Lab
 from drills.policy import Place
 
 _SEQUENCE = struct.Struct("!QI")
-PORT = 7078
 
 
 @dataclass
@@ -50,10 +49,10 @@ class Flows:
         near = lab.socket(source.host, source.vrf, socket.SOCK_DGRAM)
         near.bind((str(source.address), 0))
         far = lab.socket(target.host, target.vrf, socket.SOCK_DGRAM)
-        far.bind((str(target.address), PORT))
+        far.bind((str(target.address), 0))
         for end in (near, far):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        return Flow(f"{source} -> {target}", near, far, (str(target.address), PORT))
+        return Flow(f"{source} -> {target}", near, far, far.getsockname())
 
     def _run(self) -> None:
         poller = select.poll()
@@ -107,7 +106,7 @@ class Flows:
             for sequence in range(first, last):
                 row = 0 if sequence in flow.back else row + 1
                 worst = max(worst, row)
-        return worst * self._interval_s * 1000
+        return round(worst * self._interval_s * 1000, 1)
 
     def flowing(self, within_s: float) -> bool:
         """Wait until every flow answers again; False when one does not within the time."""
