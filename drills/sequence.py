@@ -107,11 +107,13 @@ def up(places: Places, county_name: str, progress: Progress, *, port: int = PORT
         with _timed(seconds, "ready", progress, "everything that the model expects"):
             if port:
                 portal.start(places, port)
-            status = wait_ready(lab, progress)
+            status = wait_ready(lab, progress, but=frozenset({"targets"}))
         verdict = None
         if prove:
             with _timed(seconds, "verify", progress, "policy, with real packets"):
                 verdict = asyncio.run(verify(lab, progress.step))
+        with _timed(seconds, "watched", progress, "the collector has heard everything it watches"):
+            status = wait_ready(lab, progress)
     except BaseException:
         progress.stage("taking down what was made")
         with contextlib.suppress(Exception):
@@ -130,16 +132,22 @@ def _play(places: Places, playbook: str, progress: Progress) -> None:
         raise Missing(f"{playbook} failed", *result.failures)
 
 
-def wait_ready(lab: Lab, progress: Progress, within_s: float = READY_WITHIN_S) -> dict[str, Any]:
-    """Ask the collector until it sees the whole county, or the time is over; returns its last answer."""
+def wait_ready(
+    lab: Lab, progress: Progress, but: frozenset[str] = frozenset(), within_s: float = READY_WITHIN_S
+) -> dict[str, Any]:
+    """Ask the collector until it sees the whole county (``but`` these parts), or the time is over; its last answer."""
     end = time.monotonic() + within_s
     status: dict[str, Any] = {"ready": False, "problems": ["the collector has not answered yet"]}
     while time.monotonic() < end:
         with contextlib.suppress(Missing):
             status = lab.collected("/status")
-            counted = [part for part in status.values() if isinstance(part, dict) and "expected" in part]
-            progress.step("seen", sum(part["ok"] for part in counted), sum(part["expected"] for part in counted))
-            if status["ready"]:
+            counted = {name: part for name, part in status.items() if isinstance(part, dict) and "expected" in part}
+            progress.step(
+                "seen",
+                sum(part["ok"] for part in counted.values()),
+                sum(part["expected"] for part in counted.values()),
+            )
+            if all(part["ok"] == part["expected"] for name, part in counted.items() if name not in but):
                 break
         time.sleep(0.5)
     return status
