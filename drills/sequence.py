@@ -20,7 +20,7 @@ from inventory.places import COUNTIES, Places
 from provision import play
 from provision.broker.bootstrap import start_bootstrap_broker
 from store.engine import open_store
-from twin import check, county, portal
+from twin import check, children, county, portal
 from twin.county import Twin
 
 READY_WITHIN_S = 120
@@ -102,7 +102,7 @@ def up(places: Places, county_name: str, progress: Progress, *, port: int = PORT
             twin.up(progress.step, bootstrap_key=key)
         lab = Lab(places, model, twin)
         with _timed(seconds, "provision", progress, "enrolment and playbooks"):
-            start_bootstrap_broker(twin, places)
+            children.keep(start_bootstrap_broker(twin, places))
             _play(places, "site.yml", progress)
         with _timed(seconds, "ready", progress, "everything that the model expects"):
             if port:
