@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-import httpx
 from pyroute2 import netns
 
 from drills.errors import Missing
@@ -62,20 +65,36 @@ class Lab:
         made.setblocking(False)
         return made
 
-    def collected(self, path: str, timeout: float = 10.0) -> Any:
+    def collected(self, path: str, timeout_s: float = 10.0) -> Any:
         """What the county's own collector answers to ``GET path``; ``Missing`` when it does not."""
-        transport = httpx.HTTPTransport(uds=str(self.places.collect_socket))
-        try:
-            with httpx.Client(transport=transport, base_url="http://collect", timeout=timeout) as client:
-                answer = client.get(path)
-                answer.raise_for_status()
-                return answer.json()
-        except (httpx.HTTPError, OSError) as error:
-            raise Missing(
-                f"the collector does not answer on {self.places.collect_socket}: {error}",
-                f"look at its log: sanwang shell {self.model.nms} -- sv status /etc/sanwang/sv/collect",
-            ) from error
+        with contextlib.closing(_UnixConnection(self.places.collect_socket, timeout_s)) as connection:
+            try:
+                connection.request("GET", path)
+                answer = connection.getresponse()
+                if answer.status == HTTPStatus.OK:
+                    return json.load(answer)
+                problem = f"{answer.status} {answer.reason}"
+            except (OSError, HTTPException, ValueError) as error:
+                problem = str(error)
+        raise Missing(
+            f"the collector does not answer on {self.places.collect_socket}: {problem}",
+            f"look at its log: sanwang shell {self.model.nms} -- sv status /etc/sanwang/sv/collect",
+        )
 
     def broker(self) -> BrokerClient:
         """A client of the county's device broker."""
         return BrokerClient(self.places.broker_socket)
+
+
+class _UnixConnection(HTTPConnection):
+    """HTTP over a unix socket; a refused connection leaves nothing open."""
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        super().__init__("collect", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect; OSError when nobody listens."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))

@@ -187,10 +187,10 @@ def test_a_line_of_frr_changed_by_hand_is_repaired_on_it_alone(lab: Lab) -> None
 
 
 def test_check_mode_names_exactly_the_devices_of_a_change(lab: Lab, folder: Path) -> None:
-    policy = folder / "policy.yml"
+    policy = folder / "services.yml"
     written = policy.read_text()
     try:
-        policy.write_text(written.replace("tcp/443", "tcp/443,8443", 1))
+        policy.write_text(written.replace("tcp/80,443", "tcp/80,443,8443", 1))
         assert policy.read_text() != written
         result = play.run("site.yml", places=lab.places, check=True, diff=True)
         assert result.good, result.failures
@@ -228,16 +228,20 @@ def test_one_stopped_daemon_makes_the_county_not_ready(lab: Lab, daemon: str) ->
     router = next(host.name for host in lab.model.by_role(Role.ACCESS))
     fault = faults.stop_daemon(lab.twin, router, daemon)
     try:
-        status = eventually(lambda: _unready(lab), f"nobody missed {daemon} on {router}")
-        assert any(router in problem for problem in status["problems"])
+        eventually(
+            lambda: [problem for problem in _unready(lab) if router in problem and daemon in problem],
+            f"nobody missed {daemon} on {router}",
+        )
     finally:
         faults.heal(lab.twin, fault)
     assert ring.settled(lab)
 
 
-def _unready(lab: Lab) -> dict[str, Any] | None:
+def _unready(lab: Lab) -> list[str]:
+    """The collector's problems while the county is not ready."""
     status: dict[str, Any] = lab.collected("/status")
-    return None if status["ready"] else status
+    problems: list[str] = status["problems"]
+    return [] if status["ready"] else problems
 
 
 def test_every_ring_fibre_and_centre_router_may_fail(lab: Lab) -> None:
