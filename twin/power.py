@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from twin.county import Twin
 
 _SERVICES = "/etc/sanwang/sv"
+_SUPERVISED_WITHIN_S = 8.0  # runsvdir looks every five seconds
 
 
 def off(twin: Twin, hosts: Sequence[Host]) -> None:
@@ -84,6 +86,10 @@ def on(twin: Twin, host: Host) -> None:
 def service(twin: Twin, host: str, daemon: str, *, run: bool) -> None:
     """Start or stop a service of a host through its supervisor; TwinError with the supervisor's words."""
     argv = ["sv", "-w", "10", "up" if run else "down", f"{_SERVICES}/{daemon}"]
+    deadline = time.monotonic() + _SUPERVISED_WITHIN_S
     done: subprocess.CompletedProcess[str] = twin.run(host, argv)
+    while "runsv not running" in done.stdout + done.stderr and time.monotonic() < deadline:
+        time.sleep(0.2)  # a host that has just got its power: its supervisor finds the service in a moment
+        done = twin.run(host, argv)
     if done.returncode:
         raise TwinError(f"{host}: {done.stdout.strip()}{done.stderr.strip()}")

@@ -28,9 +28,11 @@ KEEPALIVE_S = 3
 LOG_LIMIT_BYTES = 128 * 1024
 
 _PROMPT = r"\[device:\d+\]# $"  # no capture groups: netmiko splits its input by these patterns
-# A login on a router lands in its management VRF: the shell is given the device's own namespaces.
+# A login on a router lands in its management VRF: the shell is given the device's own namespaces, those of its init,
+# unless the login may not enter them (then it is no login to a router's VRF either).
 _START_SHELL = (
-    "exec nsenter -t 1 -n -m env -i PATH=$PATH HOME=/root TERM=dumb LC_ALL=C.UTF-8 'PS1=[device:$?]# ' /bin/sh -i"
+    "own='nsenter -t 1 -n -m'; $own true 2>/dev/null || own=;"
+    " exec $own env -i PATH=$PATH HOME=/root TERM=dumb LC_ALL=C.UTF-8 'PS1=[device:$?]# ' /bin/sh -i"
 )
 _VTYSH_PROMPT = r"(?m:^[\w.-]+(?:\([\w-]+\))?# ?$)"
 _VTYSH_ERROR = re.compile(r"(?m)^% .*$|^.*Unknown command: .*$")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -263,7 +264,8 @@ def test_two_halls_meet_while_the_fibre_between_them_is_cut(lab: Lab) -> None:
 
 
 def test_pages_refuse_strangers_and_welcome_the_operator(lab: Lab) -> None:
-    transport = httpx.HTTPTransport(uds=str(lab.places.serve_socket), verify=str(lab.places.lib / "identity/ca.crt"))
+    trust = ssl.create_default_context(cafile=str(lab.places.lib / "identity" / "ca.crt"))
+    transport = httpx.HTTPTransport(uds=str(lab.places.serve_socket), verify=trust)
     with httpx.Client(transport=transport, base_url="https://localhost") as client:
         assert client.get("/api/state").status_code == 401
         assert client.get("/ops/").status_code in (200, 401, 403)

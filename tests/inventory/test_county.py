@@ -78,7 +78,7 @@ def test_backbone_ports_run_ospf_with_bfd(shili: Loaded) -> None:
         for port in host.ports:
             kind = shili.model.links[port.link].kind
             assert port.ospf == (kind in (LinkKind.RING, LinkKind.ACCESS))
-            assert port.bfd_ms == {LinkKind.RING: 50, LinkKind.ACCESS: 100}.get(kind, 0)
+            assert port.bfd_ms == {LinkKind.RING: 50, LinkKind.ACCESS: 300}.get(kind, 0)
             assert port.mtu == (1600 if port.ospf else 1500)
 
 
