@@ -205,9 +205,7 @@ def _clean(places: Places, tell: Progress = lambda stage, done, total: None) -> 
     state = State(places)
     wanted = state.namespaces()
     tell("processes", 0, 1)
-    for helper in state.helpers().values():
-        helper.kill()
-    members = [process for pair in state.running().values() for process in pair]
+    members = [*state.helpers().values(), *(process for pair in state.running().values() for process in pair)]
     for process in members:
         process.kill()
     inodes = namespaces.inodes(wanted)

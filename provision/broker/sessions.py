@@ -1,4 +1,4 @@
-"""All sessions of the broker: one per device, opened when needed, closed when idle, at most ten at work.
+"""All sessions of the broker: one per device, opened when needed, closed when idle, at most twenty at work.
 
 A lock per device orders the work on it; a pool of threads bounds the work on all.  Addresses and keys come from the
 model and the vault: the staging address with the bootstrap key, or the management address with the broker's own key
@@ -26,8 +26,8 @@ from provision.broker.wire import BrokerError
 
 log = logging.getLogger("sanwang.broker")
 
-AT_ONCE = 10
-"""Devices worked on at the same time; more would only queue for the controller's cores and the devices' VTYs."""
+AT_ONCE = 20
+"""Devices worked on at the same time: most of that time a device waits for its own daemons, not for our cores."""
 
 IDLE_S = 45.0
 """An unused session is closed after this long: an idle transport still wakes ten times a second."""

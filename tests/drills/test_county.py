@@ -264,7 +264,7 @@ def test_two_halls_meet_while_the_fibre_between_them_is_cut(lab: Lab) -> None:
 
 
 def test_pages_refuse_strangers_and_welcome_the_operator(lab: Lab) -> None:
-    trust = ssl.create_default_context(cafile=str(lab.places.lib / "identity" / "ca.crt"))
+    trust = ssl.create_default_context(cafile=str(lab.places.lib / "identity" / "ca.pem"))
     transport = httpx.HTTPTransport(uds=str(lab.places.serve_socket), verify=trust)
     with httpx.Client(transport=transport, base_url="https://localhost") as client:
         assert client.get("/api/state").status_code == 401
