@@ -134,7 +134,7 @@ def test_agents_are_small(lab: Lab) -> None:
     for host in ("c1-core", "c2-core", "c3-nms"):
         pid = lab.sh(host, "pgrep -f 'sanwang[.]agent' | head -n 1").strip()
         kilobytes = int(lab.sh(host, f"grep ^Private_Dirty: /proc/{pid}/smaps_rollup").split()[1])
-        assert kilobytes < 24_000, f"{host}: {kilobytes} kB"
+        assert kilobytes < 18_000, f"{host}: {kilobytes} kB"
 
 
 def test_events_are_streamed_and_stored(lab: Lab) -> None:
