@@ -84,12 +84,23 @@ def on(twin: Twin, host: Host) -> None:
 
 
 def service(twin: Twin, host: str, daemon: str, *, run: bool) -> None:
-    """Start or stop a service of a host through its supervisor; TwinError with the supervisor's words."""
+    """Start or stop a service of a host through its supervisor; TwinError with the supervisor's words.
+
+    A supervisor that has just begun still says "down, want up" before it starts what it was told to stop: the state
+    counts only together with what is wanted.
+    """
     argv = ["sv", "-w", "10", "up" if run else "down", f"{_SERVICES}/{daemon}"]
+    reached, other = ("run:", "want down") if run else ("down:", "want up")
     deadline = time.monotonic() + _SUPERVISED_WITHIN_S
-    done: subprocess.CompletedProcess[str] = twin.run(host, argv)
-    while "runsv not running" in done.stdout + done.stderr and time.monotonic() < deadline:
-        time.sleep(0.2)  # a host that has just got its power: its supervisor finds the service in a moment
-        done = twin.run(host, argv)
-    if done.returncode:
-        raise TwinError(f"{host}: {done.stdout.strip()}{done.stderr.strip()}")
+    while True:
+        done: subprocess.CompletedProcess[str] = twin.run(host, argv)
+        if done.returncode == 0:
+            done = twin.run(host, ["sv", "status", argv[-1]])
+            if done.stdout.startswith(reached) and other not in done.stdout:
+                return
+        elif "runsv not running" not in done.stdout + done.stderr:
+            break  # not a host that has just got its power: its supervisor would find the service in a moment
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    raise TwinError(f"{host}: {done.stdout.strip()}{done.stderr.strip()}")
