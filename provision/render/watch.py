@@ -34,7 +34,7 @@ def snmp_files(model: NetworkModel, host: Host, environment: Environment) -> Ite
         document = {"source": environment.optics, "floor_dbm": FLOOR_DBM, "ports": optics}
         yield ConfigFile("/etc/sanwang/optics.json", "0644", json.dumps(document, indent=1) + "\n", "snmp")
         yield ConfigFile("/etc/sanwang/optics.tsv", "0644", _table(optics), "snmp")
-        yield ConfigFile("/etc/sanwang/bin/optics", "0755", program("optics.sh"), "snmp")
+        yield ConfigFile("/etc/sanwang/bin/optics", "0755", program("optics.awk"), "snmp")
 
 
 def receive_dbm(length_km: float) -> float:

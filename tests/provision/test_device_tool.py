@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -88,13 +89,17 @@ def optics(tmp_path: Path) -> Path:
     (tmp_path / "optics.tsv").write_text("nowhere0\t12\t-500\t-1050\nlo\t101\t-500\t-1110\n")
     (tmp_path / "optics.json").write_text('{"source": "budget"}\n')
     script = tmp_path / "optics"
-    script.write_text((PLATFORM / "optics.sh").read_text().replace("/etc/sanwang", str(tmp_path)))
+    script.write_text((PLATFORM / "optics.awk").read_text().replace("/etc/sanwang", str(tmp_path)))
     return script
 
 
 def ask(script: Path, *lines: str) -> list[str]:
     done = subprocess.run(
-        ["sh", str(script)], input="\n".join(lines) + "\n", capture_output=True, text=True, check=True
+        ["mawk", "-W", "interactive", "-f", str(script)],
+        input="\n".join(lines) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout.splitlines()
 
@@ -115,3 +120,22 @@ def test_a_port_without_carrier_has_no_light_and_goes_on_sending(optics: Path) -
     assert ask(optics, "get", f"{base}.{100001 + 24}") == [f"{base}.100025", "integer", "-4000"]
     assert ask(optics, "get", f"{base}.{100001 + 202}") == [f"{base}.100203", "integer", "-1110"]
     assert ask(optics, "get", f"{base}.7") == ["NONE"]
+
+
+def test_a_module_is_asked_for_its_own_power(optics: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = optics.parent
+    (folder / "optics.json").write_text('{"source": "module"}\n')
+    tool = folder / "ethtool"
+    tool.write_text(
+        "#!/bin/sh\n"
+        'test "$1 $2" = "-m lo" || { echo "netlink error: Operation not supported" >&2; exit 1; }\n'
+        "echo '\tLaser output power                        : 0.5623 mW / -2.50 dBm'\n"
+        "echo '\tReceiver signal average optical power     : 0.0812 mW / -10.90 dBm'\n"
+        "echo '\tLaser output power high alarm             : Off'\n"
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    base = ".1.3.6.1.2.1.99.1.1.1.4"
+    assert ask(optics, "get", f"{base}.{100000 + 202}") == [f"{base}.100202", "integer", "-250"]
+    assert ask(optics, "get", f"{base}.{100001 + 202}") == [f"{base}.100203", "integer", "-1090"]
+    assert ask(optics, "get", f"{base}.{100000 + 24}") == [f"{base}.100024", "integer", "-4000"]
