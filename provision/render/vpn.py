@@ -31,8 +31,9 @@ def _wireguard(host: Host, tunnels: list[Tunnel]) -> str:
         else:
             endpoint = f"{tunnel.gateway_outer}:{tunnel.port}"
             peers.append({"key": tunnel.gateway, "allowed": tunnel.remote, "endpoint": endpoint})
-    listen = next((each.port for each in tunnels if each.gateway == host.name), 0)
-    return fill("wg.conf.j2", host=host, peers=peers, listen=listen, keepalive=KEEPALIVE_S)
+    # A box has a port of its own too: without one, every `wg syncconf` moves it to another, and the gateway goes on
+    # sending to the old one until the next keepalive.
+    return fill("wg.conf.j2", host=host, peers=peers, listen=tunnels[0].port, keepalive=KEEPALIVE_S)
 
 
 def _ipsec(host: Host, tunnels: list[Tunnel], environment: Environment) -> Iterator[ConfigFile]:

@@ -237,9 +237,9 @@ def running_state(wanted: dict[str, Any]) -> dict[str, Any]:
     return {name: read(name, wanted["namespaces"].get(name, {})) for name in names}
 
 
-def differs(wanted: dict[str, Any]) -> list[str]:
-    """What is not as it should be, one line each, without changing anything."""
-    running, lines = running_state(wanted), []
+def differs(wanted: dict[str, Any], running: dict[str, Any]) -> list[str]:
+    """What is not as it should be, one line each; ``running`` as ``running_state`` reads it."""
+    lines = []
     for name in sorted({*running, *wanted["namespaces"]}):
         where = f"vrf {name}: " if name else ""
         if name not in running:

@@ -5,6 +5,7 @@ Standard library only: it runs on the device.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 import json
@@ -39,12 +40,12 @@ _SELF = ("broker",)  # carries the session that asked: restarted when the answer
 def survey(ledger: dict[str, Any]) -> tuple[dict[str, str], dict[str, list[str]]]:
     """(fingerprint per group, what drifted per group) of the running configuration."""
     groups = set(ledger["files"].values())
-    prints = fingerprints(ledger)
+    wanted = network.load()
+    state = network.running_state(wanted) if "network" in groups else {}
+    prints = fingerprints(ledger, state)
     drift: dict[str, list[str]] = {}
-    if "network" in groups:
-        differences = network.differs(network.load())
-        if differences:
-            drift["network"] = differences
+    if state and (differences := network.differs(wanted, state)):
+        drift["network"] = differences
     for group, value in prints.items():
         if group not in ("network", "services") and ledger["fingerprints"].get(group, value) != value:
             drift[group] = [f"the running {group} configuration is not the one that was applied"]
@@ -56,13 +57,13 @@ def survey(ledger: dict[str, Any]) -> tuple[dict[str, str], dict[str, list[str]]
     return prints, drift
 
 
-def fingerprints(ledger: dict[str, Any]) -> dict[str, str]:
-    """Hash of each group's running configuration."""
+def fingerprints(ledger: dict[str, Any], state: dict[str, Any] | None = None) -> dict[str, str]:
+    """Hash of each group's running configuration; ``state`` is the running network where it was read already."""
     files = ledger["files"]
     groups = set(files.values())
     found = {}
     if "network" in groups:
-        found["network"] = _hash(json.dumps(network.running_state(network.load()), sort_keys=True))
+        found["network"] = _hash(json.dumps(state or network.running_state(network.load()), sort_keys=True))
     if "nft" in groups:
         found["nft"] = _hash("\n".join(_ruleset(vrf) for vrf in _rulesets(files)))
     if "frr" in groups:
@@ -177,18 +178,12 @@ def _text(path: str) -> str:
 
 
 def _wireguard() -> list[str]:
-    """WireGuard's running peers; where a peer was last seen and a port the kernel chose are no configuration."""
-    fixed = "ListenPort" in _text("/etc/wireguard/wg0.conf")
-    skip = ("Endpoint",) if fixed else ("Endpoint", "ListenPort")
-    return sorted(_peers(_words(["wg", "showconf", "wg0"]), skip))
-
-
-def _peers(text: str, skip: tuple[str, ...]) -> list[str]:
+    """WireGuard's running peers, a hash each; where a peer was last seen is no configuration."""
     blocks = [
-        "\n".join(line.strip() for line in block.splitlines() if line.strip() and not line.startswith(skip))
-        for block in text.split("\n[")
+        "\n".join(line.strip() for line in block.splitlines() if line.strip() and not line.startswith("Endpoint"))
+        for block in _words(["wg", "showconf", "wg0"]).split("\n[")
     ]
-    return [_hash(block) for block in blocks]
+    return sorted(map(_hash, blocks))
 
 
 # Services -----------------------------------------------------------------------------------------
@@ -236,11 +231,19 @@ def _load_services(changed: set[str], ledger: dict[str, Any]) -> set[str]:
     deadline = time.monotonic() + _SERVICE_START_S
     waiting = [name for name in names if _service(name)[0] != "run"]
     while waiting and time.monotonic() < deadline:
+        if any(_service(name)[0] == "absent" for name in waiting):
+            _look_for_services()
         time.sleep(0.2)
         waiting = [name for name in names if _service(name)[0] != "run"]
     if waiting:
         raise DeviceError(f"services that did not start within {_SERVICE_START_S:.0f} s: {', '.join(waiting)}")
     return started
+
+
+def _look_for_services() -> None:
+    """Make runsvdir look into its folder now: a byte for its log wakes it, otherwise it looks every five seconds."""
+    with contextlib.suppress(OSError), open("/proc/1/fd/2", "wb", buffering=0) as log:
+        log.write(b".")
 
 
 def retire(name: str) -> None:
@@ -259,8 +262,8 @@ def reload(groups: set[str], changed: set[str], ledger: dict[str, Any]) -> list[
     done: list[str] = []
     paths = [path for path in ledger["files"] if os.path.exists(path)]
     if groups & {"network", "sysctl", "nft"}:
-        for path in _rulesets(paths).values():
-            run(["nft", "-c", "-f", path])
+        # every ruleset is good before the first is loaded
+        run(["nft", "-c", "-f", "-"], "".join(f'include "{path}"\n' for path in _rulesets(paths).values()))
         wanted = network.load()
         done += netapply.make_vrfs(wanted)
         stale = [path for path in _rulesets(paths).values() if path in changed]
