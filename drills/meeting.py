@@ -3,73 +3,29 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from drills.browser import Hall, Halls
+from drills.browser import Hall
 from drills.errors import Missing
+from drills.halls import booked_halls, rooms
 from drills.lab import Lab
 from drills.ring import settled
-from identity.secrets import Secrets
-from identity.tokens import Tokens
-from inventory.model import Hall as Room
-from inventory.model import LinkKind, NetworkModel
-from store.engine import open_store
+from inventory.model import LinkKind
 from twin import faults
 from twin.links import all_bytes
-from vconf import links, meetings
 
 Progress = Callable[[str], None]
 LIMITS_MS = {"first_frame_p95_ms": 3000.0, "freeze_ms": 1500.0}
 TITLE = "环网演练 Ring drill"
 
 
-def rooms(model: NetworkModel) -> tuple[Room, Room]:
-    """Two halls with different first homes, away from the relay's centre where there are such."""
-    centre = model.hosts[next(iter(model.halls.values())).relay].site
-    away = sorted(model.halls.values(), key=lambda hall: (model.sites[hall.site].homes[0] == centre, hall.code))
-    first = away[0]
-    home = model.sites[first.site].homes[0]
-    second = next((hall for hall in away[1:] if model.sites[hall.site].homes[0] != home), away[1])
-    return first, second
-
-
 def meeting(lab: Lab, progress: Progress, joins: int = 5) -> dict[str, Any]:
     """Book, join, measure, cut, heal, leave and cancel; the county is as before afterwards."""
     pair = rooms(lab.model)
-    secrets = Secrets(lab.places.lib / "identity")
-    store = open_store(lab.places.database)
-    try:
-        with store.session() as session:
-            booked = meetings.book(
-                session,
-                title=TITLE,
-                start_at=datetime.now(UTC),
-                duration=timedelta(minutes=30),
-                halls=[room.code for room in pair],
-                who="drill",
-                known_halls=lab.model.halls,
-            )
-        try:
-            tokens = Tokens(secrets.resolve(links.KEY))
-            base = f"https://{lab.model.hosts[lab.model.nms].management}"
-            urls = [links.link(tokens, base, booked, room.code, datetime.now(UTC)) for room in pair]
-            with tempfile.TemporaryDirectory(prefix="sanwang-halls-") as folder:
-                with Halls(Path(folder), secrets.resolve("ca")) as halls:
-                    opened = [
-                        halls.open_hall(lab.twin.argv(room.host, []), url, name=room.code)
-                        for room, url in zip(pair, urls, strict=True)
-                    ]
-                    return _meet(lab, opened, joins, progress)
-        finally:
-            with store.session() as session:
-                meetings.cancel(session, booked.id, "drill", "drill over")
-    finally:
-        store.close()
+    with booked_halls(lab, pair, title=TITLE, who="drill", probe=True) as (opened, _):
+        return _meet(lab, opened, joins, progress)
 
 
 def _meet(lab: Lab, halls: list[Hall], joins: int, progress: Progress) -> dict[str, Any]:

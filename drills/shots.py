@@ -6,26 +6,21 @@ afterwards the county is as before.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Page
 
 from dashboards.access import ops_token
-from drills.browser import Halls
+from drills.halls import booked_halls, rooms
 from drills.lab import Lab
-from drills.meeting import ring_link_in_use, rooms
+from drills.meeting import ring_link_in_use
 from drills.ring import settled
 from identity.secrets import Secrets
 from identity.tokens import Tokens
 from inventory.model import Hall as Room
-from store.engine import open_store
 from twin import faults
-from vconf import links, meetings
 
 OPS_KEY = "token/ops"
 TITLE = "防汛会商"
@@ -68,24 +63,19 @@ def shots(lab: Lab, folder: Path, progress: Progress) -> list[Path]:
     secrets = Secrets(lab.places.lib / "identity")
     base = f"https://{lab.model.hosts[lab.model.nms].management}"
     taken = []
-    with _booked(lab, pair, secrets, base) as urls, tempfile.TemporaryDirectory(prefix="sanwang-shots-") as home:
-        with Halls(Path(home), secrets.resolve("ca")) as halls:
-            opened = [
-                halls.open_hall(lab.twin.argv(room.host, []), url, name=room.code, probe=False)
-                for room, url in zip(pair, urls, strict=True)
-            ]
-            opened[0].wait_lobby(_READY_MS / 1000)
-            taken.append(album.take(opened[0].page, "hall-lobby"))
-            for hall in opened:
-                hall.join(_READY_MS / 1000)
-            for hall in opened:
-                hall.wait_phase("in", _READY_MS / 1000)
-            opened[0].page.wait_for_selector("video", timeout=_READY_MS)
-            taken.append(album.take(opened[0].page, "hall-meeting"))
-            link = f"{base}/ops/#token={ops_token(Tokens(secrets.resolve(OPS_KEY)))}"
-            network = ["nsenter", f"--net={lab.namespace(lab.model.nms)}", "--"]
-            operator = halls.open_hall(network, link, name="ops", probe=False)
-            taken += _operations(lab, album, operator.page, pair[0])
+    with booked_halls(lab, pair, title=TITLE, who="shots", probe=False) as (opened, browsers):
+        opened[0].wait_lobby(_READY_MS / 1000)
+        taken.append(album.take(opened[0].page, "hall-lobby"))
+        for hall in opened:
+            hall.join(_READY_MS / 1000)
+        for hall in opened:
+            hall.wait_phase("in", _READY_MS / 1000)
+        opened[0].page.wait_for_selector("video", timeout=_READY_MS)
+        taken.append(album.take(opened[0].page, "hall-meeting"))
+        link = f"{base}/ops/#token={ops_token(Tokens(secrets.resolve(OPS_KEY)))}"
+        network = ["nsenter", f"--net={lab.namespace(lab.model.nms)}", "--"]
+        operator = browsers.open_hall(network, link, name="ops", probe=False)
+        taken += _operations(lab, album, operator.page, pair[0])
     return taken
 
 
@@ -109,28 +99,3 @@ def _operations(lab: Lab, album: Album, page: Page, room: Room) -> Iterator[Path
     finally:
         faults.heal(lab.twin, fault)
         settled(lab)
-
-
-@contextmanager
-def _booked(lab: Lab, pair: tuple[Room, Room], secrets: Secrets, base: str) -> Iterator[list[str]]:
-    """A meeting of the two halls for as long as the block lasts: their links."""
-    store = open_store(lab.places.database)
-    try:
-        with store.session() as session:
-            booked = meetings.book(
-                session,
-                title=TITLE,
-                start_at=datetime.now(UTC),
-                duration=timedelta(minutes=30),
-                halls=[room.code for room in pair],
-                who="shots",
-                known_halls=lab.model.halls,
-            )
-        try:
-            tokens = Tokens(secrets.resolve(links.KEY))
-            yield [links.link(tokens, base, booked, room.code, datetime.now(UTC)) for room in pair]
-        finally:
-            with store.session() as session:
-                meetings.cancel(session, booked.id, "shots", "pictures taken")
-    finally:
-        store.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -58,7 +59,11 @@ class Lines(Progress):
 
 
 def guarded(action: Callable[[], int]) -> int:
-    """Run the action; what the environment lacks gives 3, a county that is wrong gives 2, both in plain words."""
+    """Run the action; what the environment lacks gives 3, a county that is wrong gives 2, both in plain words.
+
+    Being told to end (SIGTERM) is Ctrl-C: what was begun is cleaned up.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return action()
     except Missing as lack:
