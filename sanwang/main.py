@@ -41,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "meet": Command("sanwang.meet:main", "book, list and cancel meetings; print a hall's link"),
     "ops-link": Command("sanwang.ops_link:main", "print a one-time link to the operations page"),
     "ca": Command("sanwang.ca:main", "the county's own certificate authority: show, issue, revoke"),
+    "cli": Command("sanwang.device_cli:main", "read what a device printed: its output as a table"),
     "audit": Command("sanwang.audit:main", "read the audit log and verify its chain"),
     "broker": Command("sanwang.broker:main", "the device broker: owns every device session", service=True),
     "collect": Command("sanwang.collect:main", "the collector: polls, probes, listens", service=True),
