@@ -7,6 +7,7 @@ a POST (it stands behind ``#`` in the link, so it reaches no access log), and ge
 
 from __future__ import annotations
 
+import time
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request, WebSocket
@@ -30,6 +31,7 @@ class Access:
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
+        self._began_s = int(time.time())
 
     def enter(self, link_token: str) -> tuple[str, Token]:
         """The session token for a good one-time link, and what the link said.
@@ -38,6 +40,8 @@ class Access:
             TokenRefused: Forged, expired, used before, or meant for something else.
         """
         link = self._tokens.verify(link_token, LINK_PURPOSE, once=True)
+        if link.expires_at - LINK_LIFETIME_S < self._began_s:  # whether it was used, only the process before this knew
+            raise TokenRefused("this link is older than the running pages: print a new one")
         session = self._tokens.issue(SESSION_PURPOSE, link.subject, lifetime_s=SESSION_LIFETIME_S)
         return session, link
 
