@@ -7,7 +7,7 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint bench drills fuzz shots lock clean
+.PHONY: help setup up down test lint bench drills fuzz shots bundle lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ fuzz: setup  ## every property test, for long
 
 shots: setup  ## screenshots of every page, from the running county, into docs/images
 	@$(BIN)/sanwang shots $(ARGS)
+
+bundle: setup  ## one archive for a machine that reaches no registry (build/sanwang-<commit>.tar)
+	@scripts/bundle
 
 lock: setup  ## requirements.txt anew from requirements.in
 	$(BIN)/pip-compile -q --upgrade --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \

@@ -20,6 +20,7 @@ from pathlib import Path
 WEB = Path(__file__).resolve().parent
 MODULES = WEB / "node_modules"
 DIST = WEB / "dist"
+_STAMP = DIST / ".sources-built"
 _NOT_SOURCES = {"node_modules", "dist", "__pycache__"}
 
 
@@ -91,14 +92,18 @@ def install(node: Path, npm: Path, *, force: bool = False) -> int:
 
 def build(node: Path, *, force: bool = False) -> int:
     """``vite build`` when a source changed since the last good one; returns its exit code."""
-    stamp, want = DIST / ".sources-built", fingerprint(sources())
-    if not force and _fresh(stamp, want):
+    if not force and _built():
         print("web: pages are up to date")
         return 0
     code = _run("building pages (vite build)", [node, MODULES / "vite" / "bin" / "vite.js", "build"], node)
     if code == 0:
-        stamp.write_text(want + "\n")
+        _STAMP.write_text(fingerprint(sources()) + "\n")
     return code
+
+
+def _built() -> bool:
+    """True when the pages are those of the sources: then neither Node nor packages are needed."""
+    return _fresh(_STAMP, fingerprint(sources()))
 
 
 def check(node: Path) -> int:
@@ -114,6 +119,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="install and build even when nothing changed")
     parser.add_argument("--check", action="store_true", help="check the types too")
     options = parser.parse_args(argv)
+    if not (options.check or options.force) and _built():
+        print("web: pages are up to date")
+        return 0
     try:
         node, npm = node_and_npm()
     except MissingTool as missing:
