@@ -7,7 +7,7 @@ import re
 _PAGER = re.compile(r" *-{2,4} ?[Mm]ore ?-{2,4} *(?:\x08+ *\x08*|\x1b\[\d+D *\x1b\[\d+D|\r +\r)?")
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x00")
 _PROMPT = r"(?:<[^<>\s]+>|\[[~*]?[^\[\]\s]+\]|[\w.-]+(?:\([\w.\-/]+\))?[#>])"
-_ECHO = re.compile(rf"{_PROMPT} ?(?:di|sh|co|d |v)\S*.*", re.IGNORECASE)
+_ECHO = re.compile(rf"{_PROMPT} ?(?:di|sh|d |v)\S*.*", re.IGNORECASE)
 _BARE_PROMPT = re.compile(rf"{_PROMPT}\s*")
 
 
