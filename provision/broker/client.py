@@ -41,7 +41,7 @@ class BrokerClient:
         self.timeout_s = timeout_s
 
     def call(
-        self, method: str, *, why: str = "", on_event: Callable[[dict[str, Any]], None] | None = None, **params: Any
+        self, method: str, /, *, why: str = "", on_event: Callable[[dict[str, Any]], None] | None = None, **params: Any
     ) -> Any:
         """The result of one request; raises BrokerError.  Streamed events go to ``on_event`` as they arrive."""
         request = encode({"method": method, "params": params, "who": self.who, "why": why})
