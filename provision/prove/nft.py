@@ -1,0 +1,449 @@
+"""nftables rulesets as text -> chains of rules with their lines.
+
+Reads what a county's rulesets say about addresses, protocols, ports, interfaces, connection state and marks, with
+anonymous and named sets, jumps, NAT and named counters.  Whatever it does not know is an error with its line: a proof
+over a rule that was skipped would prove nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+
+from provision.prove import sets
+from provision.prove.errors import ProveError
+from provision.prove.sets import ALL, Box, Span
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\\\n|\n|[{};,:]|!=|==|<=|>=|[^\s{};,:"]+|#')
+_PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
+_PORTS = {"ssh": 22, "domain": 53, "http": 80, "ntp": 123, "snmp": 161, "bgp": 179, "https": 443, "syslog": 514}
+_ICMP = {"echo-reply": 0, "destination-unreachable": 3, "redirect": 5, "echo-request": 8, "time-exceeded": 11,
+         "parameter-problem": 12}  # fmt: skip
+VERDICTS = ("accept", "drop", "reject", "return")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule.  ``within`` and the interface, state and mark conditions must all hold."""
+
+    where: str  # host:path:line
+    text: str
+    within: tuple[Box, ...] = (ALL,)  # any of them
+    iif: tuple[bool, frozenset[str]] | None = None  # (wanted, names); a name may end in *
+    oif: tuple[bool, frozenset[str]] | None = None
+    states: tuple[bool, frozenset[str]] | None = None  # of the connection
+    direction: str = ""  # "original" or "reply"
+    mark: tuple[bool, int] | None = None  # of the packet
+    ct_mark: tuple[bool, int] | None = None
+    never: str = ""  # why no routed packet matches (TTL 255, a rate)
+    verdict: str = ""  # accept, drop, reject, return, jump, goto, snat, dnat, masquerade, or "" (goes on)
+    to: str = ""  # chain of a jump; address[:port] of a NAT
+    set_mark: str = ""  # a number, or "ct" (restore)
+    set_ct_mark: str = ""  # a number, or "meta" (save)
+    counter: str = ""
+    comment: str = ""
+
+
+@dataclass(slots=True)
+class Chain:
+    """A chain; a base chain has a hook."""
+
+    name: str
+    where: str
+    hook: str = ""
+    priority: int = 0
+    kind: str = ""  # filter, nat, route
+    policy: str = "accept"
+    rules: list[Rule] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Ruleset:
+    """All chains of one namespace, by ``family table chain``."""
+
+    path: str
+    chains: dict[str, Chain] = field(default_factory=dict)
+
+    def hooked(self, hook: str) -> list[Chain]:
+        """Base chains of a hook in the kernel's order."""
+        return sorted((each for each in self.chains.values() if each.hook == hook), key=lambda each: each.priority)
+
+
+def parse(path: str, text: str, files: Mapping[str, str] | None = None) -> Ruleset:
+    """Read a ruleset, named ``host:path``; ``files`` holds what it may include.  Raises ProveError with file and line."""
+    return _Reader(path, text, files or {}).read()
+
+
+class _Reader:
+    def __init__(self, path: str, text: str, files: Mapping[str, str]) -> None:
+        self.path = path
+        self.files = files
+        self.lines = {path: text.split("\n")}
+        self.tokens = _tokens(text, path)
+        self.at = 0
+        self.table = ""
+        self.sets: dict[str, list[str]] = {}
+        self.result = Ruleset(path)
+
+    def fail(self, found: str, expected: str) -> ProveError:
+        where = self.where if self.tokens else self.path
+        return ProveError(where, found, expected, "teach provision/prove/nft.py to read it")
+
+    @property
+    def where(self) -> str:
+        _, line, path = self.tokens[min(self.at, len(self.tokens) - 1)]
+        return f"{path}:{line}"
+
+    @property
+    def word(self) -> str:
+        return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
+
+    def next(self) -> str:
+        word = self.word
+        if not word:
+            raise self.fail("the end of the file", "a closing brace")
+        self.at += 1
+        return word
+
+    def expect(self, *words: str) -> None:
+        for word in words:
+            if self.word != word:
+                raise self.fail(repr(self.word), repr(word))
+            self.at += 1
+
+    def blank(self) -> None:
+        while self.word in ("\n", ";"):
+            self.at += 1
+
+    def read(self) -> Ruleset:
+        self.blank()
+        while self.word:
+            word = self.next()
+            if word == "table":
+                self.table = f"{self.next()} {self.next()}"  # family and name
+                if self.word == "{":
+                    self.at += 1
+                    self._table()
+            elif word == "include":
+                self._include(self.next().strip('"'))
+            elif word in ("delete", "flush", "destroy"):
+                while self.word not in ("\n", ";", ""):
+                    self.at += 1
+            else:
+                self.at -= 1
+                raise self.fail(repr(word), "table, delete or flush")
+            self.blank()
+        for chain in self.result.chains.values():
+            for rule in chain.rules:
+                if rule.verdict in ("jump", "goto") and rule.to not in self.result.chains:
+                    raise ProveError(rule.where, f"chain {rule.to.split()[-1]}", "a chain of this table", "correct the jump")
+        return self.result
+
+    def _include(self, name: str) -> None:
+        if name not in self.files:
+            self.at -= 1
+            raise self.fail(f"include of {name}", "a rendered file")
+        path = f"{self.path.partition(':')[0]}:{name}"
+        self.lines[path] = self.files[name].split("\n")
+        self.tokens[self.at : self.at] = [("\n", 1, path), *_tokens(self.files[name], path)]
+
+    def _table(self) -> None:
+        self.blank()
+        while self.word != "}":
+            word = self.next()
+            if word == "chain":
+                self._chain()
+            elif word == "set":
+                self._set()
+            elif word in ("counter", "quota", "limit", "map", "flowtable", "ct"):
+                while self.next() != "{":
+                    pass
+                while self.next() != "}":
+                    pass
+            else:
+                self.at -= 1
+                raise self.fail(repr(word), "chain, set or counter")
+            self.blank()
+        self.expect("}")
+
+    def _set(self) -> None:
+        name = self.next()
+        self.expect("{")
+        self.sets[name] = []
+        self.blank()
+        while self.word != "}":
+            if self.next() == "elements":
+                self.expect("=")
+                self.sets[name] = self._braces()
+            else:
+                while self.word not in ("\n", ";", "}"):
+                    self.at += 1
+            self.blank()
+        self.expect("}")
+
+    def _braces(self) -> list[str]:
+        self.expect("{")
+        found = []
+        while self.word != "}":
+            word = self.next()
+            if word not in (",", "\n"):
+                found.append(word.strip('"'))
+        self.expect("}")
+        return found
+
+    def _chain(self) -> None:
+        where = self.where
+        chain = Chain(self.next(), where)
+        self.expect("{")
+        self.result.chains[f"{self.table} {chain.name}"] = chain
+        self.blank()
+        while self.word != "}":
+            if self.word == "type":
+                self._base(chain)
+            elif self.word == "policy":
+                self.at += 1
+                chain.policy = self.next()
+            else:
+                chain.rules.append(self._rule())
+            self.blank()
+        self.expect("}")
+
+    def _base(self, chain: Chain) -> None:
+        self.expect("type")
+        chain.kind = self.next()
+        self.expect("hook")
+        chain.hook = self.next()
+        self.expect("priority")
+        word = self.next()
+        chain.priority = _PRIORITIES[word] if word in _PRIORITIES else int(word)
+        while self.word in ("+", "-"):
+            sign = 1 if self.next() == "+" else -1
+            chain.priority += sign * int(self.next())
+
+    # One rule: words until the end of its line ------------------------------------------------------------
+
+    def _rule(self) -> Rule:
+        where, (_, line, path) = self.where, self.tokens[self.at]
+        values: dict[str, object] = {}
+        boxes: list[Box] = [ALL]
+        while self.word not in ("\n", ";", "}"):
+            word = self.next()
+            if word in ("counter", "log", "limit", "comment", "jump", "goto", *VERDICTS):
+                self._statement(word, values)
+            elif word in ("snat", "dnat", "masquerade", "redirect"):
+                self._nat(word, values)
+            elif word in ("iifname", "iif", "oifname", "oif"):
+                values[word[:3]] = self._names()
+            elif word == "meta":
+                boxes = self._meta(boxes, values)
+            elif word == "ct":
+                self._ct(values)
+            else:
+                boxes = self._match(word, boxes, values)
+        text = self.lines[path][line - 1].strip()
+        return Rule(where, text, tuple(boxes), **values)  # type: ignore[arg-type]
+
+    def _statement(self, word: str, values: dict[str, object]) -> None:
+        if word in VERDICTS:
+            values["verdict"] = word
+            if word == "reject":
+                while self.word not in ("\n", ";", "}", "comment"):
+                    self.at += 1
+        elif word in ("jump", "goto"):
+            values["verdict"], values["to"] = word, f"{self.table} {self.next()}"
+        elif word == "comment":
+            values["comment"] = self.next().strip('"')
+        elif word == "counter":
+            if self.word == "name":
+                self.at += 1
+                values["counter"] = self.next().strip('"')
+            elif self.word == "packets":
+                self.at += 4
+        elif word == "log":
+            while self.word in ("prefix", "level", "group", "flags"):
+                self.at += 2
+        else:  # limit: a rate says how often, not what; over a rate is nobody who keeps to it
+            self.expect("rate")
+            if self.word == "over":
+                values["never"] = "only above a rate"
+                self.at += 1
+            self.at += 1 + (self.tokens[self.at + 1][0] in ("bytes/second", "kbytes/second", "mbytes/second"))
+            if self.word == "burst":
+                self.at += 3
+
+    def _nat(self, word: str, values: dict[str, object]) -> None:
+        values["verdict"] = word
+        if self.word in ("ip", "ip4"):
+            self.at += 1
+        if word in ("masquerade", "redirect"):
+            return
+        self.expect("to")
+        values["to"] = self.next()
+        if self.word == ":":
+            self.at += 1
+            values["to"] = f"{values['to']}:{self.next()}"
+
+    def _names(self) -> tuple[bool, frozenset[str]]:
+        wanted = self._wanted()
+        return wanted, frozenset(self._items())
+
+    def _wanted(self) -> bool:
+        if self.word in ("!=", "=="):
+            return self.next() == "=="
+        return True
+
+    def _items(self) -> list[str]:
+        if self.word == "{":
+            return self._braces()
+        word = self.next()
+        if word.startswith("@"):
+            if word[1:] not in self.sets:
+                self.at -= 1
+                raise self.fail(word, "a set of this table")
+            return self.sets[word[1:]]
+        found = [word.strip('"')]
+        while self.word == ",":
+            self.at += 1
+            found.append(self.next().strip('"'))
+        return found
+
+    def _meta(self, boxes: list[Box], values: dict[str, object]) -> list[Box]:
+        word = self.next()
+        if word in ("iifname", "iif", "oifname", "oif"):
+            values[word[:3]] = self._names()
+        elif word == "l4proto":
+            return self._narrow(boxes, "proto", _protocol)
+        elif word == "mark":
+            if self.word == "set":
+                self.at += 1
+                if self.word == "ct":
+                    self.expect("ct", "mark")
+                    values["set_mark"] = "ct"
+                else:
+                    values["set_mark"] = str(int(self.next(), 0))
+            else:
+                wanted = self._wanted()
+                values["mark"] = (wanted, int(self.next(), 0))
+        elif word in ("priority", "nftrace", "pkttype") and self.word == "set":
+            self.at += 2
+            if self.word == ":":
+                self.at += 2
+        elif word == "nfproto":
+            wanted = self._wanted()
+            if (self.next() == "ipv4") is not wanted:
+                values["never"] = "IPv6 alone"
+        else:
+            raise self.fail(f"meta {word}", "iifname, oifname, l4proto, mark, priority or nfproto")
+        return boxes
+
+    def _ct(self, values: dict[str, object]) -> None:
+        word = self.next()
+        if word == "state":
+            values["states"] = self._names()
+        elif word == "direction":
+            values["direction"] = self.next()
+        elif word == "mark":
+            if self.word == "set":
+                self.at += 1
+                if self.word in ("meta", "mark"):
+                    self.at += 2 if self.word == "meta" else 1
+                    values["set_ct_mark"] = "meta"
+                else:
+                    values["set_ct_mark"] = str(int(self.next(), 0))
+            else:
+                wanted = self._wanted()
+                values["ct_mark"] = (wanted, int(self.next(), 0))
+        else:
+            raise self.fail(f"ct {word}", "state, direction or mark")
+
+    def _match(self, word: str, boxes: list[Box], values: dict[str, object]) -> list[Box]:
+        key = self.next()
+        if word == "ip" and key in ("saddr", "daddr"):
+            return self._narrow(boxes, "src" if key == "saddr" else "dst", _address)
+        if word == "ip" and key == "protocol":
+            return self._narrow(boxes, "proto", _protocol)
+        if word == "ip" and key == "ttl":
+            values["never"] = f"a routed packet's TTL is not {self.next()}"
+            return boxes
+        if word == "ip" and key == "dscp" and self.word == "set":
+            self.at += 2
+            return boxes
+        if word in ("tcp", "udp", "th", "sctp") and key in ("sport", "dport"):
+            protocols = sets.span(sets.TCP, sets.UDP) if word == "th" else sets.span(sets.PROTOCOL_NUMBERS[word])
+            return self._narrow(_within(boxes, Box(proto=protocols)), key, _port)
+        if word == "icmp" and key == "type":
+            return self._narrow(_within(boxes, Box(proto=sets.span(sets.ICMP))), "dport", _icmp)
+        if word == "tcp" and key in ("flags", "option"):  # of the MSS: it changes no packet's way
+            while self.word not in ("set", "\n", ";", "}"):
+                self.at += 1
+            while self.word not in ("\n", ";", "}", "counter", "accept", "drop"):
+                self.at += 1
+            return boxes
+        self.at -= 2
+        raise self.fail(f"`{word} {key}`", "a condition, a statement or a verdict known to the proof")
+
+    def _narrow(self, boxes: list[Box], dimension: str, read: Callable[[str], tuple[int, int]]) -> list[Box]:
+        wanted = self._wanted()
+        try:
+            named: Span = sets.normal(read(item) for item in self._items())
+        except (ValueError, KeyError) as problem:
+            self.at -= 1
+            raise self.fail(str(problem), f"values of {dimension}") from None
+        limit = ALL._replace(**{dimension: named})
+        if wanted:
+            return _within(boxes, limit)
+        full = getattr(ALL, dimension)
+        return _within(boxes, ALL._replace(**{dimension: sets.minus(full, named)}))
+
+
+def _within(boxes: list[Box], limit: Box) -> list[Box]:
+    if any(not each for each in limit):
+        return []
+    return [both for box in boxes if (both := sets.cut(box, limit))]
+
+
+def _range(text: str, one: Callable[[str], int]) -> tuple[int, int]:
+    low, dash, high = text.partition("-")
+    return (one(low), one(high)) if dash else (one(text), one(text))
+
+
+def _address(text: str) -> tuple[int, int]:
+    if "-" in text:
+        low, high = text.split("-")
+        return int(IPv4Network(low).network_address), int(IPv4Network(high).network_address)
+    network = IPv4Network(text, strict=False)
+    return int(network.network_address), int(network.broadcast_address)
+
+
+def _protocol(text: str) -> tuple[int, int]:
+    return _range(text, lambda each: int(each) if each.isdigit() else sets.PROTOCOL_NUMBERS[each])
+
+
+def _port(text: str) -> tuple[int, int]:
+    return _range(text, lambda each: int(each) if each.isdigit() else _PORTS[each])
+
+
+def _icmp(text: str) -> tuple[int, int]:
+    return (_ICMP[text], _ICMP[text]) if text in _ICMP else (int(text), int(text))
+
+
+def _tokens(text: str, path: str) -> list[tuple[str, int, str]]:
+    found = []
+    for number, whole in enumerate(text.split("\n"), 1):
+        line = _uncommented(whole)
+        found += [(match[0], number, path) for match in _TOKEN.finditer(line)]
+        if found and found[-1][0] != "\n":
+            found.append(("\n", number, path))
+    return found
+
+
+def _uncommented(line: str) -> str:
+    quoted = False
+    for place, sign in enumerate(line):
+        if sign == '"':
+            quoted = not quoted
+        elif sign == "#" and not quoted:
+            return line[:place]
+    return line
