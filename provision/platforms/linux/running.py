@@ -20,7 +20,7 @@ from provision.platforms.linux import frr, netapply, network
 from provision.platforms.linux.network import DeviceError, enter, existing, run
 
 _SV = "/etc/sanwang/sv"
-_READY = "/run/sanwang-network.ready"
+READY = "/run/sanwang-network.ready"
 _GUARD = (
     (
         "table inet county\ndelete table inet county\ntable inet county {{\n"
@@ -146,7 +146,7 @@ def bring_up() -> list[str]:
 
 def _mark_ready() -> None:
     """From now on the other services may start."""
-    with open(_READY, "w", encoding="ascii"):
+    with open(READY, "w", encoding="ascii"):
         pass
 
 
