@@ -72,6 +72,8 @@ def services(model: NetworkModel, host: Host) -> tuple[str, ...]:
         _VPN_DAEMON[tunnel.kind] for tunnel in model.tunnels.values() if host.name in (tunnel.host, tunnel.gateway)
     }
     role = _BY_ROLE.get(host.role, ())
+    if host.role is Role.FIREWALL and len(model.exits) > 1:
+        role = ("lines",)  # chooses between the carriers
     return (*_BASE, *role, *sorted(tunnels - set(role)))
 
 
@@ -126,7 +128,7 @@ def expect(model: NetworkModel) -> Expected:
         bfd=frozenset(bgp | {(host, key) for (host, _port), key in fibre_bfd.items()}),
         fibre_bfd=fibre_bfd,
         tunnels={
-            tunnel.name: ExpectedTunnel(tunnel.gateway, tunnel.kind, tunnel.inner) for tunnel in model.tunnels.values()
+            tunnel.name: ExpectedTunnel(tunnel.gateway, tunnel.kind, tunnel.inner) for tunnel in model.live_tunnels()
         },
         services=frozenset((host.name, name) for host in appliances for name in services(model, host)),
         relays=tuple(host.name for host in model.by_role(Role.RELAY)),

@@ -61,16 +61,19 @@ def users(model: NetworkModel) -> dict[str, tuple[Place, ...]]:
     """Every place that packets may come from, by network; outside zones by their names."""
     places: dict[str, list[Place]] = {}
     for endpoint in model.endpoints:
-        places.setdefault(endpoint.network, []).append(
-            Place(endpoint.site, endpoint.network, endpoint.host, endpoint.vrf, endpoint.address)
-        )
+        if endpoint.site not in model.revoked:
+            places.setdefault(endpoint.network, []).append(
+                Place(endpoint.site, endpoint.network, endpoint.host, endpoint.vrf, endpoint.address)
+            )
     nms = model.hosts[model.nms]
     if nms.management is not None:
         manager = Place(nms.site, "mgmt", nms.name, nms.management_vrf, nms.management)
         others = [place for place in places.get("mgmt", []) if place.host != nms.name]
         places["mgmt"] = [manager, *others]
     for zone, place in outsiders(model):
-        places.setdefault(zone, []).append(place)
+        # A closed exit is judged by its own drill: its drops come before the policy and are counted apart.
+        if zone != "internet" or not model.exit_closed:
+            places.setdefault(zone, []).append(place)
     return {network: tuple(found) for network, found in places.items()}
 
 

@@ -350,6 +350,16 @@ class ExitLine:
     address: IPv4Interface  # the firewall's public address
     gateway: IPv4Address
     metric: int  # lower is preferred
+    probe: IPv4Address | None = None  # answers ping while the carrier works; None: ask the gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Something that operations staff switched: who, why, and when (UTC, ISO 8601)."""
+
+    who: str
+    why: str
+    at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,10 +396,16 @@ class NetworkModel:
     vpn: str  # host name of the VPN gateway, "" when the county has none
     nms: str  # the management host
     outside: Mapping[str, IPv4Network] = field(default_factory=dict)  # "internet", "city", "province" -> prefix
+    exit_closed: Switch | None = None  # the Internet exit is closed: the county is an intranet
+    revoked: Mapping[str, Switch] = field(default_factory=dict)  # site -> its VPN access was taken away
 
     def appliances(self) -> Iterator[Host]:
-        """Every host that is ours to provision, in the county's order."""
-        return (host for host in self.hosts.values() if host.appliance)
+        """Every host that is ours to provision, in the county's order; a revoked site's box is nobody's."""
+        return (host for host in self.hosts.values() if host.appliance and host.site not in self.revoked)
+
+    def live_tunnels(self) -> Iterator[Tunnel]:
+        """Every tunnel but those of revoked sites."""
+        return (tunnel for tunnel in self.tunnels.values() if tunnel.site not in self.revoked)
 
     def by_role(self, *roles: Role) -> Iterator[Host]:
         """Every host with one of these roles."""

@@ -24,6 +24,17 @@ SiteNumber = Annotated[int, Field(ge=1, le=2047, strict=True)]
 Box = Literal["firewall", "vpn", "server", "relay", "nms", "headend"]
 
 
+def _written_as_text(value: object) -> object:
+    """YAML reads `5000` as a number and `false` as a switch; ipaddress would take either for an address."""
+    if not isinstance(value, str):
+        raise ValueError("text such as 192.0.2.1 or 192.0.2.0/24")
+    return value
+
+
+Address = Annotated[IPv4Address, BeforeValidator(_written_as_text)]
+Prefix = Annotated[IPv4Network, BeforeValidator(_written_as_text)]
+
+
 def _several(value: object) -> object:
     """One selector may be written without brackets."""
     return (value,) if isinstance(value, str) else value
@@ -97,21 +108,22 @@ class CarrierIntent(SiteIntent):
 
     metric: Annotated[int, Field(ge=1, le=255)]  # lower is preferred
     rate: Rate = "1G"
+    probe: Address | None = None  # something beyond this carrier that answers ping; None: its end of the line
 
 
 class InternetIntent(Written):
     """The Internet as the county sees it."""
 
-    prefix: IPv4Network
-    answers: IPv4Address  # an address there that answers web requests
+    prefix: Prefix
+    answers: Address  # an address there that answers web requests
 
 
 class UplinkIntent(SiteIntent):
     """The line up to the city or the province."""
 
     zone: Literal["city", "province"]
-    prefix: IPv4Network
-    answers: IPv4Address
+    prefix: Prefix
+    answers: Address
     rate: Rate = "1G"
 
 
@@ -170,7 +182,25 @@ class VpnIntent(Written):
     """The VPN gateway's legs, and what remote sites reach through it beside the county's own 10.0.0.0/8."""
 
     networks: Annotated[tuple[Code, ...], Field(min_length=1)]
-    reaches: tuple[IPv4Network, ...] = ()
+    reaches: tuple[Prefix, ...] = ()
+
+
+class SwitchIntent(Written):
+    """Who switched something, why and when (UTC, ISO 8601)."""
+
+    who: Text
+    why: Text
+    at: Text
+
+
+class SwitchesIntent(Written):
+    """What operations staff switched, written by ``sanwang exit`` and ``sanwang vpn`` into ``switches.yml``.
+
+    It is intent like everything else, so that no later run takes it for drift and repairs it.
+    """
+
+    exit_closed: SwitchIntent | None = None  # the Internet exit is closed
+    revoked: dict[Code, SwitchIntent] = {}  # remote sites that the VPN gateway no longer knows
 
 
 class Intent(Written):
@@ -198,3 +228,4 @@ class Intent(Written):
     policy: tuple[RuleIntent, ...] = ()
     halls: dict[Code, HallIntent] = {}
     people: dict[Name, PersonIntent] = {}
+    switches: SwitchesIntent = SwitchesIntent()

@@ -87,7 +87,7 @@ class County:
         self.wiring = Wiring(model, cut, dead)
         self._tables: dict[Space, list[Route]] = {}
         self._by_host: dict[str, list[Tunnel]] = {}
-        for tunnel in model.tunnels.values():
+        for tunnel in model.live_tunnels():
             self._by_host.setdefault(tunnel.host, []).append(tunnel)
             self._by_host.setdefault(tunnel.gateway, []).append(tunnel)
         self._nat = {line.address.ip for line in model.exits}
@@ -279,6 +279,8 @@ class County:
             return True
         source, target = self.zone(trip.came), self.zone(out)
         trip.crossings.append((source, target))
+        if self.model.exit_closed and "internet" in (source, target) and "vpn" not in (source, target):
+            return False
         if trip.flow.established:
             return True
         for rule in self.model.policy:

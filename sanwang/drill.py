@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from drills import centre as centre_drill
+from drills import exit as exit_drill
 from drills import meeting as meeting_drill
 from drills import ring as ring_drill
 from drills.lab import Lab
@@ -68,6 +69,15 @@ def meeting(instance: Instance = "", as_json: AsJson = False) -> int:
     Example: sanwang drill meeting --json
     """
     return _run(instance, as_json, meeting_drill.meeting, meeting_drill.misses)
+
+
+@app.command("exit")
+def exit_(instance: Instance = "", as_json: AsJson = False) -> int:
+    """Close the Internet exit under running flows and open it; lose the preferred carrier.
+
+    Example: sanwang drill exit --json
+    """
+    return _run(instance, as_json, exit_drill.exit_, exit_drill.misses)
 
 
 def main(argv: list[str]) -> int:

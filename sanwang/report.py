@@ -18,6 +18,7 @@ from twin.errors import TwinError
 
 MISSING = 3
 BAD_INPUT = 2
+FAILED = 1
 
 
 class Lines(Progress):
@@ -81,7 +82,7 @@ def guarded(action: Callable[[], int]) -> int:
         return BAD_INPUT
     except BrokerError as wrong:
         print(f"sanwang: the device broker: {wrong.message}", file=sys.stderr)
-        return MISSING
+        return {"request": BAD_INPUT, "county": BAD_INPUT, "device": FAILED}.get(wrong.kind, MISSING)
 
 
 def emit(document: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from inventory.expand.routers import expand_routers
 from inventory.expand.segments import service_networks
 from inventory.expand.services import expand_services
 from inventory.expand.sites import expand_sites
+from inventory.expand.switches import expand_revoked, expand_switch
 from inventory.expand.vpn import expand_tunnels
 from inventory.model import NetworkModel, Person
 from inventory.schema import Intent
@@ -49,6 +50,8 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
     cables = (*fibres, *expand_rooms(intent, ground, services, halls), *lines)
     exits = expand_exits(intent, lines, ground)
     tunnels = expand_tunnels(intent, ground, exits)
+    revoked = expand_revoked(intent, tunnels, report)
+    report.settle("switches")
     seats = expand_seats(intent, ground, services)
     vrfs = expand_routers(ground, cables, service_networks(services))
     vrfs |= expand_boxes(intent, ground, seats, cables, services, exits, outside)
@@ -75,4 +78,6 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
         vpn=ground.host(ground.vpn, "vpn") if ground.vpn else "",
         nms=ground.host(ground.nms, "nms"),
         outside=outside,
+        exit_closed=expand_switch(intent.switches.exit_closed),
+        revoked=revoked,
     )

@@ -54,7 +54,7 @@ def expand_exits(intent: Intent, cables: Iterable[Cable], ground: Ground) -> tup
         line = by_name[f"{ground.firewall}-{code}"]
         assert line.a.address is not None
         assert line.b.address is not None
-        lines.append(ExitLine(code, line.a.name, line.a.address, line.b.address.ip, carrier.metric))
+        lines.append(ExitLine(code, line.a.name, line.a.address, line.b.address.ip, carrier.metric, carrier.probe))
     return tuple(sorted(lines, key=lambda line: line.metric))
 
 

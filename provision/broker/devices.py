@@ -15,6 +15,7 @@ from typing import Any
 
 from inventory.model import Host
 from inventory.places import Places
+from provision import exit as exit_switch
 from provision.broker import expect, tool
 from provision.broker.county import County
 from provision.broker.groups import groups as host_groups
@@ -64,6 +65,7 @@ class Devices:
             "command": self.command,
             "verify": self.verify,
             "many": self.many,
+            **exit_switch.methods(self),
         }
 
     async def ping(self, request: Request) -> dict[str, Any]:
@@ -118,7 +120,7 @@ class Devices:
             return {"changed": False, "msg": "enrolled already"}
         if check:
             return {"changed": True, "msg": "would be enrolled over its staging port"}
-        await self._wait_to_write()
+        await self.wait_to_write()
         files, secret = await self.sessions.thread(lambda: self._bundle(host, ENROLMENT, None))
 
         def work(session: DeviceSession) -> tuple[tool.Applied, str]:
@@ -174,7 +176,7 @@ class Devices:
                 " open. Look at the routers on its way: `ansible-playbook playbooks/verify.yml`",
             )
         if not check:
-            await self._wait_to_write()
+            await self.wait_to_write()
         is_nms = host.name == self.county.model.nms
         shut = await self.sessions.on(host, lambda session: tool.close_staging(session, check=check, keep_port=is_nms))
         if shut and not check:
@@ -205,7 +207,7 @@ class Devices:
         if not files:
             return {"changed": False, "msg": "nothing of this kind on this device"}
         if not check:
-            await self._wait_to_write()
+            await self.wait_to_write()
         began_s = time.monotonic()
         applied = await self.sessions.on(
             host, lambda session: tool.apply(session, files, groups=wanted, check=check, secrets=secret)
@@ -228,7 +230,7 @@ class Devices:
         text, kind = str(request.params.get("text", "")), str(request.params.get("kind", "shell"))
         if kind not in ("shell", "vtysh"):
             raise BrokerError("request", f"kind {kind!r}: expected shell or vtysh")
-        await self._wait_to_write()
+        await self.wait_to_write()
         detail = {"host": host.name, "kind": kind, "text": mask(text, {})}
         await self.trail.note(request.who, "command", request.why, detail)
         timeout_s = min(float(request.params.get("timeout_s", 30)), WAIT_LIMIT_S)
@@ -290,7 +292,8 @@ class Devices:
         name = str(request.params.get("host", ""))
         return await self.sessions.thread(lambda: self.county.host(name))
 
-    async def _wait_to_write(self) -> None:
+    async def wait_to_write(self) -> None:
+        """Wait until the broker before this one has left; BrokerError when it does not."""
         try:
             async with asyncio.timeout(WAIT_LIMIT_S):
                 await self.may_write.wait()

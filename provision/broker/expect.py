@@ -64,7 +64,7 @@ def expected(model: NetworkModel, host: Host, services: Sequence[str]) -> Expect
             far_ends = [vxlan.address for vxlan in other.vxlans if vxlan.name in overlays]
             bgp += [(vrf.name, str(address.ip), peer.name) for address in far_ends if address is not None]
     bfd += [(address, peer) for _, address, peer in bgp]
-    mine = [tunnel for tunnel in model.tunnels.values() if host.name in (tunnel.host, tunnel.gateway)]
+    mine = [tunnel for tunnel in model.live_tunnels() if host.name in (tunnel.host, tunnel.gateway)]
     return Expected(
         tuple(ospf),
         tuple(bgp),

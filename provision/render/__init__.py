@@ -16,9 +16,9 @@ from provision.environment import Environment
 from provision.render.files import GROUPS, ConfigFile, program
 from provision.render.frr import daemons, frr_conf
 from provision.render.hosted import chrony_files, nms_files, relay_files, server_files, ssh_files
-from provision.render.network import network_json
+from provision.render.network import line_files, network_json
 from provision.render.nft import nft_files
-from provision.render.services import service_files
+from provision.render.services import service_files, watches_lines
 from provision.render.vpn import vpn_files
 from provision.render.watch import agent_files, snmp_files
 
@@ -64,6 +64,8 @@ def _files(
     if networks is None:
         yield from snmp_files(model, host, environment)
         yield from agent_files(model, host)
+        if watches_lines(model, host):
+            yield from line_files(model)
         if host.role is Role.SERVER:
             yield from server_files(model, host, environment)
         if host.role in (Role.NMS, Role.CORE):

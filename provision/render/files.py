@@ -13,6 +13,8 @@ GROUPS = (
     "network",
     "sysctl",
     "nft",
+    "exit",
+    "lines",
     "frr",
     "ssh",
     "wireguard",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from inventory.model import ROUTERS, Host, NetworkModel, Port, Role, StaticRoute, Vrf
 from provision.environment import Environment
+from provision.render.files import ConfigFile, program
 
 MTU = 1500
 CORE_READY = "/run/sanwang-core.ready"  # on a centre: the other centres have told their routes
@@ -182,3 +184,19 @@ def _carriers(model: NetworkModel, routes: list[dict[str, str]], rules: list[dic
         table = str(CARRIER_TABLES + place)
         routes.append({"prefix": "0.0.0.0/0", "via": str(line.gateway), "table": table})
         rules.append({"priority": table, "fwmark": str(place), "table": table})
+
+
+def line_files(model: NetworkModel) -> Iterator[ConfigFile]:
+    """What watches the carriers' lines (shape: platforms/linux/lines.py)."""
+    lines = [
+        {
+            "carrier": line.carrier,
+            "port": line.port,
+            "gateway": str(line.gateway),
+            "probe": str(line.probe or line.gateway),
+            "metric": line.metric,
+        }
+        for line in model.exits
+    ]
+    yield ConfigFile("/etc/sanwang/lines.json", "0644", json.dumps({"lines": lines}, indent=1) + "\n", "lines")
+    yield ConfigFile("/etc/sanwang/bin/lines", "0755", program("lines.py"), "lines")

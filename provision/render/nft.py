@@ -16,6 +16,7 @@ from provision.render.files import ConfigFile, fill
 from provision.render.network import tunnel_device, wanted
 
 MANAGEMENT_PORTS = "22, 9100"
+EXIT_FILE = "/etc/sanwang/exit.nft"  # part of the firewall's ruleset, with a life of its own: the switch of the exit
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,18 @@ def nft_files(
     for vrf in host.vrfs:
         if wanted(host, vrf.name, networks):
             yield ConfigFile(ruleset_path(vrf.name), "0600", _ruleset(model, host, vrf.name), "nft")
+    if host.role is Role.FIREWALL:
+        yield ConfigFile(EXIT_FILE, "0600", fill("nft-exit.j2", host=host, **_exit(model)), "exit")
+
+
+def _exit(model: NetworkModel) -> dict[str, object]:
+    """The carriers' ports and the VPN gateway's, and whether nothing but tunnels may pass between them."""
+    by_name = {zone.name: zone.ports for zone in zones(model)}
+    return {
+        "closed": model.exit_closed is not None,
+        "lines": by_name.get("internet", ()),
+        "vpn": by_name.get("vpn", ()),
+    }
 
 
 def _ruleset(model: NetworkModel, host: Host, vrf: str) -> str:
@@ -98,6 +111,7 @@ def _firewall(model: NetworkModel) -> dict[str, object]:
         "zones": zones(model),
         "rules": [(rule, _match(rule)) for rule in model.policy],
         "exits": list(enumerate(model.exits, 1)),
+        "exit_file": EXIT_FILE,
         "county": "10.0.0.0/8",
         "vpn_outer": outer,
         "vpn_ports": sorted({tunnel.port for tunnel in model.tunnels.values()} | ({4500} if _ipsec(model) else set())),

@@ -101,6 +101,8 @@ def services(
                 ),
             )
         )
+    if watches_lines(model, host):
+        found.append(Service("lines", ("/usr/bin/python3", "-SE", "/etc/sanwang/bin/lines")))
     if host.role is Role.RELAY:
         found.append(_ours(environment, "relay", "--config", "/etc/sanwang/relay.json"))
     if host.role in (Role.NMS, Role.CORE):
@@ -115,6 +117,11 @@ def services(
     if host.role is Role.NMS:
         found += _management(model, host, environment)
     return tuple(found)
+
+
+def watches_lines(model: NetworkModel, host: Host) -> bool:
+    """Whether the host chooses between carriers."""
+    return host.role is Role.FIREWALL and len(model.exits) > 1
 
 
 def _ours(environment: Environment, name: str, *arguments: str, vrf: str = "") -> Service:

@@ -21,6 +21,7 @@ from provision.platforms.linux.network import DeviceError, enter, existing, run
 
 _SV = "/etc/sanwang/sv"
 READY = "/run/sanwang-network.ready"
+_EXIT = "/etc/sanwang/exit.nft"
 _GUARD = (
     (
         "table inet county\ndelete table inet county\ntable inet county {{\n"
@@ -33,7 +34,14 @@ _GUARD = (
 _CHARON_FILES = {"/etc/strongswan.d/county.conf", "/etc/strongswan.d/charon/kernel-libipsec.conf"}  # read at its start
 _SERVICE_START_S = 20.0
 _HUP = {"ssh": ("sshd",), "nginx": ("nginx",), "keepalived": ("keepalived",), "nms": ("prometheus", "alertmanager")}
-_RESTART = {"snmp": ("snmpd",), "agent": ("agent",), "chrony": ("chrony",), "relay": ("relay",), "nms": ("serve",)}
+_RESTART = {
+    "lines": ("lines",),
+    "snmp": ("snmpd",),
+    "agent": ("agent",),
+    "chrony": ("chrony",),
+    "relay": ("relay",),
+    "nms": ("serve",),
+}
 _SELF = ("broker",)  # carries the session that asked: restarted when the answer is out
 
 
@@ -274,6 +282,9 @@ def reload(groups: set[str], changed: set[str], ledger: dict[str, Any]) -> list[
         done += netapply.apply(wanted)
         netapply.forward(wanted, True)
         _mark_ready()
+    if "exit" in groups:
+        run(["nft", "-f", _EXIT])  # one transaction of its own; the ruleset of which it is a part stays as it is
+        done.append("Internet exit switched")
     started = _load_services(changed, ledger)
     if "frr" in groups or started & {"zebra", "ospfd", "bfdd", "staticd", "bgpd"}:
         done += _load_frr(ledger)

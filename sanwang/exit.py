@@ -1,0 +1,95 @@
+"""``sanwang exit``: close the Internet exit of the whole county, open it again, look at it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from inventory.places import Places, current_instance
+from provision.broker.client import BrokerClient
+from sanwang.cli import run_app
+from sanwang.report import emit, guarded
+
+app = typer.Typer(
+    help="Close the Internet exit of the whole county, open it again, look at it.\n\n"
+    'Example: sanwang exit close --why "attack from outside"; sanwang exit status; sanwang exit open --why "over"',
+    add_completion=False,
+    no_args_is_help=True,
+)
+Why = Annotated[str, typer.Option(help="the reason, kept in the audit log")]
+Instance = Annotated[str, typer.Option(help="name of the instance")]
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document as the last line")]
+
+
+def _ask(instance: str, method: str, why: str = "", **params: Any) -> dict[str, Any]:
+    socket = Places(instance or current_instance()).broker_socket
+    answer: dict[str, Any] = BrokerClient(socket).call(method, why=why, **params)
+    return answer
+
+
+def _switch(state: str, why: str, instance: str, as_json: bool) -> int:
+    def action() -> int:
+        answer = _ask(instance, "exit", why, state=state)
+        if as_json:
+            emit(answer)
+        elif answer["changed"]:
+            print(f"the Internet exit is {state} ({answer['seconds']} s)")
+        else:
+            print(f"the Internet exit was {state} already")
+        return 0
+
+    return guarded(action)
+
+
+@app.command()
+def close(why: Why, instance: Instance = "", as_json: AsJson = False) -> int:
+    """Make the county an intranet: nothing passes to or from the Internet, running flows included.
+
+    Remote sites keep their tunnels. It stays closed until it is opened, whatever restarts meanwhile.
+
+    Example: sanwang exit close --why "attack from outside"
+    """
+    return _switch("closed", why, instance, as_json)
+
+
+@app.command("open")
+def open_(why: Why, instance: Instance = "", as_json: AsJson = False) -> int:
+    """Open the exit again: what the policy allows passes.
+
+    Example: sanwang exit open --why "attack is over"
+    """
+    return _switch("open", why, instance, as_json)
+
+
+@app.command()
+def status(instance: Instance = "", as_json: AsJson = False) -> int:
+    """What is wanted, what the firewall does, and which carrier's line works; exit code 1 when they do not agree.
+
+    Example: sanwang exit status --json
+    """
+
+    def action() -> int:
+        answer = _ask(instance, "exit_status")
+        if as_json:
+            emit(answer)
+        else:
+            _print(answer)
+        return 0 if answer["agrees"] else 1
+
+    return guarded(action)
+
+
+def _print(answer: dict[str, Any]) -> None:
+    print(f"wanted {answer['state']}, the firewall's is {answer['running']}")
+    if closed := answer["closed"]:
+        print(f"closed by {closed['who']} at {closed['at']}: {closed['why']}")
+        print(f"{answer['dropped_packets']} packets dropped since")
+    for line in answer["lines"]:
+        words = {True: "answers", False: "does not answer", None: "is the only one, not watched"}[line["alive"]]
+        print(f"{line['carrier']} on {line['port']} {words}{', in use' if line['used'] else ''}")
+
+
+def main(argv: list[str]) -> int:
+    """Entry of the command table."""
+    return run_app(app, argv, "sanwang exit")
