@@ -14,13 +14,17 @@ Row = dict[str, Any]
 """One record: the template's value names in lower case; text, a list of texts, or a list of such records."""
 
 
+LONGEST_LINE = 2000
+"""Characters: no device prints a longer line, and a template's search must end in time on any input."""
+
+
 class NotUnderstood(Exception):
     """The template met a line that it does not know: another release prints otherwise, or this is no such output."""
 
     def __init__(self, parser: Parser, number: int, line: str) -> None:
         self.parser, self.number, self.line = parser, number, line
         super().__init__(
-            f"line {number} is not understood: {line!r}; expected the output of '{parser.command}' "
+            f"line {number} is not understood: {line[:200]!r}; expected the output of '{parser.command}' "
             f"on {parser.platform}, as {parser.templates} reads it"
         )
 
@@ -39,6 +43,8 @@ class _Watched(textfsm.TextFSM):  # type: ignore[misc]
         self.number, self.line = self.number + 1, line
         if line.strip() and self.first is None:
             self.first = (self.number, line)
+        if len(line) > LONGEST_LINE:
+            raise textfsm.TextFSMError("a line that no device prints")
         super()._CheckLine(line)
 
     def _CheckRule(self, rule: Any, line: str) -> Any:

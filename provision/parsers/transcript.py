@@ -6,6 +6,7 @@ import re
 
 _PAGER = re.compile(r" *-{2,4} ?[Mm]ore ?-{2,4} *(?:\x08+ *\x08*|\x1b\[\d+D *\x1b\[\d+D|\r +\r)?")
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x00")
+_GAP = re.compile(r"[ \t]{200,}")  # wider than any table: a template's search would take its cube in steps
 _PROMPT = r"(?:<[^<>\s]+>|\[[~*]?[^\[\]\s]+\]|[\w.-]+(?:\([\w.\-/]+\))?[#>])"
 _ECHO = re.compile(rf"{_PROMPT} ?(?:di|sh|d |v)\S*.*", re.IGNORECASE)
 _BARE_PROMPT = re.compile(rf"{_PROMPT}\s*")
@@ -25,7 +26,7 @@ def decode(raw: bytes) -> str:
 def clean(text: str) -> str:
     """Without what the terminal added: pager lines, escape sequences, the echoed command, the prompt after it."""
     text = _ESCAPES.sub("", _PAGER.sub("", text)) if "\x1b" in text or "ore" in text or "\x00" in text else text
-    lines = re.sub(r"\r+\n", "\n", text).split("\n")
+    lines = re.sub(r"\r+\n", "\n", _GAP.sub(" " * 200, text)).split("\n")
     filled = [number for number, line in enumerate(lines) if line.strip()]
     if filled and _ECHO.fullmatch(lines[filled[0]].strip()):
         lines[filled[0]] = ""

@@ -133,6 +133,14 @@ def test_a_line_that_is_not_understood_is_named() -> None:
         parse("huawei_vrp", "display port vlan", "Error: Unrecognized command found at '^' position.\n")
 
 
+def test_lines_that_no_device_prints_end_in_time() -> None:
+    with pytest.raises(NotUnderstood, match=r"line 2 "):
+        parse("huawei_vrp8", "commit trial", "[*c1]commit trial 60\nWarning: " + "a b" * 1000)
+    wide = "Warning: The trial " + " " * 100_000 + "ends."
+    (row,) = parse("huawei_vrp8", "commit trial", wide)
+    assert row["warning"].endswith("ends.")
+
+
 def test_an_empty_output_is_no_rows() -> None:
     assert parse("ruijie_rgos", "show arp", " \n\n") == []
 
