@@ -1,0 +1,189 @@
+"""A rulebook: what a vendor's device does with each of its lines, as data.
+
+A rule's ``line`` is a pattern of words:
+
+====== =====================================================================================================
+word   meaning
+====== =====================================================================================================
+text   itself; ``a|b`` either; ``Vlanif*`` any word that begins so
+``*``  one word that belongs to the setting's identity (an interface's name, a rule's number)
+``+``  the same, all words to the end (at least one)
+``=``  one word that is the setting's value
+``...`` its value to the end (perhaps nothing)
+====== =====================================================================================================
+
+Two lines of one view with the same rule and the same identity are one setting: the second replaces the first.
+``{1}``, ``{2}`` in ``undo``, ``takes`` and ``resets`` are what ``*``, ``=``, ``+``, ``...``, ``a|b`` and ``Vlanif*``
+stood for, in their order; ``{line}`` is the line.
+
+The order of rules is the order of dependency: what is referred to comes first.  New lines are sent in this order,
+removals at the end and the other way round, so that nothing is taken away before what replaces it is there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
+
+Change = Literal["overwrite", "undo", "ranges", "acl", "never"]
+"""How a setting gets another value: the new line replaces it, it must be undone first, it is a list of numbers of which
+some come and some go, it is a rule of an access list, or the device has no way to it."""
+
+
+class RulebookError(ValueError):
+    """A rulebook that cannot be meant as it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a device does with one kind of line."""
+
+    line: str
+    undo: str = ""  # how it is taken away; "" is the negation and the line itself
+    change: Change = "overwrite"
+    early: bool = False  # taken away before anything new is sent, not after
+    takes: tuple[str, ...] = ()  # lines of this view, and below, that the device removes with it; "?" perhaps
+    resets: tuple[str, ...] = ()  # the same, when it is set
+    keeps: bool = False  # the view itself cannot be removed: its lines are taken away one by one
+    hidden: bool = False  # the last word is a secret, which the device shows in another form
+    unique: bool = False  # {1} {2} is an IPv4 address with its mask, which no two lines of a device may share
+    ranges: Literal["to", "comma"] = "to"  # how a list of numbers is written: "2 5 to 9" or "2,5-9"
+    add: str = ""  # how numbers are added to a list; "" is the pattern with them; {numbers} stands for them
+    per_line: int = 10  # ranges that fit one line
+    inside: tuple[Rule, ...] | None = None  # the rules of the view that it opens; None: it opens none
+    words: tuple[str, ...] = field(init=False, repr=False, default=())
+
+    def __post_init__(self) -> None:
+        words = tuple(self.line.split())
+        if not words or any(word in ("+", "...") for word in words[:-1]):
+            raise RulebookError(f"rule {self.line!r}: '+' and '...' stand at the end only; write one word at least")
+        if self.change == "ranges" and words[-1] != "...":
+            raise RulebookError(f"rule {self.line!r}: a list of numbers ends with '...'")
+        object.__setattr__(self, "words", words)
+
+    def match(self, line: str) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """(identity, every captured text in order) when the line is of this kind."""
+        rest = line
+        identity: list[str] = []
+        captured: list[str] = []
+        for word in self.words:
+            if word in ("+", "..."):
+                if word == "+" and not rest:
+                    return None
+                if word == "+":
+                    identity.append(rest)
+                captured.append(rest)
+                return tuple(identity), tuple(captured)
+            first, _, rest = rest.partition(" ")
+            rest = rest.lstrip(" ")
+            if not first:
+                return None
+            if word == "=":
+                captured.append(first)
+            elif word == "*":
+                identity.append(first)
+                captured.append(first)
+            elif any(fnmatchcase(first, choice) for choice in word.split("|")):
+                identity.append(first)
+                if not word.replace("-", "").isalnum():
+                    captured.append(first)
+            else:
+                return None
+        return None if rest else (tuple(identity), tuple(captured))
+
+    def removal(self, negate: str, line: str, captured: tuple[str, ...]) -> str:
+        """The line that takes it away."""
+        if self.undo:
+            return fill(self.undo, line, captured)
+        if line.startswith(f"{negate} "):
+            return line.removeprefix(f"{negate} ")
+        return f"{negate} {line}"
+
+
+def fill(template: str, line: str, captured: tuple[str, ...]) -> str:
+    """The template with ``{1}``... and ``{line}`` put in."""
+    return re.sub(
+        r"\{(line|\d+)\}", lambda found: line if found[1] == "line" else captured[int(found[1]) - 1], template
+    ).strip()
+
+
+def same_secret(one: str, other: str) -> bool:
+    """True when two lines differ in their last word only, and one of them names a secret that the other shows."""
+    mine, its = one.rpartition(" "), other.rpartition(" ")
+    return mine[0] == its[0] and mine[2].startswith("@secret:") != its[2].startswith("@secret:")
+
+
+_WHOLE = Rule("+")
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """One vendor's rules."""
+
+    negate: str  # "undo" or "no"
+    leave: str  # "quit" or "exit"
+    two_phase: bool  # lines go to a candidate and take effect together
+    separators: tuple[str, ...]
+    multiline: tuple[re.Pattern[str], ...]
+    rules: tuple[Rule, ...]
+
+    def of(self, line: str, rules: tuple[Rule, ...]) -> tuple[int, Rule, tuple[str, ...], tuple[str, ...]]:
+        """(place in the order, rule, identity, captured) of a line in a view that has these rules.
+
+        ``undo X`` is X with another value: the same setting.  A line without a rule is its own identity and comes last.
+        """
+        plain = line.removeprefix(f"{self.negate} ")
+        for place, rule in enumerate(rules):
+            found = rule.match(line) or (rule.match(plain) if plain != line else None)
+            if found:
+                return place, rule, *found
+        return len(rules), _WHOLE, (plain,), (plain,)
+
+
+_RULE_KEYS = {
+    "line", "undo", "change", "early", "takes", "resets", "keeps", "hidden", "unique", "ranges", "add", "per_line",
+    "inside",
+}  # fmt: skip
+
+
+def load_rulebook(path: Path) -> Rulebook:
+    """Read ``rulebook.yml``.  Raises RulebookError for a rule that cannot be meant."""
+    written = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    shared: dict[str, list[Any]] = {}
+    if "shared" in written:
+        shared = YAML(typ="safe").load((path.parent / written["shared"]).read_text(encoding="utf-8"))
+    return Rulebook(
+        negate=written["negate"],
+        leave=written["leave"],
+        two_phase=written["two_phase"],
+        separators=tuple(written["separators"]),
+        multiline=tuple(re.compile(pattern) for pattern in written.get("multiline", ())),
+        rules=_rules(written["rules"], shared, path),
+    )
+
+
+def _rules(written: list[Any], shared: dict[str, list[Any]], path: Path) -> tuple[Rule, ...]:
+    rules: list[Rule] = []
+    for row in written:
+        if isinstance(row, str):
+            row = {"line": row}
+        if "use" in row:
+            rules += _rules(shared[row["use"]], shared, path)
+            continue
+        unknown = set(row) - _RULE_KEYS
+        if unknown:
+            raise RulebookError(
+                f"{path}: rule {row.get('line')!r}: unknown {sorted(unknown)}; known {sorted(_RULE_KEYS)}"
+            )
+        row = dict(row)
+        for several in ("takes", "resets"):
+            row[several] = tuple(row.get(several, ()))
+        if "inside" in row:
+            row["inside"] = _rules(row["inside"] or [], shared, path)
+        rules.append(Rule(**row))
+    return tuple(rules)

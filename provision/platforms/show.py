@@ -1,0 +1,43 @@
+"""The difference of two configurations, for people."""
+
+from __future__ import annotations
+
+from provision.platforms.rules import Rule, Rulebook, same_secret
+from provision.platforms.tree import Node, dump
+
+
+def difference(book: Rulebook, before: tuple[Node, ...], after: tuple[Node, ...]) -> str:
+    """Removed lines with ``-``, new ones with ``+``, the views they stand in with a blank; "" when nothing differs."""
+    return "".join(f"{row}\n" for row in _rows(book, before, after, book.rules, 0))
+
+
+def _rows(
+    book: Rulebook, before: tuple[Node, ...], after: tuple[Node, ...], rules: tuple[Rule, ...], depth: int
+) -> list[str]:
+    old = {_face(book, node, rules): node for node in before}
+    new = {_face(book, node, rules): node for node in after}
+    rows: list[str] = []
+    for face, node in old.items():
+        if face not in new:
+            rows += _whole("-", node, depth)
+    for face, node in new.items():
+        there = old.get(face)
+        if there is None:
+            rows += _whole("+", node, depth)
+        elif there.line != node.line and not same_secret(there.line, node.line):
+            rows += [*_whole("-", there, depth), *_whole("+", node, depth)]
+        elif there.children or node.children:
+            inner = _rows(book, there.children, node.children, book.of(node.line, rules)[1].inside or (), depth + 1)
+            if inner:
+                rows += [f" {' ' * depth}{node.line}", *inner]
+    return rows
+
+
+def _face(book: Rulebook, node: Node, rules: tuple[Rule, ...]) -> str:
+    """What a person compares: the line, a secret's own text left out."""
+    rule = book.of(node.line, rules)[1]
+    return node.line.rsplit(" ", 1)[0] if rule.hidden else node.line
+
+
+def _whole(sign: str, node: Node, depth: int) -> list[str]:
+    return [f"{sign}{' ' * depth}{row}" for row in dump((node,)).splitlines()]

@@ -1,0 +1,83 @@
+"""A vendor's configuration text as a tree of lines.
+
+Vendors indent what belongs to a view by one or more blanks; a line of its own (``#``, ``!``) only separates.  A text
+that spans lines (a banner) is one line with line breaks in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One line and what stands in the view that it opens."""
+
+    line: str
+    children: tuple[Node, ...] = ()
+
+    def walk(self) -> Iterator[Node]:
+        """This node and everything below it."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+class _Growing:
+    """A line whose view is still being read."""
+
+    def __init__(self, line: str) -> None:
+        self.line = line
+        self.children: list[_Growing] = []
+
+    def freeze(self) -> Node:
+        return Node(self.line, tuple(child.freeze() for child in self.children))
+
+
+def parse(
+    text: str, *, separators: tuple[str, ...] = ("#", "!"), multiline: tuple[re.Pattern[str], ...] = ()
+) -> tuple[Node, ...]:
+    """The lines at the top, each with its own.
+
+    ``separators`` are lines (as a whole, or their first character followed by a blank) without a meaning.  A line that
+    one of ``multiline`` matches opens a text whose delimiter is the group ``quote``; it goes on until that comes again.
+    """
+    root = _Growing("")
+    stack = [(-1, root)]
+    rows = iter(text.splitlines())
+    for row in rows:
+        line = row.strip()
+        if not line or line in separators or line.startswith(tuple(f"{mark} " for mark in separators)):
+            continue
+        grown = _Growing(_whole(line, rows, multiline))
+        indent = len(row) - len(row.lstrip())
+        while indent <= stack[-1][0]:
+            stack.pop()
+        stack[-1][1].children.append(grown)
+        stack.append((indent, grown))
+    return root.freeze().children
+
+
+def _whole(line: str, rows: Iterator[str], multiline: tuple[re.Pattern[str], ...]) -> str:
+    """The line with everything up to the second delimiter of its text."""
+    for pattern in multiline:
+        found = pattern.match(line)
+        if found is None:
+            continue
+        quote = found["quote"]
+        if quote in line[found.end("quote") :]:
+            return line
+        parts = [line]
+        for row in rows:
+            parts.append(row.rstrip())
+            if quote in row:
+                break
+        return "\n".join(parts)
+    return line
+
+
+def dump(nodes: tuple[Node, ...], indent: str = " ", depth: int = 0) -> str:
+    """The text of a tree, one blank deeper in each view."""
+    return "".join(f"{indent * depth}{node.line}\n{dump(node.children, indent, depth + 1)}" for node in nodes)
