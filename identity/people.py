@@ -11,15 +11,16 @@ class Right(StrEnum):
 
     WATCH = "watch"  # open the operations pages
     CHANGE = "change"  # run playbooks, make and heal faults
+    APPROVE = "approve"  # sign another person's plan
     MEET = "meet"  # book, change and cancel meetings, chair them
     AUDIT = "audit"  # read the audit log
 
 
 ROLE_RIGHTS: dict[str, frozenset[Right]] = {
-    "engineer": frozenset({Right.WATCH, Right.CHANGE}),
+    "engineer": frozenset({Right.WATCH, Right.CHANGE, Right.APPROVE}),
     "operator": frozenset({Right.WATCH}),
     "chair": frozenset({Right.MEET}),
-    "leader": frozenset({Right.WATCH}),
+    "leader": frozenset({Right.WATCH, Right.APPROVE}),
     "auditor": frozenset({Right.WATCH, Right.AUDIT}),
 }
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -161,10 +162,10 @@ def _tell(made: Plan | None, looked: planner.Looked, out: str, seconds: float, *
         print(f"saved to {out}; next: sanwang rehearse {out}, sanwang approve {out} --as LOGIN --key FILE")
 
 
-def _guarded(action: Any) -> int:
+def _guarded(action: Callable[[], int]) -> int:
     def inner() -> int:
         try:
-            return int(action())
+            return action()
         except PlanError as wrong:
             print(f"sanwang plan: {wrong}", file=sys.stderr)
             return BAD_INPUT

@@ -12,6 +12,7 @@ from inventory.expand.halls import expand_halls
 from inventory.expand.hosts import expand_endpoints, expand_hosts
 from inventory.expand.lines import expand_lines
 from inventory.expand.networks import expand_networks
+from inventory.expand.people import expand_people
 from inventory.expand.policy import expand_policy
 from inventory.expand.rooms import expand_rooms
 from inventory.expand.routers import expand_routers
@@ -20,7 +21,7 @@ from inventory.expand.services import expand_services
 from inventory.expand.sites import expand_sites
 from inventory.expand.switches import expand_revoked, expand_switch
 from inventory.expand.vpn import expand_tunnels
-from inventory.model import NetworkModel, Person
+from inventory.model import NetworkModel
 from inventory.schema import Intent
 
 
@@ -47,6 +48,9 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
     policy = expand_policy(intent, ground, services, halls, outside, report)
     report.settle("policy")
 
+    people = expand_people(intent, report)
+    report.settle("people")
+
     cables = (*fibres, *expand_rooms(intent, ground, services, halls), *lines)
     exits = expand_exits(intent, lines, ground)
     tunnels = expand_tunnels(intent, ground, exits)
@@ -70,10 +74,7 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
         policy=policy,
         halls=halls,
         exits=exits,
-        people={
-            login: Person(login, person.zh, person.en, person.roles, person.public_key)
-            for login, person in intent.people.items()
-        },
+        people=people,
         firewall=ground.host(ground.firewall, "firewall"),
         vpn=ground.host(ground.vpn, "vpn") if ground.vpn else "",
         nms=ground.host(ground.nms, "nms"),
