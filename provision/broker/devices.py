@@ -16,8 +16,11 @@ from typing import Any
 from inventory.model import Host
 from inventory.places import Places
 from provision import exit as exit_switch
+from provision import vpn
 from provision.broker import expect, tool
-from provision.broker.county import County
+from provision.broker.armed import Armed
+from provision.broker.changes import Changes
+from provision.broker.county import County, county_folder
 from provision.broker.groups import groups as host_groups
 from provision.broker.groups import stage
 from provision.broker.masking import mask
@@ -49,6 +52,7 @@ class Devices:
         self.sessions = sessions
         self.trail = trail
         self.may_write = asyncio.Event()  # set once the broker before this one has left
+        self.changes = Changes(self, Armed(places.lib / "broker" / "armed.jsonl"))
         self._began_s = time.monotonic()
 
     def methods(self) -> dict[str, Callable[[Request], Any]]:
@@ -65,7 +69,9 @@ class Devices:
             "command": self.command,
             "verify": self.verify,
             "many": self.many,
+            **self.changes.methods(),
             **exit_switch.methods(self),
+            **vpn.methods(self),
         }
 
     async def ping(self, request: Request) -> dict[str, Any]:
@@ -98,6 +104,7 @@ class Devices:
 
     async def reload_model(self, request: Request) -> dict[str, Any]:
         """Read the county's files again if they changed; all their errors otherwise."""
+        self.county.folder = await self.sessions.thread(lambda: county_folder(self.places))
         again = await self.sessions.thread(self.county.refresh)
         model = self.county.model
         self.secrets.forget()
@@ -121,7 +128,7 @@ class Devices:
         if check:
             return {"changed": True, "msg": "would be enrolled over its staging port"}
         await self.wait_to_write()
-        files, secret = await self.sessions.thread(lambda: self._bundle(host, ENROLMENT, None))
+        files, secret = await self.sessions.thread(lambda: self.bundle(host, ENROLMENT, None))
 
         def work(session: DeviceSession) -> tuple[tool.Applied, str]:
             tool.install(session, files)
@@ -196,14 +203,17 @@ class Devices:
         """Make files and running configuration what the model says.
 
         Params: ``host``; ``check``: change nothing; ``diff``: return texts; ``groups``: only these parts.
+        With ``confirm_s``: see :meth:`provision.broker.changes.Changes.apply`.
         """
+        if "confirm_s" in request.params:
+            return await self.changes.apply(request)
         check = bool(request.params.get("check", False))
         return await self._apply(request, check=check, with_diff=bool(request.params.get("diff", check)))
 
     async def _apply(self, request: Request, *, check: bool, with_diff: bool) -> dict[str, Any]:
         host = await self._host(request)
         wanted = _names(request, "groups")
-        files, secret = await self.sessions.thread(lambda: self._bundle(host, None, wanted))
+        files, secret = await self.sessions.thread(lambda: self.bundle(host, None, wanted))
         if not files:
             return {"changed": False, "msg": "nothing of this kind on this device"}
         if not check:
@@ -300,8 +310,8 @@ class Devices:
         except TimeoutError:
             raise BrokerError("broker", "the broker before this one still has not finished; ask again") from None
 
-    def _bundle(
-        self, host: Host, networks: frozenset[str] | None, groups: frozenset[str] | None
+    def bundle(
+        self, host: Host, networks: frozenset[str] | None = None, groups: frozenset[str] | None = None
     ) -> tuple[list[tool.File], dict[str, str]]:
         """The host's files with secrets filled in, and those secrets by name."""
         model = self.county.model

@@ -35,12 +35,14 @@ async def run(places: Places) -> None:
         devices.may_write.set()
 
     idle = asyncio.create_task(sessions.close_idle())
+    tidy = asyncio.create_task(devices.changes.tidy())
     try:
         await Server(places.broker_socket, devices.methods()).serve(ready)
     finally:
-        idle.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await idle
+        for task in (idle, tidy):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         sessions.close()
         trail.close()
         log.info("left")

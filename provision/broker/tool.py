@@ -72,6 +72,7 @@ class Applied:
     changed: bool
     files: list[Change] = field(default_factory=list)
     running: list[str] = field(default_factory=list)  # differences of the running configuration, a line each
+    pending: dict[str, Any] | None = None  # {"id", "left_s"}: the device undoes it unless it is confirmed
 
     def words(self, check: bool) -> str:
         """One line for people."""
@@ -104,8 +105,11 @@ def apply(
     groups: Collection[str] | None,
     check: bool,
     secrets: Mapping[str, str],
+    confirm: tuple[int, str] | None = None,
 ) -> Applied:
     """Make the device what ``files`` say, or with ``check`` find out what that would change.
+
+    ``confirm``: (seconds, id); the device undoes it by itself unless ``end(session, "confirm", id)`` comes in time.
 
     ``secrets`` are the private values in ``files`` by name; they are masked in what comes back.  A tool that has just
     replaced itself is run once more, so that the newest one has the last word.
@@ -115,12 +119,23 @@ def apply(
         "groups": sorted(groups) if groups is not None else None,
     }
     data = json.dumps(bundle, ensure_ascii=False).encode()
-    command = "apply --check" if check else "apply"
+    command = "apply --check" if check else f"apply --confirm {confirm[0]} {confirm[1]}" if confirm else "apply"
     first = _applied(_ask(session, command, data, secrets), files, secrets)
     if check or not any(change.path.startswith(FOLDER) for change in first.files):
         return first
     again = _applied(_ask(session, command, data, secrets), files, secrets)
-    return Applied(True, first.files + again.files, first.running + again.running)
+    return Applied(True, first.files + again.files, first.running + again.running, again.pending or first.pending)
+
+
+def rollback(session: DeviceSession, of: str, *, confirm: tuple[int, str]) -> Applied:
+    """Bring back what there was before the confirmed change ``of``, to be confirmed like any other."""
+    answer = _ask(session, f"rollback {of} --confirm {confirm[0]} {confirm[1]}", b"", {})
+    return _applied(answer, (), {})
+
+
+def end(session: DeviceSession, how: str, change: str) -> str:
+    """``confirm`` or ``revert`` a pending change; what came of it, in a word or two."""
+    return str(_ask(session, f"{how} {change}", b"", {})["outcome"])
 
 
 def close_staging(session: DeviceSession, *, check: bool, keep_port: bool) -> bool:
@@ -160,4 +175,4 @@ def _applied(answer: dict[str, Any], files: Collection[File], secrets: Mapping[s
         after = texts.get(path, "")
         changes.append(Change(path, mask(before, secrets)[:SHOWN_LIMIT], mask(after, secrets)[:SHOWN_LIMIT]))
     running = [mask(str(line), secrets) for line in answer.get("running", [])]
-    return Applied(bool(answer.get("changed", changes or running)), changes, running)
+    return Applied(bool(answer.get("changed", changes or running)), changes, running, answer.get("pending"))
