@@ -171,7 +171,7 @@ def _clear(book: Rulebook, old: _View, new: _View) -> Iterator[str]:
         if view.view is None:
             continue
         taken = []
-        for key, item in reversed(view.view.items.items()):
+        for key, item in reversed(list(view.view.items.items())):
             if not item.rule.unique or _has(new, block, key, item):
                 continue
             network = _address(item).network

@@ -8,7 +8,7 @@ word   meaning
 text   itself; ``a|b`` either; ``Vlanif*`` any word that begins so
 ``*``  one word that belongs to the setting's identity (an interface's name, a rule's number)
 ``+``  the same, all words to the end (at least one)
-``=``  one word that is the setting's value
+``=``  one word that is the setting's value; ``=a|b`` one of these
 ``...`` its value to the end (perhaps nothing)
 ====== =====================================================================================================
 
@@ -83,7 +83,9 @@ class Rule:
             rest = rest.lstrip(" ")
             if not first:
                 return None
-            if word == "=":
+            if word[0] == "=":
+                if word != "=" and first not in word[1:].split("|"):
+                    return None
                 captured.append(first)
             elif word == "*":
                 identity.append(first)

@@ -27,7 +27,7 @@ def _rows(text: str) -> list[str]:
     return [row.strip() for row in text.splitlines() if row.strip()]
 
 
-@pytest.mark.parametrize(("name", "triple"), _triples())
+@pytest.mark.parametrize(("name", "triple"), list(_triples()))
 def test_triple(name: str, triple: dict[str, str]) -> None:
     platform = load(name)
     got = patch(platform, triple["before"], triple["after"])
