@@ -1,0 +1,137 @@
+"""The report as one HTML page without anything from outside, Chinese first; and as PDF by the installed Chromium."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from itertools import groupby
+from pathlib import Path
+
+import jinja2
+
+from provision.comply.assess import LEVEL, STANDARD, Report
+from provision.comply.findings import GROUPS, ITEMS, Status
+
+CHROMIUM = Path("/usr/bin/chromium")
+PDF_TIMEOUT_S = 180
+
+WORDS = {Status.PASS: ("符合", "pass"), Status.FAIL: ("不符合", "fail"), Status.UNKNOWN: ("无法判定", "not assessable")}
+
+_PAGE = """\
+<!doctype html>
+<html lang="zh-CN">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ report.zh }} 等级保护自查报告</title>
+<style>
+:root { --ink: #1b2733; --soft: #5b6b7a; --line: #d5dde5; --pass: #1d7a46; --fail: #b3261e; --unknown: #7a5b00; }
+body { font: 15px/1.55 "Noto Sans CJK SC", "Noto Sans SC", "Microsoft YaHei", sans-serif; color: var(--ink);
+  max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2rem 0 .3rem; break-after: avoid; }
+h3 { font-size: 1rem; margin: 1.2rem 0 .2rem; break-after: avoid; }
+.en, .meta { color: var(--soft); font-size: .87em; }
+table { border-collapse: collapse; width: 100%; font-size: .87rem; }
+th, td { text-align: left; vertical-align: top; padding: .25rem .5rem; border-bottom: 1px solid var(--line); }
+td.evidence { font-family: "Noto Sans Mono", "DejaVu Sans Mono", monospace; font-size: .8rem;
+  overflow-wrap: anywhere; width: 60%; }
+.status { white-space: nowrap; font-weight: 600; }
+.pass { color: var(--pass); } .fail { color: var(--fail); } .not-assessable { color: var(--unknown); }
+details > summary { cursor: pointer; color: var(--soft); }
+tr { break-inside: avoid; }
+@media print { body { margin: 0; max-width: none; font-size: 12px; } }
+</style>
+</head>
+<body>
+<h1>{{ report.zh }} 网络安全等级保护自查报告 <span class="en">Graded protection self-assessment</span></h1>
+<p class="meta">依据 {{ standard }} 第三级安全通用要求 · 生成时间 {{ at }} (UTC) ·
+{% if report.instance %}运行实例 {{ report.instance }}{% else %}没有运行实例，实时项无法判定{% endif %}<br>
+机器可判定的项目逐条列出证据；不给出总分，其余要求由测评人员判定。
+<span class="en">Level {{ level }}. Evidence for what a machine can see; no score; the rest is an assessor's.</span></p>
+<table>
+<tr><th>条款 <span class="en">clause</span></th>{% for zh, en in words.values() %}<th>{{ zh }} <span class="en">{{ en }}
+</span></th>{% endfor %}</tr>
+{% for group, counts in report.counts().items() %}
+<tr><td>{{ group }} {{ groups[group][0] }} <span class="en">{{ groups[group][1] }}</span></td>
+{% for status in words %}<td class="{{ status.value }}">{{ counts[status.value] }}</td>{% endfor %}</tr>
+{% endfor %}
+</table>
+{% for group, checks in sections %}
+<h2>{{ group }} {{ groups[group][0] }} <span class="en">{{ groups[group][1] }}</span></h2>
+{% for check, found in checks %}
+<h3>{{ check.clause }} {{ items[check.item][0] }}：{{ check.zh }} <span class="en">{{ check.en }}</span></h3>
+{% for open, rows in found %}
+{% if rows %}
+<details{{ " open" if open }}><summary>{{ rows | length }} 项 <span class="en">results</span></summary>
+<table>
+<tr><th>结论</th><th>设备</th><th>证据</th></tr>
+{% for each in rows %}
+<tr><td class="status {{ each.status.value }}">{{ words[each.status][0] }}</td><td>{{ each.device or "全县" }}</td>
+<td class="evidence">{{ each.evidence }}</td></tr>
+{% endfor %}
+</table></details>
+{% endif %}
+{% endfor %}
+{% endfor %}
+{% endfor %}
+</body>
+</html>
+"""
+
+
+class ChromiumMissing(RuntimeError):
+    """No Chromium to print with; the message says what to install."""
+
+
+def html(report: Report) -> str:
+    """The whole report; failures and open questions unfolded, passes folded (a PDF shows all)."""
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
+        _PAGE
+    )
+    sections = []
+    for group, results in groupby(report.results, key=lambda pair: pair[0].group):
+        checks = []
+        for check, pairs in groupby(results, key=lambda pair: pair[0]):
+            found = [each for _, each in pairs]
+            bad = [each for each in found if each.status is not Status.PASS]
+            good = [each for each in found if each.status is Status.PASS]
+            checks.append((check, [(True, bad), (False, good)]))
+        sections.append((group, checks))
+    return template.render(
+        report=report,
+        sections=sections,
+        groups=GROUPS,
+        items=ITEMS,
+        words=WORDS,
+        standard=STANDARD,
+        level=LEVEL,
+        at=f"{report.at:%Y-%m-%d %H:%M:%S}",
+    )
+
+
+def pdf(report: Report, path: Path) -> None:
+    """The same page, everything unfolded, on paper.  Raises ChromiumMissing, or RuntimeError when it prints nothing."""
+    if not CHROMIUM.exists():
+        raise ChromiumMissing(f"{CHROMIUM} is not there: apt-get install chromium, or use --html")
+    with tempfile.TemporaryDirectory(prefix="sanwang-comply-") as folder:
+        page = Path(folder) / "report.html"
+        page.write_text(html(report).replace("<details>", "<details open>"), encoding="utf-8")
+        printed = Path(folder) / "report.pdf"
+        command = [
+            str(CHROMIUM),
+            "--headless",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            "--no-pdf-header-footer",
+            f"--user-data-dir={folder}/profile",
+            f"--print-to-pdf={printed}",
+            page.as_uri(),
+        ]
+        if os.geteuid() == 0:
+            command.insert(1, "--no-sandbox")  # Chromium's own sandbox refuses root
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=PDF_TIMEOUT_S, check=False)
+        if not printed.exists():
+            raise RuntimeError(f"{CHROMIUM} printed nothing: {ran.stderr.strip()[-300:]}")
+        path.write_bytes(printed.read_bytes())
