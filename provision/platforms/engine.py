@@ -205,8 +205,9 @@ def _emit(book: Rulebook, old: _View, new: _View) -> list[str]:
         if item.rule.change == "ranges" and key in new.items and item.numbers - new.items[key].numbers
     ]
     goes += shrunk
-    early = [item for item in goes if item.rule.early] + old.early
-    late = [item for item in goes if not item.rule.early] + old.late
+    bare = any(item.rule.bare and key not in old.items for key, item in new.items.items())
+    early = [item for item in goes if item.rule.early or bare] + old.early
+    late = [item for item in goes if not (item.rule.early or bare)] + old.late
     for item in sorted(early, key=_place, reverse=True):
         lines += _remove(book, item)
     for key, item in sorted(new.items.items(), key=lambda pair: pair[0][0]):

@@ -51,6 +51,7 @@ class Rule:
     resets: tuple[str, ...] = ()  # the same, when it is set
     keeps: bool = False  # the view itself cannot be removed: its lines are taken away one by one
     hidden: bool = False  # the last word is a secret, which the device shows in another form
+    bare: bool = False  # it is refused while its view holds anything else: all removals come before it
     unique: bool = False  # {1} {2} is an IPv4 address with its mask, which no two lines of a device may share
     ranges: Literal["to", "comma"] = "to"  # how a list of numbers is written: "2 5 to 9" or "2,5-9"
     add: str = ""  # how numbers are added to a list; "" is the pattern with them; {numbers} stands for them
@@ -148,7 +149,7 @@ class Rulebook:
 
 
 _RULE_KEYS = {
-    "line", "undo", "change", "early", "takes", "resets", "keeps", "hidden", "unique", "ranges", "add", "per_line",
+    "line", "undo", "change", "early", "takes", "resets", "keeps", "hidden", "bare", "unique", "ranges", "add", "per_line",
     "inside",
 }  # fmt: skip
 
