@@ -1,0 +1,156 @@
+"""What a platform says and shows, apart from any session: texts of errors, order and form of a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from twin.standins.editor import Editor, Frame
+from twin.standins.grammar import Grammar, Match, Refusal, load
+from twin.standins.kinds import ranges
+from twin.standins.tree import Node
+
+if TYPE_CHECKING:
+    from twin.standins.device import Device
+
+Handler = Callable[[Editor, Match], list[str]]
+GRAMMARS = Path(__file__).parent / "grammars"
+
+
+class Dialect:
+    """One platform."""
+
+    name: ClassVar[str]
+    grammar_file: ClassVar[str]
+    tags: ClassVar[frozenset[str]] = frozenset()
+    comments: ClassVar[tuple[str, ...]] = ("#", "!")
+    separator: ClassVar[str] = "#"
+    indent: ClassVar[int] = 1
+    """Columns of one level in the configuration."""
+    root_indent: ClassVar[str] = ""
+    """Before a global line that opens no view."""
+    vlan_to: ClassVar[str] = " to "
+    vlan_between: ClassVar[str] = " "
+    more: ClassVar[str] = "  ---- More ----"
+    more_erase: ClassVar[str] = "\x1b[16D                \x1b[16D"
+    busy: ClassVar[str] = "All user interfaces are used, please try later!"
+    """Said to one who logs in when every VTY is taken."""
+    ports: ClassVar[str]
+    """Ports of the device unless others are given, as ``GigabitEthernet0/0/1-24``."""
+    factory: ClassVar[str]
+    """Configuration of a device out of the box, {host} filled."""
+    version: ClassVar[str]
+
+    _grammars: ClassVar[dict[str, Grammar]] = {}
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+
+    @property
+    def grammar(self) -> Grammar:
+        """Loaded once for all devices of the platform."""
+        if self.name not in self._grammars:
+            self._grammars[self.name] = load(GRAMMARS / self.grammar_file, self.tags)
+        return self._grammars[self.name]
+
+    def handler(self, name: str) -> Handler:
+        """The platform's own code for a line of its grammar."""
+        found: Handler = getattr(self, f"set_{name}")
+        return found
+
+    def refuse(self, refusal: Refusal, line: str) -> list[str]:
+        """Lines under the caret line."""
+        raise TypeError(self.name)
+
+    # --- how a configuration is shown
+
+    def ordered(self, node: Node) -> list[Node]:
+        """Lines in the device's own order."""
+        order = self.grammar.kinds.order
+
+        def place(child: Node) -> tuple[int, tuple[tuple[int, tuple[int, ...], str], ...]]:
+            if child.rule is None:
+                return 0, ()
+            return child.rule.rank, tuple(order(w) for w in child.words) if "sorted" in child.rule.flags else ()
+
+        return sorted(node.children.values(), key=place)
+
+    def vlans(self, values: frozenset[int]) -> str:
+        return ranges(values, to=self.vlan_to, between=self.vlan_between)
+
+    def body(self, node: Node, depth: int) -> list[str]:
+        """The lines inside a view."""
+        lines: list[str] = []
+        pad = " " * (self.indent * depth)
+        for child in self.ordered(node):
+            if child.rule is not None and "hash" in child.rule.flags:
+                lines.append(f"{pad}{self.separator}")
+            lines.extend(f"{pad}{text}" for text in self.texts(child))
+            lines.extend(self.body(child, depth + 1))
+        return lines
+
+    def texts(self, node: Node) -> list[str]:
+        """A line as the device shows it; some are shown as several."""
+        return [node.line]
+
+    def sections(self, root: Node) -> list[list[str]]:
+        """The whole configuration, cut where the device puts its separator."""
+        parts: list[list[str]] = []
+        last: object = None
+        batched: set[int] = set()
+        for node in self.ordered(root):
+            rule = node.rule
+            assert rule is not None
+            batch = rule.words.get("batch")
+            if batch and rule.rank not in batched:
+                batched.add(rule.rank)
+                values = self.batch_values(root, rule.rank)
+                if values:
+                    parts.append([f"{self.root_indent}{batch} {self.vlans(values)}"])
+                    last = None
+            if batch and not node.children:
+                continue
+            if rule.opens:
+                parts.append([*self.texts(node), *self.body(node, 1)])
+                last = None
+            elif last == rule.section:
+                parts[-1].extend(f"{self.root_indent}{text}" for text in self.texts(node))
+            else:
+                parts.append([f"{self.root_indent}{text}" for text in self.texts(node)])
+                last = rule.section
+        return parts
+
+    def complete(self, root: Node) -> None:
+        """Add the lines that are there whether or not anybody typed them."""
+
+    def view_prompt(self, frames: list[Frame]) -> str:
+        """What the views one is in add to the prompt."""
+        raise TypeError(self.name)
+
+    def batch_values(self, root: Node, rank: int) -> frozenset[int]:
+        """Numbers shown together in one line."""
+        return frozenset(
+            int(node.words[-1]) for node in root.children.values() if node.rule is not None and node.rule.rank == rank
+        )
+
+    def render(self, root: Node) -> list[str]:
+        """`display current-configuration` or `show running-config`."""
+        raise TypeError(self.name)
+
+    def text(self, root: Node) -> str:
+        """The configuration as a file of the device."""
+        return "\n".join(self.render(root)) + "\n"
+
+    def is_shut(self, root: Node, port: str) -> bool:
+        """Is a physical port administratively down in a configuration?"""
+        node = root.get("interface", port)
+        return node is not None and node.get("shutdown") is not None
+
+    def host(self, root: Node) -> str:
+        """The name the configuration gives the device."""
+        for word in ("sysname", "hostname"):
+            node = root.get(word)
+            if node is not None:
+                return node.words[1]
+        return self.device.hostname

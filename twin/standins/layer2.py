@@ -1,0 +1,175 @@
+"""VLANs and ports as Huawei and H3C keep them: what one line does to the others."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from twin.standins.dialect import Dialect
+from twin.standins.editor import Editor, Rejected
+from twin.standins.grammar import Match, Refusal
+from twin.standins.kinds import numbers, split
+from twin.standins.tree import Node
+
+ALL_VLANS = frozenset(range(1, 4095))
+
+
+class Layer2(Dialect):
+    """Part of a dialect."""
+
+    allowed: ClassVar[tuple[str, ...]] = ("port", "trunk", "allow-pass", "vlan")
+    """The line that lists a trunk's VLANs."""
+    vlan_interface: ClassVar[str] = "Vlanif"
+    default_type: ClassVar[str] = "access"
+    """Link type of a port that says none; not shown."""
+    virtual: ClassVar[tuple[str, ...]] = ("Vlanif", "LoopBack", "NULL", "Eth-Trunk", "Tunnel", "Nve")
+    no_vlan: ClassVar[str] = "Error: The VLAN does not exist."
+    vlan_used: ClassVar[str] = "Error: The VLAN has a VLANIF interface. Please delete it first."
+    not_default: ClassVar[str] = "Error: Please renew the default configurations."
+    wrong_type: ClassVar[str] = "Error: The command is not supported on a port of this link type."
+
+    def understand(self, view: str, line: str) -> Match:
+        """A line of our own, as if typed in a view."""
+        return self.grammar.match([view], split(line), len(line))
+
+    def is_physical(self, name: str) -> bool:
+        return not name.startswith(self.virtual) and "." not in name
+
+    def all_vlans(self, root: Node) -> frozenset[int]:
+        return frozenset(int(node.words[1]) for node in root.starting("vlan") if node.words[1].isdecimal())
+
+    def add_vlan(self, editor: Editor, number: int) -> None:
+        match = self.understand("system", f"vlan {number}")
+        root = editor.target()
+        if match.key not in root.children:
+            root.put(match.key, Node(match.words, match.rule))
+
+    def delete_vlans(self, editor: Editor, values: frozenset[int]) -> None:
+        """Gone VLANs take access ports back to VLAN 1; one with an interface of its own stays.  Raises Rejected."""
+        root = editor.target()
+        for number in sorted(values):
+            if root.get("interface", f"{self.vlan_interface}{number}") is not None:
+                raise Rejected(self.vlan_used)
+        for number in values:
+            root.drop("vlan", str(number))
+            for node in root.starting("interface"):
+                for line in (*node.starting("port", "default", "vlan"), *node.starting("port", "access", "vlan")):
+                    if line.words[3] == str(number):
+                        node.drop(*line.words)
+
+    def set_vlan(self, editor: Editor, match: Match) -> list[str]:
+        """`undo vlan N`."""
+        number = match.words[-1]
+        if editor.read().get("vlan", number) is None:
+            raise Rejected(self.no_vlan)
+        self.delete_vlans(editor, frozenset({int(number)}))
+        return []
+
+    # --- a port
+
+    def link_type(self, port: Node) -> str:
+        lines = port.starting("port", "link-type")
+        return lines[0].words[2] if lines else self.default_type
+
+    def routed(self, port: Node) -> bool:
+        """Is a port outside the switching part?"""
+        name = port.words[1]
+        if not self.is_physical(name) or name.startswith("MEth"):
+            return not name.startswith("Eth-Trunk") or "." in name or port.get("undo", "portswitch") is not None
+        return port.get("undo", "portswitch") is not None
+
+    def bridged_only(self, port: Node) -> None:
+        """Commands of the switching part are unknown on a routed port."""
+        if self.routed(port):
+            raise Refusal("unknown", 0)
+
+    def set_portswitch(self, editor: Editor, match: Match) -> list[str]:
+        """Between bridged and routed: what belongs to the other side goes."""
+        port = editor.target()
+        if match.words[0] == "undo":
+            port.drop("port")
+            port.drop("undo", "port")
+            port.put(match.words, Node(match.words, match.rule))
+        else:
+            port.drop("undo", "portswitch")
+            port.drop("ip")
+            port.drop("ospf")
+        return []
+
+    def set_negotiation(self, editor: Editor, match: Match) -> list[str]:
+        port = editor.target()
+        port.drop("undo", "negotiation")
+        if match.words[0] == "undo":
+            port.put(match.words, Node(match.words, match.rule))
+        return []
+
+    def set_link_type(self, editor: Editor, match: Match) -> list[str]:
+        """The type changes only while nothing of the old type is set."""
+        port = editor.target()
+        self.bridged_only(port)
+        new = self.default_type if match.rule.sort == "unset" else match.words[2]
+        if new == self.link_type(port):
+            return []
+        mine = [
+            line for line in port.children.values() if line.words[0] == "port" or line.words[:2] == ("undo", "port")
+        ]
+        if any(line.words[1] != "link-type" and "isolate" not in line.words for line in mine):
+            raise Rejected(self.not_default)
+        port.drop("port", "link-type")
+        if new != self.default_type:
+            port.put(("port", "link-type"), Node(("port", "link-type", new), match.rule))
+        return []
+
+    def set_access_vlan(self, editor: Editor, match: Match) -> list[str]:
+        port = editor.target()
+        self.bridged_only(port)
+        if self.link_type(port) not in ("access", "dot1q-tunnel"):
+            raise Rejected(self.wrong_type)
+        if match.words[3] != "1" and editor.read().get("vlan", match.words[3]) is None:
+            raise Rejected(self.no_vlan)
+        editor.store(match)
+        return []
+
+    def set_trunk_pvid(self, editor: Editor, match: Match) -> list[str]:
+        port = editor.target()
+        self.bridged_only(port)
+        if self.link_type(port) != "trunk":
+            raise Rejected(self.wrong_type)
+        editor.store(match)
+        return []
+
+    def set_hybrid(self, editor: Editor, match: Match) -> list[str]:
+        port = editor.target()
+        self.bridged_only(port)
+        if self.link_type(port) != "hybrid":
+            raise Rejected(self.wrong_type)
+        editor.store(match)
+        return []
+
+    def set_trunk(self, editor: Editor, match: Match) -> list[str]:
+        """A trunk lets VLAN 1 through unless told otherwise; others are added and taken away one by one."""
+        port = editor.target()
+        self.bridged_only(port)
+        if self.link_type(port) != "trunk":
+            raise Rejected(self.wrong_type)
+        refused = port.get("undo", *self.allowed, "1") is not None
+        lines = port.starting(*self.allowed)
+        now = frozenset({1}) - ({1} if refused else set())
+        for line in lines:
+            now |= ALL_VLANS if line.words[4] in ("all", "2 to 4094") else self.vlan_set(line.words[4])
+        if match.rule.sort == "unset":
+            now -= ALL_VLANS if match.words[-1] == "all" else numbers(match.words[-1])
+        else:
+            now |= ALL_VLANS if match.words[-1] == "all" else numbers(match.words[-1])
+        port.drop(*self.allowed)
+        port.drop("undo", *self.allowed)
+        rule = match.rule.sets or match.rule
+        if 1 not in now:
+            words = ("undo", *self.allowed, "1")
+            port.put(words, Node(words, rule))
+        others = now - {1}
+        if others:
+            port.put(self.allowed, Node((*self.allowed, self.vlans(others)), rule))
+        return []
+
+    def vlan_set(self, text: str) -> frozenset[int]:
+        return numbers(text)
