@@ -72,7 +72,7 @@ class Ruleset:
 
 
 def parse(path: str, text: str, files: Mapping[str, str] | None = None) -> Ruleset:
-    """Read a ruleset, named ``host:path``; ``files`` holds what it may include.  Raises ProveError with file and line."""
+    """Read a ruleset, named ``host:path``; ``files`` holds what it may include.  Raises ProveError with its line."""
     return _Reader(path, text, files or {}).read()
 
 
@@ -138,7 +138,8 @@ class _Reader:
         for chain in self.result.chains.values():
             for rule in chain.rules:
                 if rule.verdict in ("jump", "goto") and rule.to not in self.result.chains:
-                    raise ProveError(rule.where, f"chain {rule.to.split()[-1]}", "a chain of this table", "correct the jump")
+                    name = rule.to.split()[-1]
+                    raise ProveError(rule.where, f"chain {name}", "a chain of this table", "correct the jump")
         return self.result
 
     def _include(self, name: str) -> None:
@@ -171,12 +172,12 @@ class _Reader:
     def _set(self) -> None:
         name = self.next()
         self.expect("{")
-        self.sets[name] = []
+        self.sets[f"{self.table} {name}"] = []
         self.blank()
         while self.word != "}":
             if self.next() == "elements":
                 self.expect("=")
-                self.sets[name] = self._braces()
+                self.sets[f"{self.table} {name}"] = self._braces()
             else:
                 while self.word not in ("\n", ";", "}"):
                     self.at += 1
@@ -299,10 +300,11 @@ class _Reader:
             return self._braces()
         word = self.next()
         if word.startswith("@"):
-            if word[1:] not in self.sets:
+            name = f"{self.table} {word[1:]}"
+            if name not in self.sets:
                 self.at -= 1
                 raise self.fail(word, "a set of this table")
-            return self.sets[word[1:]]
+            return self.sets[name]
         found = [word.strip('"')]
         while self.word == ",":
             self.at += 1

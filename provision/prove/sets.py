@@ -172,7 +172,7 @@ def compact(boxes: Iterable[Box]) -> list[Box]:
         for box in found:
             key = box[:place] + box[place + 1 :]
             groups[key] = join(groups[key], box[place]) if key in groups else box[place]
-        found = [Box(*key[:place], value, *key[place:]) for key, value in groups.items()]
+        found = [Box._make((*key[:place], value, *key[place:])) for key, value in groups.items()]
     return found
 
 
@@ -206,7 +206,8 @@ class Packet(NamedTuple):
 
     def box(self) -> Box:
         """The region that holds this packet alone."""
-        return Box._make(((number, number),) for number in self)
+        one = [((number, number),) for number in self]
+        return Box(one[0], one[1], one[2], one[3], one[4])
 
     def __str__(self) -> str:
         source, target = IPv4Address(self.src), IPv4Address(self.dst)

@@ -150,7 +150,8 @@ def build(model: NetworkModel, configs: Configs) -> World:
 def _space(key: Key, document: Any, files: Mapping[str, str]) -> Space:
     interfaces = {name: _interface(name, link) for name, link in document["links"].items()}
     path = f"/etc/nftables.d/{key[1]}.nft" if key[1] else "/etc/nftables.conf"
-    included = tuple((name, text) for name, text in files.items() if name.endswith(".nft") and "/nftables.d/" not in name)
+    apart = (name for name in files if name.endswith(".nft") and "/nftables.d/" not in name)
+    included = tuple((name, files[name]) for name in apart)
     ruleset = _ruleset(f"{key[0]}:{path}", files[path], included) if path in files else None
     space = Space(key, "", True, document["forward"], interfaces, document["routes"], document["rules"], ruleset)
     space.stateful = ruleset is not None and any(

@@ -1,0 +1,211 @@
+"""What is intended against what the rendered files do: every difference with a packet that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from provision.prove import sets
+from provision.prove.engine import Step
+from provision.prove.intent import INTERNET, Place
+from provision.prove.measure import Measurement
+from provision.prove.sets import Box, Packet
+
+MANAGEMENT = (
+    Box(proto=sets.span(sets.TCP), dport=sets.span(22, 9100)),
+    Box(proto=sets.span(sets.UDP), dport=sets.span(161)),
+)
+_COUNTY = Box(src=((10 << 24, (11 << 24) - 1),))
+_ASKED = Box(proto=sets.span(sets.TCP, sets.UDP), sport=((32768, 60999),))
+"""Conversations as hosts begin them: from Linux's ephemeral ports (RFC 6056)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One difference between intent and rendered files."""
+
+    kind: str
+    source: str
+    target: str
+    packet: Packet
+    text: str
+    steps: tuple[Step, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "kind": self.kind,
+            "from": self.source,
+            "to": self.target,
+            "packet": str(self.packet),
+            "text": self.text,
+            "hops": [{"space": step.space, "what": step.what, "where": step.where} for step in self.steps],
+        }
+
+
+class Checks:
+    """All comparisons over one measurement."""
+
+    def __init__(self, measurement: Measurement) -> None:
+        self.measured = measurement
+        self.intent = measurement.intent
+        self.model = self.intent.model
+        self.by_key = {place.span[0][0]: place for place in self.intent.places if place.source}
+        self.nms = next(place for place in self.intent.places if place.group == "nms")
+
+    def all(self) -> list[Disagreement]:
+        """Every disagreement, the worst kinds first."""
+        checks: tuple[Callable[[], Iterator[Disagreement]], ...] = (
+            self.leaks, self.spoofs, self.exit, self.doors, self.lost, self.unanswered, self.services, self.devices,
+        )  # fmt: skip
+        found: dict[tuple[str, str, str], Disagreement] = {}
+        for check in checks:
+            for each in check():
+                found.setdefault((each.kind, each.source, each.target), each)
+        return list(found.values())
+
+    def leaks(self) -> Iterator[Disagreement]:
+        """Packets seen in another network that no policy lets there."""
+        opened: dict[tuple[str, str], list[Box]] = {}
+        for each in self.measured.crossed(self.measured.there):
+            pair = (each.source, each.target)
+            if pair not in opened:
+                opened[pair] = [box for _, box in self.intent.opened(*pair)]
+            for box in sets.subtract([each.box], opened[pair]):
+                yield self._difference("leak", box, each.target, f"{each.source} crosses to {each.target} unasked")
+
+    def spoofs(self) -> Iterator[Disagreement]:
+        """Foreign source addresses that come through to another network."""
+        for each in self.measured.spoofed():
+            packet = sets.sample(each.box)
+            text = f"{each.source} reaches {each.target} under a foreign source address"
+            yield Disagreement("spoof", each.source, each.target, packet, text)
+
+    def exit(self) -> Iterator[Disagreement]:
+        """Exactly one Internet exit, and nothing leaves it under an address of the county."""
+        engine = self.measured.engine
+        for each in self.measured.there.arrivals:
+            if engine.world.spaces[each.state.space].zone != INTERNET or not each.state.iif:
+                continue
+            sent = each.sent()
+            inside = sets.cut(sent, _COUNTY)
+            if inside is None:
+                continue
+            end = engine.world.cables.get((each.state.space[0], each.state.iif), ("", ""))[0]
+            if end != self.model.firewall:
+                yield self._difference("second exit", inside, end, f"{end} is a second way out to the Internet")
+            if sets.cut(each.box, _COUNTY):
+                yield self._difference("untranslated", inside, INTERNET, "leaves under an address of the county")
+
+    def exits(self) -> set[str]:
+        """Hosts by which packets of the county reach a carrier."""
+        world = self.measured.engine.world
+        return {
+            world.cables[(each.state.space[0], each.state.iif)][0]
+            for each in self.measured.there.arrivals
+            if world.spaces[each.state.space].zone == INTERNET and each.state.iif and sets.cut(each.sent(), _COUNTY)
+        }
+
+    def doors(self) -> Iterator[Disagreement]:
+        """Management ports are open to the management host alone."""
+        others = sets.minus(sets.ADDRESSES, self.nms.span)
+        for each in self.measured.there.arrivals:
+            if not each.accepted or not self.measured.engine.world.spaces[each.state.space].ours:
+                continue
+            for door in MANAGEMENT:
+                open_ = sets.cut(each.sent(), door._replace(src=others))
+                if open_ is not None:
+                    host = each.state.space[0]
+                    yield self._difference("door", open_, host, f"management port of {host} is open to others")
+
+    def wanted_at(self, place: Place) -> list[Box]:
+        """Everything that must arrive at a place."""
+        found = []
+        for source in self.intent.sources:
+            if source.network == place.network and source.network in self.model.networks:
+                found.append(Box(src=source.span, dst=place.span))
+        for network in {source.network for source in self.intent.sources} - {place.network}:
+            spans = [interval for each in self.intent.sources if each.network == network for interval in each.span]
+            pair = Box(src=sets.normal(spans), dst=place.span)
+            found += [both for _, box in self.intent.opened(network, place.network) if (both := sets.cut(box, pair))]
+        return found
+
+    def lost(self) -> Iterator[Disagreement]:
+        """What must arrive and does not, or arrives elsewhere."""
+        for place in self.targets():
+            index = self.measured.arrived.get(place.key)
+            got = index.of(place.span) if index else []
+            for box in sets.subtract(self.wanted_at(place), got):
+                where = self.measured.engine.world.spaces[place.key].name
+                yield self._difference("lost", box, place.name, f"does not arrive at {where}")
+
+    def targets(self) -> Iterator[Place]:
+        """Places that somebody may want to reach; an outside zone stands at several hosts and is told once."""
+        zones = set(self.model.outside)
+        return (place for place in self.intent.places if place.target and place.network not in zones)
+
+    def unanswered(self) -> Iterator[Disagreement]:
+        """Conversations that begin and get no answer."""
+        for place in self.intent.places:
+            index = self.measured.accepted.get(place.key)
+            wanted = sets.overlap(self.wanted_at(place), index.of(place.span)) if index else []
+            asked = sets.compact(sets.overlap(wanted, [_ASKED]))
+            back = sets.compact(self.measured.returned.of(place.span)) if asked else []
+            for box in sets.subtract(asked, back):
+                yield self._difference("unanswered", box, place.name, "arrives, and the answer does not come back")
+
+    def services(self) -> Iterator[Disagreement]:
+        """A hosted system answers on its port whoever may reach it, and on no other."""
+        for service in self.model.services.values():
+            address = sets.of_address(service.address)
+            door = Box(dst=address, proto=sets.span(sets.PROTOCOL_NUMBERS[service.protocol]),
+                       dport=sets.span(service.port))  # fmt: skip
+            for place in (each for each in self.intent.places if each.target and each.span == address):
+                index = self.measured.accepted.get(place.key)
+                open_ = index.of(address) if index else []
+                for box in sets.subtract(sets.overlap(self.wanted_at(place), [door]), open_):
+                    yield self._difference("closed", box, service.name, "the service's own port is shut")
+                users = _ASKED._replace(src=sets.minus(sets.ADDRESSES, self.measured.span("mgmt")))
+                for box in sets.subtract(sets.overlap(open_, [users]), [door]) if service.kind == "web" else ():
+                    yield self._difference("open", box, service.name, "the service answers on another port")
+
+    def devices(self) -> Iterator[Disagreement]:
+        """The controller reaches every device on its management ports and hears the answer."""
+        for place in (each for each in self.intent.places if each.group == "devices"):
+            index = self.measured.accepted.get(place.key)
+            wanted = [door._replace(src=self.nms.span, dst=place.span, sport=_ASKED.sport) for door in MANAGEMENT]
+            back = self.measured.returned.of(place.span)
+            there = sets.overlap(index.of(place.span), back) if index else []
+            for box in sets.subtract(wanted, there):
+                yield self._difference("out of reach", box, place.name, "the controller does not reach the device")
+
+    def reached(self) -> int:
+        """How many devices the controller reaches."""
+        places = {each.name for each in self.intent.places if each.group == "devices"}
+        return len(places - {each.target for each in self.devices()})
+
+    # Witnesses --------------------------------------------------------------------------------------------
+
+    def _difference(self, kind: str, box: Box, target: str, text: str) -> Disagreement:
+        packet = sets.sample(box)
+        place = self.place_of(packet.src)
+        return Disagreement(kind, f"{place.network}:{place.name}" if place else "?", target, packet, text)
+
+    def place_of(self, address: int) -> Place | None:
+        """Whose address it is: a place's, or one of an outside prefix."""
+        if address in self.by_key:
+            return self.by_key[address]
+        return next((each for each in self.intent.places if each.source and sets.within(address, each.span)), None)
+
+    def explain(self, found: Iterable[Disagreement]) -> list[Disagreement]:
+        """The same with the hops of each packet."""
+        explained = []
+        for each in found:
+            place = self.place_of(each.packet.src)
+            steps: tuple[Step, ...] = ()
+            if place is not None:
+                start = self.measured.start(place)
+                steps = tuple(self.measured.engine.flow([(start, each.packet.box())], trace=True).steps)
+            explained.append(Disagreement(each.kind, each.source, each.target, each.packet, each.text, steps))
+        return explained
