@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.platforms.engine import PatchError, patch_lines
+from provision.platforms.expand import expand
+from provision.platforms.numbers import RangeError
 from provision.platforms.rules import Rulebook, load_rulebook
 from provision.platforms.show import difference
 from provision.platforms.tree import Node, parse
@@ -58,8 +60,12 @@ def load(name: str) -> Platform:
 
 
 def read(platform: Platform, text: str) -> tuple[Node, ...]:
-    """The configuration as a tree."""
-    return parse(text, separators=platform.rulebook.separators, multiline=platform.rulebook.multiline)
+    """The configuration as a tree, lists of VLANs written out.  Raises PatchError for a list that cannot be read."""
+    book = platform.rulebook
+    try:
+        return expand(parse(text, separators=book.separators, multiline=book.multiline), book.expansions)
+    except RangeError as error:
+        raise PatchError(str(error)) from error
 
 
 def patch(platform: Platform, before: str, after: str) -> tuple[str, ...]:

@@ -12,10 +12,11 @@ The rulebook says what a device does with a line; this file knows no vendor.  Th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Interface
 
 from provision.platforms.acl import edits, replace_rule
+from provision.platforms.entry import replace_entry
 from provision.platforms.numbers import RangeError, read_numbers, write_numbers
 from provision.platforms.rules import Rule, Rulebook, fill, same_secret
 from provision.platforms.tree import Node
@@ -225,7 +226,7 @@ def _place(item: _Item) -> int:
 
 
 def _part(item: _Item, numbers: frozenset[int]) -> _Item:
-    return _Item(item.place, item.rule, item.line, item.captured, None, numbers)
+    return _Item(item.place, replace(item.rule, whole=""), item.line, item.captured, None, numbers)
 
 
 def _set(book: Rulebook, old: _View, key: Key, item: _Item, new: _View) -> list[str]:
@@ -234,9 +235,10 @@ def _set(book: Rulebook, old: _View, key: Key, item: _Item, new: _View) -> list[
     if item.rule.change == "ranges":
         fresh = item.numbers - (there.numbers if there is not None else frozenset())
         template = item.rule.add or item.rule.line.replace("...", "{numbers}")
+        first = item.rule.first if there is None and item.rule.first else template
         return [
-            fill(template.replace("{numbers}", part), item.line, item.captured)
-            for part in write_numbers(fresh, item.rule.ranges, item.rule.per_line)
+            fill((template if place else first).replace("{numbers}", part), item.line, item.captured)
+            for place, part in enumerate(write_numbers(fresh, item.rule.ranges, item.rule.per_line))
         ]
     if item.view is not None:
         inner = _emit(book, there.view if there is not None and there.view is not None else _View(), item.view)
@@ -251,6 +253,9 @@ def _set(book: Rulebook, old: _View, key: Key, item: _Item, new: _View) -> list[
         raise PatchError(
             f"{there.line!r} cannot become {item.line!r}: the device has no way to it; remove its view first"
         )
+    if item.rule.change == "entry":
+        taken = {int(one.captured[0]) for view in (old, new) for one in view.items.values() if one.rule == item.rule}
+        return replace_entry(item.line, item.captured[0], taken, item.rule.undo.replace("{1}", "{number}"))
     if item.rule.change == "acl":
         numbers = {int(one.captured[0]) for view in (old, new) for one in view.items.values() if one.rule == item.rule}
         return replace_rule(there.line, item.line, numbers, undo=book.negate, atomic=book.two_phase)
@@ -262,6 +267,8 @@ def _remove(book: Rulebook, item: _Item) -> list[str]:
     if item.rule.keeps:
         inner = _emit(book, item.view or _View(), _View())
         return [item.line, *inner, book.leave] if inner else []
+    if item.rule.change == "ranges" and item.rule.whole:
+        return [fill(item.rule.whole, item.line, item.captured)]
     if item.rule.change == "ranges":
         template = item.rule.undo or f"{book.negate} {item.rule.line.replace('...', '{numbers}')}"
         return [

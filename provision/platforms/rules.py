@@ -23,16 +23,19 @@ removals at the end and the other way round, so that nothing is taken away befor
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
 from ruamel.yaml import YAML
 
-Change = Literal["overwrite", "undo", "ranges", "acl", "never"]
+from provision.platforms.expand import Expansion
+
+Change = Literal["overwrite", "undo", "ranges", "acl", "entry", "never"]
 """How a setting gets another value: the new line replaces it, it must be undone first, it is a list of numbers of which
-some come and some go, it is a rule of an access list, or the device has no way to it."""
+some come and some go, it is a rule of an access list that can be edited ("acl") or not ("entry": {1} is its number), or
+the device has no way to it."""
 
 
 class RulebookError(ValueError):
@@ -55,6 +58,8 @@ class Rule:
     unique: bool = False  # {1} {2} is an IPv4 address with its mask, which no two lines of a device may share
     ranges: Literal["to", "comma"] = "to"  # how a list of numbers is written: "2 5 to 9" or "2,5-9"
     add: str = ""  # how numbers are added to a list; "" is the pattern with them; {numbers} stands for them
+    first: str = ""  # how a list of numbers is begun where there is none; "" is as numbers are added
+    whole: str = ""  # how a list is taken away with all its numbers; "" is as numbers are
     per_line: int = 10  # ranges that fit one line
     inside: tuple[Rule, ...] | None = None  # the rules of the view that it opens; None: it opens none
     words: tuple[str, ...] = field(init=False, repr=False, default=())
@@ -134,6 +139,7 @@ class Rulebook:
     separators: tuple[str, ...]
     multiline: tuple[re.Pattern[str], ...]
     rules: tuple[Rule, ...]
+    expansions: tuple[Expansion, ...] = ()
 
     def of(self, line: str, rules: tuple[Rule, ...]) -> tuple[int, Rule, tuple[str, ...], tuple[str, ...]]:
         """(place in the order, rule, identity, captured) of a line in a view that has these rules.
@@ -148,10 +154,7 @@ class Rulebook:
         return len(rules), _WHOLE, (plain,), (plain,)
 
 
-_RULE_KEYS = {
-    "line", "undo", "change", "early", "takes", "resets", "keeps", "hidden", "bare", "unique", "ranges", "add", "per_line",
-    "inside",
-}  # fmt: skip
+_KEYS = {one.name for one in fields(Rule) if one.init}
 
 
 def load_rulebook(path: Path) -> Rulebook:
@@ -167,6 +170,9 @@ def load_rulebook(path: Path) -> Rulebook:
         separators=tuple(written["separators"]),
         multiline=tuple(re.compile(pattern) for pattern in written.get("multiline", ())),
         rules=_rules(written["rules"], shared, path),
+        expansions=tuple(
+            Expansion(re.compile(row["line"]), row["to"], row.get("ranges", "to")) for row in written.get("expand", ())
+        ),
     )
 
 
@@ -178,11 +184,9 @@ def _rules(written: list[Any], shared: dict[str, list[Any]], path: Path) -> tupl
         if "use" in row:
             rules += _rules(shared[row["use"]], shared, path)
             continue
-        unknown = set(row) - _RULE_KEYS
+        unknown = set(row) - _KEYS
         if unknown:
-            raise RulebookError(
-                f"{path}: rule {row.get('line')!r}: unknown {sorted(unknown)}; known {sorted(_RULE_KEYS)}"
-            )
+            raise RulebookError(f"{path}: rule {row.get('line')!r}: unknown {sorted(unknown)}; known {sorted(_KEYS)}")
         row = dict(row)
         for several in ("takes", "resets"):
             row[several] = tuple(row.get(several, ()))

@@ -41,15 +41,17 @@ def parse(
 ) -> tuple[Node, ...]:
     """The lines at the top, each with its own.
 
-    ``separators`` are lines (as a whole, or their first character followed by a blank) without a meaning.  A line that
-    one of ``multiline`` matches opens a text whose delimiter is the group ``quote``; it goes on until that comes again.
+    ``separators`` are lines (as a whole, or their first character followed by a blank; all that begin so, with ``*`` at
+    the end) without a meaning.  A line that one of ``multiline`` matches opens a text whose delimiter is the group
+    ``quote``; it goes on until that comes again.
     """
     root = _Growing("")
     stack = [(-1, root)]
     rows = iter(text.splitlines())
+    starts = tuple(mark.removesuffix("*") if mark.endswith("*") else f"{mark} " for mark in separators)
     for row in rows:
         line = row.strip()
-        if not line or line in separators or line.startswith(tuple(f"{mark} " for mark in separators)):
+        if not line or line in separators or line.startswith(starts):
             continue
         grown = _Growing(_whole(line, rows, multiline))
         indent = len(row) - len(row.lstrip())
