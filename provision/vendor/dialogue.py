@@ -111,7 +111,9 @@ class Dialogue:
     def ahead(self, lines: Sequence[str]) -> Iterator[tuple[str, str]]:
         """Each line and its answer, lines being sent some ahead of their answers: only where they can be discarded.
 
-        A line that may ask something, or renames the device, goes alone: the next one would be its answer.
+        A line that may ask something, or renames the device, goes alone: the next one would be its answer.  A view is
+        left only when every line before was taken: had the line that opens it been refused, its ``quit`` would leave
+        the view above, configuration mode itself in the end.
         """
         batch: list[str] = []
         for line in lines:
@@ -120,6 +122,9 @@ class Dialogue:
                 batch = []
                 yield from self.one_by_one([line])
                 continue
+            if line.strip() == self.words.up:
+                yield from self._batch(batch)
+                batch = []
             batch.append(line)
             if len(batch) == AHEAD_LINES:
                 yield from self._batch(batch)
@@ -161,7 +166,7 @@ class Dialogue:
         raise EOFError("no prompt any more")
 
     def _goes_alone(self, line: str) -> bool:
-        if self._maybe_renamed(line):
+        if self._maybe_renamed(line) or "\n" in line:
             return True
         return any(re.match(question.command, line.strip()) for question in self.words.questions)
 
@@ -199,7 +204,9 @@ class Dialogue:
 
 
 def _without_echo(text: str, line: str) -> str:
-    first, newline, rest = text.partition("\n")
-    if newline and line.strip() in first:
-        return rest.rstrip()
-    return text.strip("\r\n") if line.strip() != text.strip() else ""
+    for said in line.strip().split("\n"):
+        first, newline, rest = text.partition("\n")
+        if said.strip() not in first:
+            break
+        text = rest if newline else ""
+    return text.strip("\r\n").rstrip()

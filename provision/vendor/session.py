@@ -19,12 +19,14 @@ import re
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol
 
 import paramiko
 
 from provision.broker.session import Address
+from provision.platforms import base as platforms
 from provision.vendor.dialogue import BROKEN, Dialogue
 from provision.vendor.drivers import DRIVERS
 from provision.vendor.errors import VendorError
@@ -92,8 +94,8 @@ class VendorSession:
         """Connect and log in.
 
         ``pinned`` is the expected host key (``ssh-ed25519 AAAA...``); "" takes the one shown (enrolment only).
-        ``patch`` makes the inverse of a change for devices that cannot undo.  Raises VendorError of kind
-        ``unreachable`` or ``busy``.
+        ``patch`` makes the inverse of a change for devices that cannot undo (default: the platform's own).
+        Raises VendorError of kind ``unreachable`` or ``busy``.
         """
         name = platform if isinstance(platform, str) else platform.name
         words = words_of(name)
@@ -244,10 +246,11 @@ class VendorSession:
         try:
             for number, (line, answer) in enumerate(self._dialogue.ahead(body), 1):
                 self._good(line, answer, number=number, of=len(body))
-            commit = f"commit label {label}" if label else "commit"
+            # A description, not a label: a label must be new, and a change may be tried again after it was undone.
+            commit = f"commit description {label}" if label else "commit"
             if confirm_s:
                 seconds = min(max(confirm_s, SHORTEST_TRIAL_S), LONGEST_TRIAL_S)
-                commit = f"commit trial {seconds} label {self._label} persist {self._label}"
+                commit = f"commit trial {seconds} persist {self._label} description {self._label}"
             answer = self._dialogue.ask(commit, timeout_s=COMMIT_TIMEOUT_S)
             self._good(commit, answer)
             self._armed = bool(confirm_s)
@@ -285,9 +288,8 @@ class VendorSession:
     def _inverse(self, before: str | None) -> None:
         if before is None:
             raise VendorError("request", f"{self.where.host}: nothing to undo: no change was made in this session")
-        if self._patch is None:
-            raise VendorError("request", f"{self.where.host}: undo needs a patch for {self.words.name}")
-        lines = self._body(self._patch(self.running(), before), "")
+        patch = self._patch or partial(platforms.patch, platforms.load(self.words.name))
+        lines = self._body(patch(self.running(), before), "")
         if not lines:
             return
         if self.words.two_phase:
@@ -360,7 +362,7 @@ class VendorSession:
         while body and body[-1].strip() in (self.words.leave, "commit"):
             del body[-1]
         for number, line in enumerate(body, 1):
-            self._one_line(line)
+            self._one_line(line.replace("\n", " "))  # a banner is one command of several lines
             if line.strip() in (self.words.leave, self.words.enter) or _NEVER.match(line.strip()):
                 raise VendorError(
                     "request",

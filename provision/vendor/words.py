@@ -33,6 +33,7 @@ class Words:
     any_prompt: str  # the first prompt of a session, when the name is not known yet; group "name"
     enter: str
     leave: str
+    up: str  # out of one view
     paging: tuple[str, ...]
     running: str
     saved: str
@@ -68,6 +69,7 @@ HUAWEI_VRP8 = Words(
     any_prompt=_HUAWEI_FIRST,
     enter="system-view",
     leave="return",
+    up="quit",
     paging=("screen-length 0 temporary",),
     running="display current-configuration",
     saved="display saved-configuration",
@@ -87,6 +89,7 @@ HUAWEI_VRP5 = Words(
     any_prompt=_HUAWEI_FIRST,
     enter="system-view",
     leave="return",
+    up="quit",
     paging=("screen-length 0 temporary",),
     running="display current-configuration",
     saved="display saved-configuration",
@@ -106,6 +109,7 @@ H3C_COMWARE = Words(
     any_prompt=r"(?m:^)<(?:RBM_[PS])?(?P<name>[^<>\r\n]{1,64})>\s*\Z",
     enter="system-view",
     leave="return",
+    up="quit",
     paging=("screen-length disable",),
     running="display current-configuration",
     saved="display saved-configuration",
@@ -138,6 +142,7 @@ RUIJIE_RGOS = Words(
     any_prompt=r"(?m:^)(?P<name>[^\s<>#()]{1,255})[>#]\s*\Z",
     enter="configure terminal",
     leave="end",
+    up="exit",
     paging=("terminal length 0", "terminal width 256"),
     running="show running-config",
     saved="show startup-config",
@@ -158,6 +163,7 @@ ZTE_ZXR10 = Words(
     any_prompt=r"(?m:^)(?P<name>[^\s<>#()]{1,255})[>#]\s*\Z",
     enter="configure terminal",
     leave="end",
+    up="exit",
     paging=("terminal length 0",),
     running="show running-config",
     saved="show startrun",
@@ -173,7 +179,10 @@ ZTE_ZXR10 = Words(
 
 _ALL = {words.name: words for words in (HUAWEI_VRP8, HUAWEI_VRP5, H3C_COMWARE, RUIJIE_RGOS, ZTE_ZXR10)}
 
-QUESTION = re.compile(r"[\[(] ?(?:y(?:es)?|Y(?:ES|es)?)/(?:n|N)(?:o|O)?(?:/[Cc])? ?[\])][\s:?]*\Z")
+QUESTION = re.compile(
+    r"[\[(] ?[yY](?:\(?[eE][sS]\)?)? ?/ ?[nN](?:\(?[oO]\)?)?(?: ?/ ?[cC](?:\(?[a-zA-Z]+\)?)?)? ?(?:\([a-z/]+\))?[\])]"
+    r"[\s:?]*\Z"
+)
 """The end of a question that waits for an answer."""
 
 MORE = re.compile(r"(?:-{2,} ?More ?(?:\([^)]*\))? ?-{2,}|--More--)\s*\Z")
