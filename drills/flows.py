@@ -108,6 +108,29 @@ class Flows:
                 worst = max(worst, row)
         return round(worst * self._interval_s * 1000, 1)
 
+    def lost(self, since: list[int], settle_s: float = 0.5) -> list[int]:
+        """How many probes of each flow never came back since the mark."""
+        until = self.mark()
+        time.sleep(settle_s)
+        return [
+            sum(sequence not in flow.back for sequence in range(first, last))
+            for flow, first, last in zip(self._flows, since, until, strict=True)
+        ]
+
+    def answered_for_s(self, since: list[int]) -> list[float]:
+        """How long after the mark each flow's last answered probe was sent, in seconds; 0 when none was."""
+        return [
+            (max((each for each in list(flow.back) if each >= first), default=first - 1) - first + 1) * self._interval_s
+            for flow, first in zip(self._flows, since, strict=True)
+        ]
+
+    def answered_since(self, mark: list[int], grace_s: float = 1.0) -> list[bool]:
+        """Whether any probe of each flow was answered that was sent later than ``grace_s`` after the mark."""
+        skip = round(grace_s / self._interval_s)
+        return [
+            any(each >= first + skip for each in list(flow.back)) for flow, first in zip(self._flows, mark, strict=True)
+        ]
+
     def flowing(self, within_s: float) -> bool:
         """Wait until every flow answers again; False when one does not within the time."""
         end = time.monotonic() + within_s

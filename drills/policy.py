@@ -78,9 +78,11 @@ def users(model: NetworkModel) -> dict[str, tuple[Place, ...]]:
 
 
 def outsiders(model: NetworkModel) -> Iterator[tuple[str, Place]]:
-    """One place in each outside zone: the first host that owns an address of the zone's prefix."""
+    """One place in each outside zone: a host that owns an address of the zone's prefix, by the preferred carrier."""
+    rank = {line.carrier: place for place, line in enumerate(model.exits)}
+    hosts = sorted(model.hosts.values(), key=lambda host: rank.get(host.site, 0))
     for zone, prefix in model.outside.items():
-        for host in model.hosts.values():
+        for host in hosts:
             owned = [port.address for port in host.ports if port.address and not port.vrf]
             owned += host.vrf("").loopbacks
             inside = [owner.ip for owner in owned if owner.ip in prefix]

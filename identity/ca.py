@@ -95,6 +95,11 @@ class CountyCA:
         """The root's certificate, for trust stores."""
         return self._root.public_bytes(serialization.Encoding.PEM).decode()
 
+    @property
+    def not_after(self) -> datetime:
+        """When the root ends."""
+        return self._root.not_valid_after_utc
+
     def issue_server(
         self, name: str, dns: Iterable[str] = (), ips: Iterable[str | IPv4Address] = (), *, key_pem: str = ""
     ) -> tuple[str, str]:
@@ -147,6 +152,23 @@ class CountyCA:
                 self._write_index(rows)
                 write_atomic(self._folder / "crl.pem", self._sign_crl(rows), 0o644)
         return rows[position]
+
+    def good(self, name: str) -> list[Issued]:
+        """Certificates of a host that are neither revoked nor over, oldest first."""
+        now = _now()
+        return [
+            row
+            for row in self.index()
+            if row.name == name and not row.revoked_at and datetime.fromisoformat(row.not_after) > now
+        ]
+
+    def revoked(self, serial: str) -> bool:
+        """Whether the certificate with this serial number was revoked."""
+        return any(row.serial == serial.lower() and row.revoked_at for row in self.index())
+
+    def revoke_host(self, name: str, reason: str, *, but: str = "") -> list[Issued]:
+        """Revoke every good certificate of a host except the one with serial ``but``."""
+        return [self.revoke(row.serial, reason) for row in self.good(name) if row.serial != but.lower()]
 
     def crl_pem(self) -> str:
         """The revocation list: the same text until something is revoked or half of its 30 days are over.

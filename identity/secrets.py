@@ -14,7 +14,7 @@ name                   value
 =====================  =================================================================================
 
 Public values are derived, never stored.  A certificate is signed anew, for the same key, when it has less than
-30 days left, when the host's addresses changed, or when the root did.
+30 days left, when it was revoked, when the host's addresses changed, or when the root did.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ from identity.ca import CountyCA, dns_name, new_key
 from identity.vault import Vault
 
 _RENEW_BEFORE = timedelta(days=30)
+NEXT_WIREGUARD = "wg-next"
+"""``wg-next/<host>``: the key that a rotation under way is moving to."""
 _PHRASE_ALPHABET = string.ascii_letters + string.digits
 
 
@@ -79,6 +81,15 @@ class Secrets:
             return self.vault.ensure(name, _MAKERS[kind])
         raise UnknownSecret(f"no secret is called {name!r}: expected ca, crl, cert/<host> or one of {_kinds()}")
 
+    def burn(self, host: str, reason: str) -> list[str]:
+        """Forget every key of a host and revoke its certificates: it gets new ones when it is enrolled again.
+
+        Returns the serial numbers of the certificates revoked.
+        """
+        for kind in ("wg", NEXT_WIREGUARD, "key", "cert", "ssh/host"):
+            self.vault.forget(f"{kind}/{host}")
+        return [row.serial for row in self.ca.revoke_host(host, reason)]
+
     def ssh_public(self, name: str) -> str:
         """The public line (``ssh-ed25519 AAAA... <name>``) of the SSH key of that name, "ssh/broker" for example."""
         private = serialization.load_ssh_private_key(self.resolve(name).encode(), None)
@@ -101,6 +112,8 @@ class Secrets:
         try:
             certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(self.ca.certificate_pem.encode()))
         except (InvalidSignature, ValueError):
+            return False
+        if self.ca.revoked(f"{certificate.serial_number:x}"):
             return False
         if certificate.not_valid_after_utc - datetime.now(UTC) < _RENEW_BEFORE:
             return False

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inventory.places import Places, current_instance
 from sanwang.cli import run_app
+
+if TYPE_CHECKING:
+    from collectors.collect import Collect
+
+_SWITCHES_EVERY_S = 2.0
 
 app = typer.Typer(add_completion=False)
 
@@ -63,12 +69,36 @@ def collect(
             listen=IPv4Address(listen) if listen else management,
             unix_socket=places.collect_socket,
         )
-        asyncio.run(service.run())
+        asyncio.run(_run(service, folder, frozenset(model.revoked)))
     except OSError as problem:
         typer.echo(f"sanwang collect: {problem}", err=True)
         raise typer.Exit(3) from None
     finally:
         store.close()
+
+
+async def _run(service: Collect, folder: Path, revoked: frozenset[str]) -> None:
+    """Collect until told to leave, or until another site's box is to be watched: the supervisor then starts afresh."""
+    from pydantic import ValidationError
+
+    from inventory import switches
+
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(_SWITCHES_EVERY_S)
+            try:
+                now = frozenset((await asyncio.to_thread(switches.read, folder)).revoked)
+            except ValidationError:
+                continue  # spoilt by hand: whoever loads the county next says so
+            if now != revoked:
+                signal.raise_signal(signal.SIGTERM)
+                return
+
+    watching = asyncio.create_task(watch())
+    try:
+        await service.run()
+    finally:
+        watching.cancel()
 
 
 def main(argv: list[str]) -> int:

@@ -10,6 +10,8 @@ import typer
 from drills import centre as centre_drill
 from drills import exit as exit_drill
 from drills import meeting as meeting_drill
+from drills import replace as replace_drill
+from drills import revoke as revoke_drill
 from drills import ring as ring_drill
 from drills.lab import Lab
 from inventory.places import current_instance
@@ -78,6 +80,28 @@ def exit_(instance: Instance = "", as_json: AsJson = False) -> int:
     Example: sanwang drill exit --json
     """
     return _run(instance, as_json, exit_drill.exit_, exit_drill.misses)
+
+
+@app.command()
+def replace(
+    host: Annotated[str, typer.Argument(help="the box that dies; default: a township's router")] = "",
+    instance: Instance = "",
+    as_json: AsJson = False,
+) -> int:
+    """Kill a box, put an empty one in its place, make it the dead one's equal, prove the whole county.
+
+    Example: sanwang drill replace t01-rt --json
+    """
+    return _run(instance, as_json, lambda lab, tell: replace_drill.drill(lab, tell, host), replace_drill.misses)
+
+
+@app.command()
+def revoke(instance: Instance = "", as_json: AsJson = False) -> int:
+    """Take a remote site's VPN access away under running flows, then enrol it again.
+
+    Example: sanwang drill revoke --json
+    """
+    return _run(instance, as_json, revoke_drill.revoke, revoke_drill.misses)
 
 
 def main(argv: list[str]) -> int:

@@ -123,6 +123,14 @@ class Twin:
         """Power-cycle a host; see :func:`twin.faults.restart_host`."""
         faults.restart_host(self, host)
 
+    def factory_reset(self, host: str, bootstrap_key: str) -> None:
+        """Swap a host's disk for an empty one, as a box from the factory has: its staging port is open again."""
+        found = self._host(host)
+        fault = faults.kill_host(self, host)
+        shutil.rmtree(self.places.hosts / host)
+        appliance.make_disk(self.places, found, bootstrap_key)
+        faults.heal(self, fault)
+
     def down(self, progress: Progress | None = None, *, wipe: bool = True) -> None:
         """Take everything down; see :func:`down`."""
         down(self.places, progress, wipe=wipe)

@@ -9,7 +9,11 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from identity.secrets import Secrets, UnknownSecret
+from cryptography.x509 import load_pem_x509_certificate
+
+from identity import wireguard
+from identity.ca import new_key
+from identity.secrets import NEXT_WIREGUARD, Secrets, UnknownSecret
 from inventory.model import Host, NetworkModel
 from provision.broker.masking import PLACEHOLDER, placeholders
 from provision.broker.wire import BrokerError
@@ -57,6 +61,52 @@ class DeviceSecrets:
             raise BrokerError("device", str(error.args[0])) from None
         self._kept[name] = value
         return value
+
+    def burn(self, host: str, reason: str) -> list[str]:
+        """Forget every key of a host and revoke its certificates; returns their serial numbers."""
+        serials = self._secrets.burn(host, reason)
+        self.forget()
+        return serials
+
+    def next_wireguard(self, host: str) -> str:
+        """The key that a host is to move to; the same one again after an interrupted rotation."""
+        return self._secrets.vault.ensure(f"{NEXT_WIREGUARD}/{host}", wireguard.generate)
+
+    def settle_wireguard(self, host: str, *, keep: bool) -> None:
+        """End a rotation: the next key becomes the key, or is forgotten."""
+        vault = self._secrets.vault
+        if keep:
+            vault.put(f"wg/{host}", vault.get(f"{NEXT_WIREGUARD}/{host}"))
+        vault.forget(f"{NEXT_WIREGUARD}/{host}")
+        self.forget()
+
+    def renew_certificate(self, host: Host, model: NetworkModel) -> tuple[str, str]:
+        """A new key and certificate for a host; returns the old pair (PEM), for ``restore_certificate``."""
+        before = self._secrets.resolve(f"key/{host.name}"), self._certificate(host, model)
+        vault = self._secrets.vault
+        vault.forget(f"cert/{host.name}")
+        vault.put(f"key/{host.name}", new_key())
+        self.forget()
+        self._certificate(host, model)
+        return before
+
+    def restore_certificate(self, host: str, before: tuple[str, str]) -> None:
+        """Take the old pair again; the certificate made meanwhile is revoked."""
+        for kind, value in zip(("key", "cert"), before, strict=True):
+            self._secrets.vault.put(f"{kind}/{host}", value)
+        self.forget()
+        self.revoke_old(host, "renewal was given up")
+
+    def revoke_old(self, host: str, reason: str) -> list[str]:
+        """Revoke every certificate of a host but the one in use; returns their serial numbers."""
+        used = f"{load_pem_x509_certificate(self._secrets.vault.get(f'cert/{host}').encode()).serial_number:x}"
+        revoked = [row.serial for row in self._secrets.ca.revoke_host(host, reason, but=used)]
+        self.forget()
+        return revoked
+
+    def _certificate(self, host: Host, model: NetworkModel) -> str:
+        names, addresses = certificate_names(model, host)
+        return self._secrets.resolve(f"cert/{host.name}", dns=names, ips=addresses)
 
     def forget(self) -> None:
         """Read every value from the vault again when it is next asked for (after a rotation)."""

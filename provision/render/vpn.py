@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from inventory.model import Host, NetworkModel, Tunnel
 from provision.environment import Environment
@@ -18,14 +18,16 @@ def vpn_files(model: NetworkModel, host: Host, environment: Environment) -> Iter
     wireguard = [each for each in mine if each.kind == "wireguard"]
     ipsec = [each for each in mine if each.kind == "ipsec"]
     if wireguard:
-        yield ConfigFile("/etc/wireguard/wg0.conf", "0600", _wireguard(host, wireguard), "wireguard")
+        yield ConfigFile("/etc/wireguard/wg0.conf", "0600", _wireguard(host, wireguard, model.revoked), "wireguard")
     if ipsec:
-        yield from _ipsec(host, ipsec, environment)
+        yield from _ipsec(host, ipsec, model.revoked, environment)
 
 
-def _wireguard(host: Host, tunnels: list[Tunnel]) -> str:
+def _wireguard(host: Host, tunnels: list[Tunnel], revoked: Collection[str]) -> str:
     peers = []
     for tunnel in tunnels:
+        if tunnel.gateway == host.name and tunnel.site in revoked:
+            continue
         if tunnel.gateway == host.name:
             peers.append({"key": tunnel.host, "allowed": tunnel.inner, "endpoint": ""})
         else:
@@ -36,9 +38,12 @@ def _wireguard(host: Host, tunnels: list[Tunnel]) -> str:
     return fill("wg.conf.j2", host=host, peers=peers, listen=tunnels[0].port, keepalive=KEEPALIVE_S)
 
 
-def _ipsec(host: Host, tunnels: list[Tunnel], environment: Environment) -> Iterator[ConfigFile]:
+def _ipsec(
+    host: Host, tunnels: list[Tunnel], revoked: Collection[str], environment: Environment
+) -> Iterator[ConfigFile]:
     gateway = tunnels[0].gateway == host.name
-    text = fill("swanctl.conf.j2", host=host, tunnels=tunnels, gateway=gateway)
+    known = [each for each in tunnels if not gateway or each.site not in revoked]
+    text = fill("swanctl.conf.j2", host=host, tunnels=known, gateway=gateway)
     yield ConfigFile("/etc/swanctl/conf.d/county.conf", "0600", text, "ipsec")
     yield ConfigFile(f"/etc/swanctl/x509/{host.name}.pem", "0644", f"@secret:cert/{host.name}@\n", "ipsec")
     yield ConfigFile(f"/etc/swanctl/private/{host.name}.pem", "0600", f"@secret:key/{host.name}@\n", "ipsec")

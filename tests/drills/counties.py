@@ -23,6 +23,6 @@ def with_two_carriers(folder: Path) -> Path:
     text = sites.read_text(encoding="utf-8")
     for section, line in (("\ncarriers:\n", _CARRIER), ("\nvillages:\n", _VILLAGE)):
         assert text.count(section) == 1
-        text = text.replace(section, section + line)
+        text = text.replace(section, section + line)  # the second carrier is written first: only its metric counts
     sites.write_text(text + _PARTNER, encoding="utf-8")
     return folder

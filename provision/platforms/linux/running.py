@@ -194,6 +194,15 @@ def _wireguard() -> list[str]:
     return sorted(map(_hash, blocks))
 
 
+def _end_orphans() -> list[str]:
+    """End every IPsec association whose connection is no longer configured: loading alone leaves it running."""
+    known = {line.split(":")[0] for line in _words(["swanctl", "--list-conns"]).splitlines() if line[:1].strip()}
+    alive = {line.split(":")[0] for line in _words(["swanctl", "--list-sas"]).splitlines() if line[:1].strip()}
+    for name in sorted(alive - known):
+        run(["swanctl", "--terminate", "--force", "--timeout", "2", "--ike", name])
+    return [f"IPsec associations of {name} ended" for name in sorted(alive - known)]
+
+
 # Services -----------------------------------------------------------------------------------------
 
 
@@ -298,6 +307,7 @@ def reload(groups: set[str], changed: set[str], ledger: dict[str, Any]) -> list[
     if "ipsec" in groups or "charon" in started:
         _until(lambda: os.path.exists("/run/charon.vici"), "charon")
         run(["swanctl", "--load-all", "--noprompt"])
+        done += _end_orphans()
         done += netapply.apply(network.load())
     if "nginx" in groups:
         run(["nginx", "-t", "-q"])
