@@ -35,6 +35,8 @@ COMMANDS: dict[str, Command] = {
     "shots": Command("sanwang.shots:main", "take screenshots of every page from the running county"),
     "county": Command("sanwang.county:main", "check, show or start a county's data"),
     "plan": Command("sanwang.plan:main", "what every device would become, in which order, for whom, how risky"),
+    "apply": Command("sanwang.apply:main", "carry an approved plan out, stage by stage; --resume goes on"),
+    "rollback": Command("sanwang.rollback:main", "bring the devices of an applied plan back to what they were"),
     "approve": Command("sanwang.approve:main", "sign a plan as another person, or check who stands behind it"),
     "playbook": Command("sanwang.playbook:main", "run a playbook with live progress per stage and host"),
     "exit": Command("sanwang.exit:main", "close the Internet exit (intranet in one command), open it, look at it"),
