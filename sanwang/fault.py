@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from identity.secrets import Secrets
 from inventory.places import Places, current_instance
 from sanwang.cli import run_app
 from twin import faults
@@ -153,6 +154,17 @@ def restart_host(host: HostName, instance: Instance = "") -> None:
     """
     faults.restart_host(_twin(instance), host)
     print(f"{host} has power again")
+
+
+@app.command("swap-host")
+def swap_host(host: HostName, instance: Instance = "") -> None:
+    """Put a new, empty box where a host stood; `sanwang replace HOST` then makes it the old one's equal.
+
+    Example: sanwang fault swap-host t01-rt
+    """
+    twin = _twin(instance)
+    faults.swap_host(twin, host, Secrets(twin.places.lib / "identity").ssh_public("ssh/bootstrap"))
+    print(f"{host} is a new box. Next: `sanwang replace {host}`")
 
 
 @app.command("list")

@@ -201,6 +201,27 @@ def restart_host(twin: Twin, host: str) -> None:
         reinstate(twin, host)
 
 
+def swap_host(twin: Twin, host: str, bootstrap_key: str) -> None:
+    """Put a new box of the same kind where a host stood: its disk is empty but for the staging port.
+
+    A kill-host fault on it is over. TwinError (exit code 2) for a host without a disk of its own, and for the
+    management host, whose data are not a box's.
+    """
+    found = targets.host(twin.model, host)
+    if not found.appliance or host == twin.model.nms:
+        raise TwinError(f"{host} is no box that can be swapped: expected one of ours, but not {twin.model.nms}", 2)
+    with twin.state.locked():
+        dead = [row for row in active(twin.places) if row.kind == "kill-host" and row.host == host]
+        if not dead:
+            power.off(twin, [found])
+        power.new_disk(twin, found, bootstrap_key)
+        power.on(twin, found)
+        _store(twin.places, [row for row in active(twin.places) if row not in dead])
+        reinstate(twin, host)
+        for row in dead:
+            _log(twin.places, "heal", row)
+
+
 def _on_links(twin: Twin, kind: str, target: str, amount: float = 0.0) -> Fault:
     links = targets.links(twin.model, target)
     with twin.state.locked():

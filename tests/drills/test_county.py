@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from drills import centre, meeting, ring, sequence
+from drills import centre, meeting, replace, ring, sequence
 from drills.lab import Lab
 from drills.verify import Verdict, verify
 from inventory.model import LinkKind, Role
@@ -256,6 +256,17 @@ def test_a_dead_centre_is_replaced(lab: Lab) -> None:
     assert found["answered_elsewhere"], found
     assert found["shown_dead"] == found["expected_dead"]
     assert found["back"], found
+
+
+def test_a_dead_router_is_replaced_by_an_empty_box(lab: Lab) -> None:
+    host = replace.choose(lab.model)
+    answering = sanwang("replace", host)
+    assert answering.returncode == 2
+    assert "there is no new box" in answering.stderr
+    found = replace.drill(lab, lambda _: None)
+    assert replace.misses(found) == []
+    assert found["changed"]
+    assert play.run("site.yml", places=lab.places, limit=host).changed == []
 
 
 def test_two_halls_meet_while_the_fibre_between_them_is_cut(lab: Lab) -> None:
