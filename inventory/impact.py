@@ -92,7 +92,7 @@ class Impact:
     centres_dead: tuple[str, ...] = ()  # centres whose router is down
     centres_apart: tuple[str, ...] = ()  # live centres that no longer reach the first live one
     sites_cut: tuple[str, ...] = ()
-    sites_unprotected: tuple[str, ...] = ()  # in service, but on their last arm
+    sites_unprotected: tuple[str, ...] = ()  # in service, but on their last arm (a centre: at most one ring fibre)
     halls: tuple[HallImpact, ...] = ()
     meetings: tuple[MeetingImpact, ...] = ()
     services: tuple[ServiceImpact, ...] = ()
@@ -164,7 +164,7 @@ class ImpactMap:
         unprotected = [
             code
             for code, arms in self._arms.items()
-            if code not in lost and len({home for _, home in arms}) > 1 and len(self._live_homes(code, faults)) == 1
+            if code not in lost and len({home for _, home in arms}) > 1 and len(self._live_homes(code, faults)) < 2
         ]
         halls = self._halls(faults, set(unprotected), load_bps)
         by_hall = {hall.hall: hall for hall in halls}

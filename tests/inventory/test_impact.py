@@ -156,3 +156,12 @@ def test_every_kind_of_site_has_a_gateway() -> None:
     inside = {code for code, site in MODEL.sites.items() if not site.kind.outside}
     assert set(dead.sites_cut) == inside
     assert set(dead.centres_dead) == {code for code, site in MODEL.sites.items() if site.kind is SiteKind.CENTRE}
+
+
+def test_a_centre_off_the_ring_that_access_fibres_still_carry_is_unprotected() -> None:
+    ring = {name for name, link in MODEL.links.items() if link.kind is LinkKind.RING}
+    off = {name for name in ring if "c2-core" in (end.host for end in MODEL.links[name].ends)}
+    found = cut(off)
+    assert len(off) == 2
+    assert "c2" in found.sites_unprotected
+    assert not found.centres_apart
