@@ -1,8 +1,8 @@
 """Another statement under the number of an access list's entry, where the device will not write over one.
 
 Ruijie and ZTE refuse a number that is taken, and the same statement twice.  Two temporary entries behind the old one,
-each the new statement for one half of its addresses, hold the place while the old is taken away and the new one made: at
-every moment a packet meets the old statement or the new one.
+each the new statement for one half of its addresses, hold the place while the old is taken away and the new one made:
+at every moment a packet meets the old statement or the new one.
 """
 
 from __future__ import annotations
