@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--delays", type=Path, metavar="FILE", help="JSON: seconds by beginning of a line, login, line")
     for name in ("commit", "save", "line", "login"):
         cli.add_argument(f"--delay-{name}", type=float, metavar="SECONDS")
+    cli.add_argument("--second", type=float, default=1.0, metavar="SECONDS", help="length of a second of the timers")
     cli.add_argument(
         "--trial-ends-with-session",
         action="store_true",
@@ -117,6 +118,7 @@ async def run(options: argparse.Namespace) -> None:
             state=Path(numbered(str(options.state), index, options.count)) if options.state else None,
             vtys=options.vtys,
             ports=options.ports,
+            second_s=options.second,
             trial_ends_with_session=options.trial_ends_with_session,
         )
         driver = PortDriver(dict(links), tuple(shlex.split(options.port_hook)))

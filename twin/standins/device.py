@@ -80,6 +80,8 @@ class Settings:
     vtys: int = 5
     ports: str = ""
     """Ports besides or instead of the platform's own."""
+    second_s: float = 1.0
+    """How long a second of the device's timers takes; shorter in tests."""
     trial_ends_with_session: bool = False
     """Is a trial without a persistence id rolled back at once when its session ends?"""
 
@@ -208,8 +210,9 @@ class Device:
             self.pending.timer.cancel()
             before, owner = self.pending.before, self.pending.owner
             persist = persist or self.pending.persist
-        timer = asyncio.get_running_loop().call_later(seconds, expire)
-        self.pending = Pending(before, time.monotonic() + seconds, owner, persist, timer)
+        real_s = seconds * self.settings.second_s
+        timer = asyncio.get_running_loop().call_later(real_s, expire)
+        self.pending = Pending(before, time.monotonic() + real_s, owner, persist, timer)
         return self.pending
 
     def disarm(self) -> Pending | None:

@@ -51,6 +51,8 @@ class Editor:
         self.read = read
         self.write = write
         self.frames: list[Frame] = [ROOT]
+        self.match: Match | None = None
+        """The line being carried out; a platform may put another way of writing it here."""
 
     @property
     def view(self) -> str:
@@ -98,6 +100,7 @@ class Editor:
         here = self.here()
         known = here.children.get(match.key)
         output: list[str] = []
+        self.match = match
         if rule.opens and known is not None and known.words == match.words:
             pass
         elif "do" in rule.words:
@@ -105,7 +108,8 @@ class Editor:
         else:
             self.store(match)
         if rule.opens:
-            self.frames.append(Frame(rule.opens, match.key, match.words, rule))
+            done = self.match
+            self.frames.append(Frame(rule.opens, done.key, done.words, done.rule))
         return output
 
     def store(self, match: Match) -> None:

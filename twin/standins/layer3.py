@@ -120,6 +120,10 @@ class Layer3(Dialect):
     # --- BGP
 
     family: ClassVar[tuple[str, ...]] = ("ipv4-family", "unicast")
+    family_given: ClassVar[bool] = True
+    """Is the unicast family there, and its peers enabled, without being asked for?"""
+    family_lines: ClassVar[tuple[str, ...]] = ("undo synchronization",)
+    """What is in a new unicast family."""
 
     def set_bgp(self, editor: Editor, match: Match) -> list[str]:
         """One BGP process; its unicast family is there from the start."""
@@ -128,12 +132,15 @@ class Layer3(Dialect):
         if others:
             raise Rejected(f"Error: BGP is already running in AS {others[0].words[1]}.")
         editor.store(match)
+        if not self.family_given:
+            return []
         bgp = root.children[match.key]
         family = self.grammar.match(["bgp"], _words(" ".join(self.family)), 0)
         if family.key not in bgp.children:
             below = bgp.put(family.key, Node(family.words, family.rule))
-            sync = self.grammar.match(["bgp4"], _words("undo synchronization"), 0)
-            below.put(sync.key, Node(sync.words, sync.rule))
+            for text in self.family_lines:
+                line = self.grammar.match(["bgp4"], _words(text), 0)
+                below.put(line.key, Node(line.words, line.rule))
         return []
 
     def set_peer(self, editor: Editor, match: Match) -> list[str]:
@@ -150,7 +157,12 @@ class Layer3(Dialect):
         known = match.key in bgp.children
         editor.store(match)
         unicast = bgp.get(*self.family)
-        if not known and unicast is not None and bgp.get("undo", "default", "ipv4-unicast") is None:
+        if (
+            self.family_given
+            and not known
+            and unicast is not None
+            and bgp.get("undo", "default", "ipv4-unicast") is None
+        ):
             enable = self.grammar.match(["bgp4"], _words(f"peer {match.words[1]} enable"), 0)
             unicast.put(enable.key, Node(enable.words, enable.rule))
         return []

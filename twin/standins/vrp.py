@@ -59,6 +59,7 @@ class VrpDialect(Layer2, Layer3, Dialect):
             above = frames[depth - 1].words
             values = {"^": suffix, "acl": self.acl_word, "adv": self.advanced_word}
             values |= {str(index): word for index, word in enumerate(frame.words)}
+            values["last"] = frame.words[-1]
             values |= {f"up{index}": word for index, word in enumerate(above)}
             for name, value in values.items():
                 template = template.replace(f"{{{name}}}", value)
