@@ -16,10 +16,10 @@ from identity.person_key import KeyProblem, load_key, make_key
 from inventory.load import find, load_model
 from inventory.places import Places, current_instance
 from provision.broker.client import operator
-from provision.broker.county import county_folder
 from provision.change import approval
 from provision.change.plan import Plan, PlanError, county_fingerprint
 from sanwang.cli import run_app
+from sanwang.plan import recorded_folder
 from sanwang.plan_words import local
 from sanwang.report import BAD_INPUT, emit, guarded
 from store.audit import record
@@ -56,7 +56,7 @@ def approve(
 
     def action() -> int:
         places = Places(instance or current_instance())
-        folder = find(county) if county else county_folder(places)
+        folder = find(county) if county else recorded_folder(places)
         model = load_model(folder)
         print_of_files, now = county_fingerprint(folder), datetime.now(UTC)
         saved = Plan.load(file)

@@ -11,10 +11,12 @@ from typing import Annotated
 
 import typer
 
+from drills.errors import Missing
 from inventory.places import Places, current_instance
 from provision.broker.client import BrokerClient, operator
 from provision.broker.county import County, county_folder
 from provision.broker.groups import groups, match
+from provision.broker.wire import BrokerError
 from provision.change import planner
 from provision.change.plan import Plan, PlanError, county_fingerprint
 from sanwang.cli import run_app
@@ -59,7 +61,7 @@ def plan(
         began_s = time.monotonic()
         places = Places(instance or current_instance())
         allowed = parse_window(window, datetime.now(UTC))
-        county = County(county_folder(places))
+        county = County(recorded_folder(places))
         before = county_fingerprint(county.folder)
         hosts = _limited(county, limit)
         lines = Lines()
@@ -76,7 +78,7 @@ def plan(
                     looked, county, places, store, author=author or operator(), why=why, window=allowed, before=before
                 )
                 if out:
-                    made.save(out)
+                    _save(made, out)
                 with store.session() as session:
                     detail = {"plan": made.digest, "hosts": list(made.hosts), "risk": made.risk.level, "file": out}
                     record(session, made.author, "plan", why, detail)
@@ -105,6 +107,22 @@ def show(
         return 0
 
     return _guarded(action)
+
+
+def _save(made: Plan, out: str) -> None:
+    try:
+        made.save(out)
+    except OSError as error:
+        raise PlanError(
+            f"--out: found {out}: {error.strerror}; expected a file that can be written; give another"
+        ) from None
+
+
+def recorded_folder(places: Places) -> Path:
+    """The county's folder of an instance; ``Missing`` when there is no such instance here."""
+    if not (places.lib / "county").exists():
+        raise Missing(f"no instance {places.instance!r} here", "start it with: make up")
+    return county_folder(places)
 
 
 def parse_window(text: str, now: datetime) -> planner.Window:
@@ -169,9 +187,10 @@ def _guarded(action: Callable[[], int]) -> int:
         except PlanError as wrong:
             print(f"sanwang plan: {wrong}", file=sys.stderr)
             return BAD_INPUT
-        except OSError as wrong:
-            name = Path(str(wrong.filename)).name if wrong.filename else ""
-            print(f"sanwang plan: {name}: {wrong.strerror or wrong}; give --out another place", file=sys.stderr)
+        except BrokerError as wrong:
+            if wrong.kind not in ("county", "request"):
+                raise
+            print(f"sanwang plan: {wrong.message}", file=sys.stderr)
             return BAD_INPUT
 
     return guarded(inner)
