@@ -7,10 +7,10 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint bench drills fuzz shots bundle lock clean
+.PHONY: help setup up down test lint bench bench-provision drills fuzz shots bundle lock clean
 
 help:  ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## Debian packages, .venv from the hashed lock, the pages
 	@scripts/setup
@@ -32,6 +32,10 @@ lint: setup  ## ruff, mypy, tsc
 
 bench: setup  ## side-by-side measurements, one table each
 	$(BIN)/python -m bench $(ARGS)
+
+bench-provision: setup  ## 120 VRP stand-ins: ours beside nornir with netmiko (JSON as the last line)
+	@$(BIN)/python -c 'import nornir_netmiko' 2>/dev/null || $(BIN)/pip install -q -r bench/requirements.txt
+	$(BIN)/python -m bench.provision $(ARGS)
 
 drills: setup  ## cut every fibre, kill a centre, meet while it happens; judges the figures (the county must be up)
 	$(BIN)/sanwang drill ring $(ARGS)

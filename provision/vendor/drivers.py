@@ -8,6 +8,7 @@ blocks on the channel, prompts end every wait, and host keys are pinned.  No sec
 from __future__ import annotations
 
 import base64
+import logging
 import re
 import select
 import time
@@ -23,6 +24,10 @@ from netmiko.zte.zte_zxros import ZteZxrosSSH
 
 LOGIN_TIMEOUT_S = 30.0
 
+_SSH_LOG = logging.getLogger("sanwang.vendor.ssh")  # paramiko's own words; what matters is raised as VendorError
+_SSH_LOG.addHandler(logging.NullHandler())
+_SSH_LOG.propagate = False
+
 
 class Blocking(BaseConnection):
     """Reading that sleeps in the kernel until the device says something."""
@@ -32,6 +37,7 @@ class Blocking(BaseConnection):
 
     def _build_ssh_client(self) -> paramiko.SSHClient:
         client = super()._build_ssh_client()
+        client.set_log_channel(_SSH_LOG.name)
         if self.pinned:
             kind, _, rest = self.pinned.partition(" ")
             key = paramiko.PKey.from_type_string(kind, base64.b64decode(rest.split()[0]))
