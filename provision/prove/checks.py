@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 from typing import Any
 
 from provision.prove import sets
@@ -55,15 +56,20 @@ class Checks:
         self.nms = next(place for place in self.intent.places if place.group == "nms")
 
     def all(self) -> list[Disagreement]:
-        """Every disagreement, the worst kinds first."""
-        checks: tuple[Callable[[], Iterator[Disagreement]], ...] = (
-            self.leaks, self.spoofs, self.exit, self.doors, self.lost, self.unanswered, self.services, self.devices,
-        )  # fmt: skip
+        """Every disagreement once for each kind, source and target."""
         found: dict[tuple[str, str, str], Disagreement] = {}
-        for check in checks:
-            for each in check():
-                found.setdefault((each.kind, each.source, each.target), each)
+        for each in self.each():
+            found.setdefault((each.kind, each.source, each.target), each)
         return list(found.values())
+
+    def each(self) -> Iterator[Disagreement]:
+        """Disagreements as they are found, what is quickly seen first."""
+        checks: tuple[Callable[[], Iterator[Disagreement]], ...] = (
+            self.leaks, self.lost, self.dead_routes, self.exit, self.doors, self.services, self.spoofs, self.unanswered,
+            self.devices,
+        )  # fmt: skip
+        for check in checks:
+            yield from check()
 
     def leaks(self) -> Iterator[Disagreement]:
         """Packets seen in another network that no policy lets there."""
@@ -111,8 +117,9 @@ class Checks:
         """Management ports are open to the management host alone."""
         others = sets.minus(sets.ADDRESSES, self.nms.span)
         for each in self.measured.there.arrivals:
-            if not each.accepted or not self.measured.engine.world.spaces[each.state.space].ours:
-                continue
+            ours = self.measured.engine.world.spaces[each.state.space].ours
+            if not each.accepted or not ours or not each.state.iif:
+                continue  # a host always reaches itself
             for door in MANAGEMENT:
                 open_ = sets.cut(each.sent(), door._replace(src=others))
                 if open_ is not None:
@@ -139,11 +146,31 @@ class Checks:
             for box in sets.subtract(self.wanted_at(place), got):
                 where = self.measured.engine.world.spaces[place.key].name
                 yield self._difference("lost", box, place.name, f"does not arrive at {where}")
+        for zone in self.model.outside:  # an outside zone may stand behind several lines: any will do
+            places = [place for place in self.intent.places if place.network == zone]
+            got = [box for place in places if (index := self.measured.arrived.get(place.key))
+                   for box in index.of(place.span)]  # fmt: skip
+            for box in sets.subtract(self.wanted_at(places[0]), got) if places else ():
+                yield self._difference("lost", box, zone, f"does not arrive in {zone}")
 
     def targets(self) -> Iterator[Place]:
-        """Places that somebody may want to reach; an outside zone stands at several hosts and is told once."""
+        """Places inside that somebody may want to reach."""
         zones = set(self.model.outside)
         return (place for place in self.intent.places if place.target and place.network not in zones)
+
+    def dead_routes(self) -> Iterator[Disagreement]:
+        """Routes whose next hop nobody answers for: another way may hide them until the day it is needed."""
+        engine = self.measured.engine
+        for space in engine.world.spaces.values():
+            for route in engine.routing.written(space) if space.ours else ():
+                via = route.hop.via
+                if via is None or (route.hop.dev and engine.segments.hears(space.key, route.hop.dev, via)):
+                    continue
+                packet = Packet(0, route.first, sets.ICMP, 0, 8)
+                text = (
+                    f"route to {IPv4Address(route.first)}/{route.length}: nobody is {IPv4Address(via)} ({route.where})"
+                )
+                yield Disagreement("dead route", space.name, str(IPv4Address(route.first)), packet, text)
 
     def unanswered(self) -> Iterator[Disagreement]:
         """Conversations that begin and get no answer."""
@@ -185,6 +212,11 @@ class Checks:
         places = {each.name for each in self.intent.places if each.group == "devices"}
         return len(places - {each.target for each in self.devices()})
 
+    def region(self, source: str, target: str, box: Box) -> Disagreement:
+        """A region whose verdict is not the intended one."""
+        found = self._difference("region", box, target, "not what policy says")
+        return replace(found, source=source)
+
     # Witnesses --------------------------------------------------------------------------------------------
 
     def _difference(self, kind: str, box: Box, target: str, text: str) -> Disagreement:
@@ -207,5 +239,5 @@ class Checks:
             if place is not None:
                 start = self.measured.start(place)
                 steps = tuple(self.measured.engine.flow([(start, each.packet.box())], trace=True).steps)
-            explained.append(Disagreement(each.kind, each.source, each.target, each.packet, each.text, steps))
+            explained.append(replace(each, steps=steps))
         return explained

@@ -7,7 +7,7 @@ on, so a county is walked in some twenty waves and not once for each pair.  A wi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
@@ -210,7 +210,8 @@ class Engine:
 
     def _deliver(self, state: State, space: Space, box: Box, context: Context, result: Flow) -> None:
         # An answer comes to whoever asked: the host's own connection knows it.
-        asked = Context(context.iif, "", ESTABLISHED, "reply") if state.answer else context
+        iif = context.iif or "lo"
+        asked = Context(iif, "", ESTABLISHED, "reply") if state.answer else replace(context, iif=iif)
         outcome = run(space.ruleset, "input", [Item(box)], asked, self.hits)
         for item, accepted in [(each, True) for each in outcome.passed] + [(each, False) for each in outcome.dropped]:
             rule = item.where or (_path(space) if space.ruleset else "")

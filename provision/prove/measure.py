@@ -40,13 +40,12 @@ class Index:
 
     def of(self, span: Span) -> list[Box]:
         """What goes to these addresses: to one address, or to all of a prefix."""
-        limit = Box(dst=span)
         found = list(self._wide)
         if span[0][0] == span[-1][1]:
             found += self._by_address.get(span[0][0], [])
         else:
             found += [box for boxes in self._by_address.values() for box in boxes]
-        return [both for box in found if (both := sets.cut(box, limit))]
+        return [box._replace(dst=both) for box in found if (both := sets.meet(box.dst, span))]
 
 
 class Measurement:
@@ -57,10 +56,18 @@ class Measurement:
         self.keys = {place.span[0][0]: place.key for place in intent.places if place.source}
         sources = [place for place in intent.places if place.source]
         self.there = engine.flow((self.start(place), Box(src=place.span, dst=place.reach)) for place in sources)
-        self.back = engine.answer(self.there)
         self.arrived = self._index(self.there.arrivals)
         self.accepted = self._index(each for each in self.there.arrivals if each.accepted)
-        self.returned = Index(self._returned())
+
+    @functools.cached_property
+    def back(self) -> Flow:
+        """The answers."""
+        return self.engine.answer(self.there)
+
+    @functools.cached_property
+    def returned(self) -> Index:
+        """Conversations whose answers came back, as they were asked."""
+        return Index(self._returned())
 
     def start(self, place: Place) -> State:
         """Where a place's packets begin: on the LAN of an own router, or on the host itself."""
@@ -150,6 +157,10 @@ class Measurement:
             if own:
                 foreign = Box(src=sets.minus(ADDRESSES, own), dst=place.reach)
                 tried.setdefault(group.network, []).append((self.start(place), foreign))
+        gateway = self._gateway()
+        if gateway:
+            tried[VPN] = [gateway]
+        doors = self._first_doors()
         for network, starts in tried.items():
             flow = self.engine.flow(starts)
             seen: list[Arrival | Loss] = [*flow.arrivals, *flow.losses]
@@ -157,6 +168,25 @@ class Measurement:
                 target = self.zone(each.state, each.box)
                 if target and target != network:
                     yield Crossed(network, target, each.sent())
+                elif each.state.space == (self.intent.model.firewall, "") and not (
+                    isinstance(each, Loss) and each.rule in doors
+                ):
+                    yield Crossed(network, "firewall", each.sent())
+
+    def _first_doors(self) -> frozenset[str]:
+        """The firewall's rules that look at a packet before anything else does: there a foreign source ends."""
+        ruleset = self.engine.world.spaces[(self.intent.model.firewall, "")].ruleset
+        chains = ruleset.hooked("prerouting") if ruleset else []
+        return frozenset(rule.where for chain in chains for rule in chain.rules)
+
+    def _gateway(self) -> tuple[State, Box] | None:
+        """The VPN gateway's own packets to the firewall, under any address but that of its outer port."""
+        space = self.engine.world.spaces.get((self.intent.model.vpn, ""))
+        if space is None:
+            return None
+        outer = [each for each in self.intent.places if each.network == VPN and each.span[0][0] in space.local]
+        own = sets.normal((each.span[0][0] & ~3, each.span[0][0] | 3) for each in outer)
+        return State(space.key), Box(src=sets.minus(ADDRESSES, own), dst=self.span(INTERNET))
 
     def _home(self, place: Place) -> Span:
         """Source addresses that are at home where a place is; () for a box that stands in several networks itself."""
@@ -169,7 +199,7 @@ class Measurement:
         if space.zone == INTERNET:  # beyond a carrier every public address is at home
             county = sets.normal(self.span(name)[0] for name in model.networks)
             return sets.minus(ADDRESSES, county)
-        if space.ours and not place.lan:
+        if space.ours and not place.lan and not space.key[1]:
             return ()
         inner = [prefix for each in model.tunnels.values() if each.host == place.key[0] for prefix in each.inner]
         return sets.normal((*self.span(place.network), *around, *(sets.of_network(each)[0] for each in inner)))

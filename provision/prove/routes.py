@@ -44,13 +44,20 @@ class Routing:
         return self._fibs[key]
 
     def _statics(self, space: Space) -> Iterator[Route]:
+        return (route for route in self._written(space) if route.hop.dev)
+
+    def _written(self, space: Space) -> Iterator[Route]:
         router = self.world.routing.get(space.key[0])
         for each in router.statics.get(space.key[1], []) if router else []:
-            device = _device(space, int(each.via))
-            if device and router:
+            if router:
                 first, length = prefix_of(str(each.prefix))
                 where = f"{router.path}:{each.line} (static)"
-                yield Route(first, length, Hop(device, int(each.via)), STATIC, 0, where)
+                yield Route(first, length, Hop(_device(space, int(each.via)), int(each.via)), STATIC, 0, where)
+
+    def written(self, space: Space) -> Iterator[Route]:
+        """Every route that somebody wrote, whether its next hop is there or not (then without an interface)."""
+        yield from self._written(space)
+        yield from (route for _, route in _kernel(space, dead=True))
 
     # OSPF -------------------------------------------------------------------------------------------------
 
@@ -207,13 +214,13 @@ def connected(space: Space) -> Iterator[Route]:
                 yield Route(first, length, Hop(interface.name, None), CONNECTED, 0, where)
 
 
-def _kernel(space: Space) -> Iterator[tuple[str, Route]]:
+def _kernel(space: Space, *, dead: bool = False) -> Iterator[tuple[str, Route]]:
     """Routes that the device tool sets itself."""
     where = f"{space.key[0]}:{NETWORK} (route)" if space.ours else f"{space.key[0]} (as the world is)"
     for row in space.routes:
         via = int(IPv4Address(row["via"])) if "via" in row else None
         device = row.get("dev") or (_device(space, via) if via is not None else "")
-        if device in space.interfaces:
+        if device in space.interfaces or dead:
             route = Route(*prefix_of(row["prefix"]), Hop(device, via), STATIC, int(row.get("metric", 0)), where)
             yield row["table"], route
 

@@ -7,6 +7,7 @@ region is a list of boxes.  Every operation is exact.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
@@ -51,15 +52,26 @@ def of_address(address: IPv4Address) -> Span:
 
 def meet(a: Span, b: Span) -> Span:
     """What both hold."""
-    if a is b:
+    if a is b or not a:
         return a
+    if not b or a[-1][1] < b[0][0] or b[-1][1] < a[0][0]:
+        return ()
+    if len(b) == 1 and b[0][0] <= a[0][0] and a[-1][1] <= b[0][1]:
+        return a
+    if len(a) == 1 and a[0][0] <= b[0][0] and b[-1][1] <= a[0][1]:
+        return b
+    # Begin where they can first touch: one address is often looked for among hundreds of intervals.
+    i = max(0, bisect_right(a, b[0]) - 1)
+    j = max(0, bisect_right(b, a[0]) - 1)
     found = []
-    i = j = 0
     while i < len(a) and j < len(b):
         (al, ah), (bl, bh) = a[i], b[j]
-        low, high = max(al, bl), min(ah, bh)
+        low = al if al > bl else bl  # noqa: FURB136 - the hottest line there is
+        high = ah if ah < bh else bh  # noqa: FURB136
         if low <= high:
             found.append((low, high))
+        elif al > bh and j + 8 < len(b):
+            j = max(j, bisect_right(b, a[i]) - 2)
         if ah < bh:
             i += 1
         else:

@@ -49,6 +49,7 @@ class Vpn:
 def wireguard(path: str, text: str) -> Vpn:
     """Read ``wg0.conf``."""
     found = Vpn(path, path.rpartition("/")[2].removesuffix(".conf"))
+    allowed: list[tuple[int, IPv4Network]] = []  # (place of the peer, prefix)
     for number, line in enumerate(text.split("\n"), 1):
         key, _, value = (part.strip() for part in line.partition("="))
         try:
@@ -58,14 +59,25 @@ def wireguard(path: str, text: str) -> Vpn:
                 match = _PUBLIC.search(value)
                 found.peers[-1].host = match[1] if match else value
             elif key == "AllowedIPs":
-                found.peers[-1].far = _networks(value)
                 found.peers[-1].line = number
+                allowed += [(len(found.peers) - 1, IPv4Network(item.strip())) for item in value.split(",")]
             elif key == "Endpoint":
                 address, _, port = value.rpartition(":")
                 found.peers[-1].endpoint, found.peers[-1].port = IPv4Address(address), int(port)
         except (ValueError, IndexError) as problem:
             raise ProveError(f"{path}:{number}", str(problem), "a WireGuard peer", "correct the line") from None
+    _keys(found.peers, allowed)
     return found
+
+
+def _keys(peers: list[Peer], allowed: list[tuple[int, IPv4Network]]) -> None:
+    """Cryptokey routing: the longest prefix wins, and of equal ones the last written."""
+    taken: Span = ()
+    ordered = sorted(enumerate(allowed), key=lambda each: (-each[1][1].prefixlen, -each[0]))
+    for _, (place, network) in ordered:
+        span = sets.of_network(network)
+        peers[place].far = sets.join(peers[place].far, sets.minus(span, taken))
+        taken = sets.join(taken, span)
 
 
 def swanctl(path: str, text: str) -> Vpn:
