@@ -1,96 +1,90 @@
-"""Another statement for a numbered rule of an access list, without a moment in which neither is there.
+"""From one access list's rules to another's, without a moment in which a rule that changes is missing.
 
-On Huawei and H3C a rule given again under its number is edited: the parts that are named are replaced, the others stay;
-and no two rules of a list may say the same.  So:
+Devices differ, and agree in one thing: no two rules of a list may say the same.
 
-- the same parts with other values: the line again, at once;
-- other parts: two temporary rules behind it, each the new statement for one half of its addresses, hold the place while
-  the old rule is undone and the new one is made.  At every moment a packet meets the old rule or the new one.
+- Huawei and H3C edit a rule that is given again under its number: named parts are replaced, others stay.  So the same
+  parts with other values are the line again, at once.
+- Otherwise, and on Ruijie and ZTE always, two temporary rules behind it, each the new statement for one half of its
+  addresses, hold the place while the old rule is taken away and the new one made.  At every moment a packet meets the
+  old rule or the new one.
 
-Where commands take effect together at a commit, undoing it and making it anew has no gap in any case.
+Where commands take effect together at a commit, taking away and making anew has no gap in any case.
 """
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-_TAKES = {
-    "source": 2, "destination": 2, "source-port": 2, "destination-port": 2, "dscp": 1, "precedence": 1, "tos": 1,
-    "time-range": 1, "vpn-instance": 1, "logging": 0, "counting": 0, "fragment": 0, "fragment-type": 1, "icmp-type": 1,
-    "tcp-flag": 1, "ttl": 2, "established": 0,
-}  # fmt: skip
+from provision.platforms.halves import halves_of_parts, halves_of_words, parts
 
 
-def replace_rule(before: str, after: str, numbers: set[int], *, undo: str, atomic: bool) -> list[str]:
-    """The commands that make the rule ``before`` ("rule 5 permit ...") into ``after``, which has the same number.
+@dataclass(slots=True)
+class Steps:
+    """What to send, in two pieces, and which rules were taken away on the way, with what hangs on them."""
 
-    ``numbers`` are the numbers in use before or after.  Without two free numbers behind it, or where one address only
-    is matched, the rule is undone and made anew.
+    lines: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)  # rules that go and have no successor
+    undone: set[int] = field(default_factory=set)
+
+
+def replace_rules(
+    old: Mapping[int, str], new: Mapping[int, str], *, remove: str, editable: bool, atomic: bool
+) -> Steps:
+    """The commands between two lists of rules by number ("rule 5 permit ip ..." or "10 permit ip ...").
+
+    ``remove`` takes a rule away ("undo rule {1}"); ``editable``: a rule may be given again under its number;
+    ``atomic``: nothing takes effect before a commit.  Without two free numbers behind a rule, or where no address can
+    be halved, the old rule goes before the new one comes.
     """
-    number = int(before.split()[1])
-    again = [f"{undo} rule {number}", after]
-    if edits(before, after):
-        return [after]
-    if atomic:
-        return again
-    room = [number + 1, number + 2]
-    halves = _halves(after)
-    if not halves or numbers & set(room):
-        return again
-    bridge = [half.replace(f"rule {number} ", f"rule {free} ", 1) for half, free in zip(halves, room, strict=True)]
-    return [*bridge, *again, *(f"{undo} rule {free}" for free in room)]
-
-
-def _parts(line: str) -> tuple[list[str], dict[str, list[str]]]:
-    """(action and protocol, the named parts with their values)."""
-    words = line.split()[2:]
-    head: list[str] = []
-    parts: dict[str, list[str]] = {}
-    name = ""
-    for word in words:
-        if word in _TAKES:
-            name = word
-            parts[name] = []
-        elif name:
-            parts[name].append(word)
+    steps = Steps()
+    present = dict(old)
+    for number in sorted(new):
+        line = new[number]
+        if present.get(number) == line:
+            continue
+        twins = [one for one, other in present.items() if one != number and _says(other) == _says(line)]
+        if not twins and (number not in present or (editable and _edits(present[number], line))):
+            steps.lines.append(line)
         else:
-            head.append(word)
-    return head, parts
+            goes = twins + [number] * (number in present)
+            bridge = {} if atomic else _bridge(number, line, present, new)
+            steps.lines += bridge.values()
+            steps.lines += [_fill(remove, one) for one in goes]
+            steps.lines.append(line)
+            steps.lines += [_fill(remove, one) for one in bridge]
+            steps.undone.update(goes)
+            for one in goes:
+                del present[one]
+        present[number] = line
+    steps.late = [_fill(remove, number) for number in sorted(present, reverse=True) if number not in new]
+    return steps
 
 
-def edits(before: str, after: str) -> bool:
+def _fill(remove: str, number: int) -> str:
+    return remove.replace("{1}", str(number))
+
+
+def _says(line: str) -> list[str]:
+    """The statement, without what stands before it and its number."""
+    words = line.split()
+    return words[2:] if words[0] == "rule" else words[1:]
+
+
+def _edits(before: str, after: str) -> bool:
     """True when giving the rule again leaves nothing of the old one."""
-    (old_head, old), (new_head, new) = _parts(before), _parts(after)
+    (old_head, old), (new_head, new) = parts(_says(before)), parts(_says(after))
     return old_head == new_head and set(old) <= set(new)
 
 
-def _halves(line: str) -> tuple[str, str] | tuple[()]:
-    """The rule for the lower and for the upper half of its source, else destination, addresses; () for one address."""
-    head, parts = _parts(line)
-    basic = len(head) == 1  # no protocol: a basic list, which knows the source only
-    for side in ("source",) if basic else ("source", "destination"):
-        split = _split(parts.get(side, ["any"]))
-        if split:
-            return tuple(_rule(line, head, parts | {side: half}) for half in split)  # type: ignore[return-value]
-    return ()
-
-
-def _split(values: list[str]) -> list[list[str]]:
-    if values == ["any"]:
-        address, wildcard = 0, 0xFFFFFFFF
-    elif len(values) == 2:
-        address = int(IPv4Address(values[0]))
-        wildcard = int(IPv4Address(values[1] if "." in values[1] else int(values[1])))
-    else:
-        return []
-    if wildcard == 0:
-        return []
-    bit = 1 << (wildcard.bit_length() - 1)
-    rest = wildcard & ~bit
-    low = address & ~wildcard
-    return [[str(IPv4Address(base)), str(IPv4Address(rest)) if rest else "0"] for base in (low, low | bit)]
-
-
-def _rule(line: str, head: list[str], parts: dict[str, list[str]]) -> str:
-    named = (word for name, values in parts.items() for word in (name, *values))
-    return " ".join((*line.split()[:2], *head, *named))
+def _bridge(number: int, line: str, present: Mapping[int, str], new: Mapping[int, str]) -> dict[int, str]:
+    """Two temporary rules that say together what the line says; {} where there is no place or no way."""
+    used = set(present) | set(new)
+    following = min((other for other in used if other > number), default=number + 3)
+    free = list(range(number + 1, following))[:2]
+    words = _says(line)
+    halves = halves_of_parts(words) or halves_of_words(words)
+    if len(free) < 2 or len(halves) < 2 or any(_says(other) in halves for other in present.values()):
+        return {}
+    start = "rule " if line.startswith("rule ") else ""
+    return {one: f"{start}{one} {' '.join(half)}" for one, half in zip(free, halves, strict=True)}

@@ -2,9 +2,9 @@
 
 The rulebook says what a device does with a line; this file knows no vendor.  Three passes:
 
-1. *settle*: what a device removes by itself (an interface's addresses when it moves to another VRF, everything about a
+1. *clear*: an address that is needed elsewhere is taken from its old place first.
+2. *settle*: what a device removes by itself (an interface's addresses when it moves to another VRF, everything about a
    BGP peer that is undone) is taken out of the old tree, so that what must be there afterwards counts as new.
-2. *clear*: an address that is needed elsewhere is taken from its old place first.
 3. *emit*: view by view, early removals, new and changed lines in the rulebook's order, other removals the other way
    round.
 """
@@ -15,13 +15,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Interface
 
-from provision.platforms.acl import edits, replace_rule
-from provision.platforms.entry import replace_entry
+from provision.platforms.acl import Steps, replace_rules
 from provision.platforms.numbers import RangeError, read_numbers, write_numbers
 from provision.platforms.rules import Rule, Rulebook, fill, same_secret
 from provision.platforms.tree import Node
 
 Key = tuple[int, tuple[str, ...]]
+
+LISTED = ("acl", "entry")
+"""Rules of an access list, which are worked out together."""
 
 
 class PatchError(ValueError):
@@ -54,6 +56,7 @@ class _View:
     undone: dict[Key, _Item] = field(default_factory=dict)  # undone, then set anew
     early: list[_Item] = field(default_factory=list)  # taken away before anything new
     late: list[_Item] = field(default_factory=list)  # taken away, with what the device removes beside it
+    steps: Steps = field(default_factory=Steps)  # of an access list
 
 
 def patch_lines(book: Rulebook, before: tuple[Node, ...], after: tuple[Node, ...]) -> tuple[str, ...]:
@@ -62,8 +65,8 @@ def patch_lines(book: Rulebook, before: tuple[Node, ...], after: tuple[Node, ...
     Raises PatchError for a configuration that says one thing twice.
     """
     old, new = _index(book, before, book.rules), _index(book, after, book.rules)
-    _settle(book, old, new)
     first = list(_clear(book, old, new))
+    _settle(book, old, new)
     return tuple(first + _emit(book, old, new))
 
 
@@ -92,19 +95,18 @@ def _index(book: Rulebook, nodes: tuple[Node, ...], rules: tuple[Rule, ...]) -> 
 
 def _settle(book: Rulebook, old: _View, new: _View) -> None:
     """Take out of ``old`` whatever the device will remove by itself."""
+    _settle_rules(book, old, new)
     moved = True
     while moved:
         moved = False
         for key, item in list(old.items.items()):
-            if key not in old.items:
+            if key not in old.items or item.rule.change in LISTED:
                 continue  # went with another
             wanted = new.items.get(key)
             if wanted is not None and item.rule.change == "undo" and not item.same(wanted):
                 old.undone[key] = old.items.pop(key)
                 _wipe(book, old, new, item.rule.takes, item)
                 moved = True
-            elif wanted is not None and item.rule.change == "acl" and not edits(item.line, wanted.line):
-                moved |= bool(_wipe(book, old, new, item.rule.takes, item))
             elif wanted is None and item.rule.takes:
                 del old.items[key]
                 lost = _wipe(book, old, new, item.rule.takes, item)
@@ -119,6 +121,25 @@ def _settle(book: Rulebook, old: _View, new: _View) -> None:
         wanted = new.items.get(key)
         if item.view is not None and wanted is not None and wanted.view is not None:
             _settle(book, item.view, wanted.view)
+
+
+def _settle_rules(book: Rulebook, old: _View, new: _View) -> None:
+    """Work out an access list's rules together; what hangs on one that is taken away on the way goes with it."""
+    were, will = (
+        {int(item.captured[0]): item for item in view.items.values() if item.rule.change in LISTED}
+        for view in (old, new)
+    )
+    for item in (were | will).values():
+        old.steps = replace_rules(
+            {number: one.line for number, one in were.items()},
+            {number: one.line for number, one in will.items()},
+            remove=item.rule.undo,
+            editable=item.rule.change == "acl",
+            atomic=book.two_phase,
+        )
+        break
+    for number in old.steps.undone | (set(were) - set(will)):
+        _wipe(book, old, new, were[number].rule.takes, were[number])
 
 
 def _wipe(book: Rulebook, view: _View, wanted: _View | None, patterns: tuple[str, ...], cause: _Item) -> list[_Item]:
@@ -199,7 +220,7 @@ def _address(item: _Item) -> IPv4Interface:
 def _emit(book: Rulebook, old: _View, new: _View) -> list[str]:
     """What one view needs, from inside it."""
     lines: list[str] = []
-    goes = [item for key, item in old.items.items() if key not in new.items]
+    goes = [item for key, item in old.items.items() if key not in new.items and item.rule.change not in LISTED]
     shrunk = [
         _part(item, item.numbers - new.items[key].numbers)
         for key, item in old.items.items()
@@ -211,14 +232,27 @@ def _emit(book: Rulebook, old: _View, new: _View) -> list[str]:
     late = [item for item in goes if not (item.rule.early or bare)] + old.late
     for item in sorted(early, key=_place, reverse=True):
         lines += _remove(book, item)
+    listed = False
     for key, item in sorted(new.items.items(), key=lambda pair: pair[0][0]):
         if key in old.undone:
             gone = old.undone[key]
             lines.append(gone.rule.removal(book.negate, gone.line, gone.captured))
-        lines += _set(book, old, key, item, new)
+        if item.rule.change not in LISTED:
+            lines += _set(book, old, key, item)
+        elif not listed:
+            lines += old.steps.lines
+            listed = True
+    lines += old.steps.late
     for item in sorted(late, key=_place, reverse=True):
         lines += _remove(book, item)
     return lines
+
+
+def _fresh(book: Rulebook, new: _View) -> _View:
+    """The empty view that a new one is compared with."""
+    old = _View()
+    _settle_rules(book, old, new)
+    return old
 
 
 def _place(item: _Item) -> int:
@@ -229,7 +263,7 @@ def _part(item: _Item, numbers: frozenset[int]) -> _Item:
     return _Item(item.place, replace(item.rule, whole=""), item.line, item.captured, None, numbers)
 
 
-def _set(book: Rulebook, old: _View, key: Key, item: _Item, new: _View) -> list[str]:
+def _set(book: Rulebook, old: _View, key: Key, item: _Item) -> list[str]:
     """A new or changed line, with its view."""
     there = old.items.get(key)
     if item.rule.change == "ranges":
@@ -241,7 +275,9 @@ def _set(book: Rulebook, old: _View, key: Key, item: _Item, new: _View) -> list[
             for place, part in enumerate(write_numbers(fresh, item.rule.ranges, item.rule.per_line))
         ]
     if item.view is not None:
-        inner = _emit(book, there.view if there is not None and there.view is not None else _View(), item.view)
+        inner = _emit(
+            book, there.view if there is not None and there.view is not None else _fresh(book, item.view), item.view
+        )
         if inner or there is None or not there.same(item):
             return [item.line, *inner, book.leave]
         return []
@@ -253,12 +289,6 @@ def _set(book: Rulebook, old: _View, key: Key, item: _Item, new: _View) -> list[
         raise PatchError(
             f"{there.line!r} cannot become {item.line!r}: the device has no way to it; remove its view first"
         )
-    if item.rule.change == "entry":
-        taken = {int(one.captured[0]) for view in (old, new) for one in view.items.values() if one.rule == item.rule}
-        return replace_entry(item.line, item.captured[0], taken, item.rule.undo.replace("{1}", "{number}"))
-    if item.rule.change == "acl":
-        numbers = {int(one.captured[0]) for view in (old, new) for one in view.items.values() if one.rule == item.rule}
-        return replace_rule(there.line, item.line, numbers, undo=book.negate, atomic=book.two_phase)
     return [item.line]
 
 
