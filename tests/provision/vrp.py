@@ -194,8 +194,8 @@ class Vrp:
             other[:3] == words[:3] and other != words for other in starts.values()
         ):
             raise Refused("The peer already exists")
-        known = any(other[:3] == ["peer", words[1], "as-number"] for other in starts.values())
-        if words[0] == "peer" and words[2] != "as-number" and self.stack[1:2] == [view] and not known:
+        known = any(other[:3] == ["peer", *words[1:2], "as-number"] for other in starts.values())
+        if words[0] == "peer" and words[2:3] != ["as-number"] and self.stack[1:2] == [view] and not known:
             raise Refused("The peer does not exist")
         if command.startswith("traffic-policy") and any(
             other[0] == "traffic-policy" and other[2] == words[2] for other in starts.values()
