@@ -98,15 +98,20 @@ class Flows:
 
     def lost_ms(self, since: list[int], settle_s: float = 0.5) -> float:
         """Longest row of lost probes of any flow since the mark, in milliseconds."""
+        return max(self.lost_each_ms(since, settle_s).values(), default=0.0)
+
+    def lost_each_ms(self, since: list[int], settle_s: float = 0.5) -> dict[str, float]:
+        """Longest row of lost probes since the mark by flow, in milliseconds."""
         until = self.mark()
         time.sleep(settle_s)
-        worst = 0
+        lost = {}
         for flow, first, last in zip(self._flows, since, until, strict=True):
-            row = 0
+            row = worst = 0
             for sequence in range(first, last):
                 row = 0 if sequence in flow.back else row + 1
                 worst = max(worst, row)
-        return round(worst * self._interval_s * 1000, 1)
+            lost[flow.name] = round(worst * self._interval_s * 1000, 1)
+        return lost
 
     def lost(self, since: list[int], settle_s: float = 0.5) -> list[int]:
         """How many probes of each flow never came back since the mark."""

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from drills import apply as apply_drill
 from drills import centre as centre_drill
 from drills import exit as exit_drill
 from drills import meeting as meeting_drill
+from drills import qos as qos_drill
 from drills import replace as replace_drill
 from drills import revoke as revoke_drill
 from drills import ring as ring_drill
@@ -102,6 +104,37 @@ def revoke(instance: Instance = "", as_json: AsJson = False) -> int:
     Example: sanwang drill revoke --json
     """
     return _run(instance, as_json, revoke_drill.revoke, revoke_drill.misses)
+
+
+@app.command(name="apply")
+def apply_(
+    kills: Annotated[
+        int, typer.Option(min=1, max=500, help="how many times the controller or the broker is killed")
+    ] = (apply_drill.KILLS),
+    seed: Annotated[int, typer.Option(help="who is killed when; default another one each time, printed")] = -1,
+    instance: Instance = "",
+    as_json: AsJson = False,
+) -> int:
+    """Kill the controller and the broker at every stage of a real change; no device may be left in between.
+
+    The instance reads a copy of its county meanwhile, and is as it was at the end.
+
+    Example: sanwang drill apply --json
+    """
+
+    def drill(lab: Lab, tell: Callable[[str], None]) -> dict[str, Any]:
+        return apply_drill.drill(lab, tell, kills=kills, seed=seed if seed >= 0 else None)
+
+    return _run(instance, as_json, drill, lambda found: apply_drill.misses(found, kills))
+
+
+@app.command()
+def qos(instance: Instance = "", as_json: AsJson = False) -> int:
+    """Fill a township's uplink from the education network; a meeting on it must not lose a packet.
+
+    Example: sanwang drill qos --json
+    """
+    return _run(instance, as_json, qos_drill.qos, qos_drill.misses)
 
 
 def main(argv: list[str]) -> int:

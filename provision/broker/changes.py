@@ -41,7 +41,6 @@ class Changes:
     def __init__(self, devices: Devices, armed: Armed) -> None:
         self._devices = devices
         self._armed = armed
-        self._asked_s: dict[str, float] = {}
 
     def methods(self) -> dict[str, Callable[[Request], Any]]:
         """Method name -> coroutine function; ``apply`` with ``confirm_s`` comes here too."""
