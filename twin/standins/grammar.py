@@ -2,7 +2,8 @@
 
 A grammar file has lines of three sorts::
 
-    types GigabitEthernet Vlanif         interface types, in the order the device lists interfaces
+    types GigabitEthernet Vlanif         interface types, in the order the device lists interfaces; ``~`` is a
+                                         space before the number, ``!`` means that there is no number
     negation undo                        the word that takes a command back ("no loose": trailing words may follow)
     view interface                       starts a view; its commands follow, indented
 
@@ -10,6 +11,7 @@ A grammar file has lines of three sorts::
     acl (number) INT:2000-2999 > basic   ... that opens the view ``basic``
     display version = version            a command that does something, and is no configuration
     ---                                  a section ends: the device puts its separator here
+    section vrf                          the same, and what begins has a name
 
 ``view *`` holds what every configuration view knows.  After ``::`` come words with what is special:
 
@@ -102,11 +104,14 @@ class View:
 class Grammar:
     """The views of a platform."""
 
-    def __init__(self, kinds: Kinds, negation: str, loose: bool, views: dict[str, View]) -> None:
+    def __init__(
+        self, kinds: Kinds, negation: str, loose: bool, views: dict[str, View], section_names: dict[int, str]
+    ) -> None:
         self.kinds = kinds
         self.negation = negation
         self.loose = loose
         self.views = views
+        self.section_names = section_names
 
     def match(self, views: Iterable[str], typed: list[Word], end: int) -> Match:
         """The command that a line means in the first of some views.  Raises Refusal; `end` is the line's length."""
@@ -169,6 +174,7 @@ def load(path: Path, tags: frozenset[str] = frozenset()) -> Grammar:
     kinds = Kinds()
     views: dict[str, View] = {"*": View("*")}
     negation, loose = "undo", False
+    names: dict[int, str] = {}
     view: View | None = None
     section = rank = 0
     for number, raw in enumerate(path.read_text().splitlines(), 1):
@@ -186,14 +192,16 @@ def load(path: Path, tags: frozenset[str] = frozenset()) -> Grammar:
             continue
         try:
             if words[0] == "types":
-                kinds.types = [word.replace("_", " ") for word in words[1:]]
+                kinds.types = [word.replace("~", " ") for word in words[1:]]
             elif words[0] == "negation":
                 negation, loose = words[1], "loose" in words[2:]
             elif words[0] == "view":
                 view = views.setdefault(words[1], View(words[1]))
                 section += 1
-            elif words[0] == "---":
+            elif words[0] in ("---", "section"):
                 section += 1
+                if len(words) > 1:
+                    names[section] = words[1]
             elif view is None:
                 raise ValueError("a command before the first view")
             else:
@@ -206,7 +214,7 @@ def load(path: Path, tags: frozenset[str] = frozenset()) -> Grammar:
         for rule in view.rules:
             if rule.opens and rule.opens not in views:
                 raise ValueError(f"{path.name}: {rule.text!r} opens view {rule.opens!r}, which is not there")
-    return Grammar(kinds, negation, loose, views)
+    return Grammar(kinds, negation, loose, views, names)
 
 
 def _rules(line: str, rank: int, section: int, negation: str, loose: bool) -> list[Rule]:

@@ -112,6 +112,9 @@ class Kinds:
 
     def interface(self, text: str) -> str | None:
         """The full name of an interface from what may be a beginning of its type and its number."""
+        for name in self.types:
+            if name.endswith("!") and text.lower() == name[:-1].lower():
+                return name[:-1]
         found = re.fullmatch(r"(\d*[A-Za-z][A-Za-z_-]*?)[ -]?(\d+(?:/\d+)*(?:\.\d+)?)", text)
         if not found:
             return None
@@ -123,6 +126,8 @@ class Kinds:
     def order(self, text: str) -> tuple[int, tuple[int, ...], str]:
         """Sort key of words with numbers in them, interfaces by the order of their types."""
         for rank, name in enumerate(self.types):
+            if text == name.rstrip("!"):
+                return rank, (), ""
             if text.startswith(name) and text[len(name) : len(name) + 1].isdigit():
                 return rank, tuple(int(part) for part in re.findall(r"\d+", text[len(name) :])), ""
         return len(self.types), tuple(int(part) for part in re.findall(r"\d+", text)), text
@@ -188,6 +193,9 @@ class Kinds:
                 return None
             case "PORT":
                 return _named(text, PORTS[arg], 65535) if arg else _named(text, {}, 65535)
+            case "RPORT":
+                known = {name: name for names in PORTS.values() for name in names.values()}
+                return known.get(text.lower()) or _named(text, {}, 65535)
             case "DSCP":
                 return _named(text, {} if arg == "number" else DSCP, 63)
             case "RD":
