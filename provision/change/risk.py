@@ -9,7 +9,7 @@ from provision.change.plan import DevicePlan, Risk, Stage, Touches
 from provision.change.touches import forwards
 
 LEVELS = ("low", "medium", "high")
-LINKS_FRESH_S = 60
+LINKS_FRESH_S = 30
 """An older link state says nothing about protection now: the collector writes every few seconds."""
 
 MANY_SITES = 10

@@ -178,7 +178,7 @@ def test_risk_low_medium_high() -> None:
     ("touched", "words"),
     [
         (Touches(links_age_s=None), "is not known"),
-        (Touches(links_age_s=LINKS_FRESH_S + 1), "61 s old"),
+        (Touches(links_age_s=LINKS_FRESH_S + 1), f"{LINKS_FRESH_S + 1} s old"),
         (
             Touches(links_age_s=1, unprotected=(Unprotected("t01-c2", "t01: t01-c1 is down"),)),
             "t01-c2 has no protection",
