@@ -21,6 +21,7 @@ SLOT_ROUTER, SLOT_FIREWALL, SLOT_VPN, SLOT_SERVER, SLOT_RELAY, SLOT_NMS, SLOT_HE
 SLOT_USER = 10
 SLOT_FIREWALL_CROSSING = 12  # the firewall's forwarding leg in mgmt; slot 2 there is its own management
 SLOT_VPN_CROSSING = 13
+SLOT_SWITCH = 14  # a body's access switch, in mgmt
 
 COUNTY = IPv4Network("10.0.0.0/8")
 LOOPBACKS = IPv4Network("172.16.0.0/16")

@@ -73,6 +73,8 @@ def patch_lines(book: Rulebook, before: tuple[Node, ...], after: tuple[Node, ...
 def _index(book: Rulebook, nodes: tuple[Node, ...], rules: tuple[Rule, ...]) -> _View:
     view = _View()
     for node in nodes:
+        if any(pattern.fullmatch(node.line) for pattern in book.ignored):
+            continue
         place, rule, identity, captured = book.of(node.line, rules)
         opens = rule.inside is not None or bool(node.children)
         inner = _index(book, node.children, rule.inside or ()) if opens else None
@@ -107,7 +109,7 @@ def _settle(book: Rulebook, old: _View, new: _View) -> None:
                 old.undone[key] = old.items.pop(key)
                 _wipe(book, old, new, item.rule.takes, item)
                 moved = True
-            elif wanted is None and item.rule.takes:
+            elif wanted is None and item.rule.takes and not item.rule.stays:
                 del old.items[key]
                 lost = _wipe(book, old, new, item.rule.takes, item)
                 needed = item.rule.early or any(_holds(new, other) for other in lost)
@@ -220,7 +222,11 @@ def _address(item: _Item) -> IPv4Interface:
 def _emit(book: Rulebook, old: _View, new: _View) -> list[str]:
     """What one view needs, from inside it."""
     lines: list[str] = []
-    goes = [item for key, item in old.items.items() if key not in new.items and item.rule.change not in LISTED]
+    goes = [
+        item
+        for key, item in old.items.items()
+        if key not in new.items and not item.rule.stays and item.rule.change not in LISTED
+    ]
     shrunk = [
         _part(item, item.numbers - new.items[key].numbers)
         for key, item in old.items.items()

@@ -49,6 +49,7 @@ class Rule:
     line: str
     undo: str = ""  # how it is taken away; "" is the negation and the line itself
     change: Change = "overwrite"
+    stays: bool = False  # the device has it by itself: it is never taken away
     early: bool = False  # taken away before anything new is sent, not after
     takes: tuple[str, ...] = ()  # lines of this view, and below, that the device removes with it; "?" perhaps
     resets: tuple[str, ...] = ()  # the same, when it is set
@@ -138,6 +139,7 @@ class Rulebook:
     two_phase: bool  # lines go to a candidate and take effect together
     separators: tuple[str, ...]
     multiline: tuple[re.Pattern[str], ...]
+    ignored: tuple[re.Pattern[str], ...]  # lines that say nothing of their own, with what stands below
     rules: tuple[Rule, ...]
     expansions: tuple[Expansion, ...] = ()
 
@@ -169,6 +171,7 @@ def load_rulebook(path: Path) -> Rulebook:
         two_phase=written["two_phase"],
         separators=tuple(written["separators"]),
         multiline=tuple(re.compile(pattern) for pattern in written.get("multiline", ())),
+        ignored=tuple(re.compile(pattern) for pattern in written.get("ignored", ())),
         rules=_rules(written["rules"], shared, path),
         expansions=tuple(
             Expansion(re.compile(row["line"]), row["to"], row.get("ranges", "to")) for row in written.get("expand", ())

@@ -14,11 +14,17 @@ def difference(book: Rulebook, before: tuple[Node, ...], after: tuple[Node, ...]
 def _rows(
     book: Rulebook, before: tuple[Node, ...], after: tuple[Node, ...], rules: tuple[Rule, ...], depth: int
 ) -> list[str]:
-    old = {_face(book, node, rules): node for node in before}
-    new = {_face(book, node, rules): node for node in after}
+    old, new = (
+        {
+            _face(book, node, rules): node
+            for node in nodes
+            if not any(pattern.fullmatch(node.line) for pattern in book.ignored)
+        }
+        for nodes in (before, after)
+    )
     rows: list[str] = []
     for face, node in old.items():
-        if face not in new:
+        if face not in new and not book.of(node.line, rules)[1].stays:
             rows += _whole("-", node, depth)
     for face, node in new.items():
         there = old.get(face)
