@@ -47,6 +47,8 @@ class Environment(BaseModel):
     """Give bfdd and ospfd real-time priority."""
     wireguard: Literal["userspace", "kernel"]
     ipsec: Literal["libipsec", "kernel"]
+    queue: Literal["pfifo", "fq_codel"]
+    """How packets of one class wait on a shaped line."""
     optics: Literal["budget", "module"]
     """Optical power: computed from the fibre's length, or read from the module."""
 

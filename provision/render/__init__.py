@@ -48,7 +48,7 @@ def _files(
     model: NetworkModel, host: Host, environment: Environment, networks: frozenset[str] | None
 ) -> Iterator[ConfigFile]:
     library = f"{_ON_DEVICE}/provision/platforms/linux"
-    for name in ("disk.py", "undo.py", "change.py", "network.py", "netapply.py", "frr.py", "running.py"):
+    for name in ("disk.py", "undo.py", "change.py", "shape.py", "network.py", "netapply.py", "frr.py", "running.py"):
         yield ConfigFile(f"{library}/{name}", "0644", program(name), "network")
     yield ConfigFile(f"{_ON_DEVICE}/device", "0755", program("device.py"), "network")
     yield ConfigFile("/etc/sanwang/network.json", "0644", network_json(model, host, environment, networks), "network")

@@ -9,6 +9,7 @@ from typing import Any
 from inventory.model import ROUTERS, Host, NetworkModel, Port, Role, StaticRoute, Vrf
 from provision.environment import Environment
 from provision.render.files import ConfigFile, program
+from provision.render.qos import shape
 
 MTU = 1500
 CORE_READY = "/run/sanwang-core.ready"  # on a centre: the other centres have told their routes
@@ -79,6 +80,8 @@ def _namespace(
     for port in ports:
         addresses = [str(port.address)] if port.address else []
         links[port.name] = {"kind": "port", "mtu": port.mtu, "master": port.bridge, "addresses": addresses}
+        if shaped := shape(model.links[port.link], environment) if host.role in ROUTERS and not vrf.name else {}:
+            links[port.name]["shape"] = shaped
         floating = [
             f"{service.address}/32"
             for service in model.services.values()
@@ -101,6 +104,7 @@ def _namespace(
             "local": str(vxlan.local),
             "mac": vxlan.mac,
             "learning": vxlan.learning,
+            "tos": "inherit",  # the outer header carries the packet's mark
             "fdb": [[mac, str(vtep)] for mac, vtep in vxlan.fdb],
             "neighbours": [[str(address), mac] for address, mac in vxlan.neighbours],
         }

@@ -14,6 +14,7 @@ from inventory.model import ROUTERS, Host, NetworkModel, PolicyRule, Role, SiteK
 from provision.environment import Environment
 from provision.render.files import ConfigFile, fill
 from provision.render.network import tunnel_device, wanted
+from provision.render.qos import CLASSES, OPUS_PAYLOAD_TYPE, marks, shaped_ports
 
 MANAGEMENT_PORTS = "22, 9100"
 EXIT_FILE = "/etc/sanwang/exit.nft"  # part of the firewall's ruleset, with a life of its own: the switch of the exit
@@ -66,9 +67,22 @@ def _ruleset(model: NetworkModel, host: Host, vrf: str) -> str:
     if host.role is Role.FIREWALL and not vrf:
         return fill("nft-firewall.j2", **common, **_firewall(model))
     if host.role in ROUTERS and not vrf:
-        return fill("nft-underlay.j2", **common, ports=host.vrf("").ospf_interfaces)
+        return fill(
+            "nft-underlay.j2",
+            **common,
+            ports=host.vrf("").ospf_interfaces,
+            shaped=shaped_ports(model, host),
+            classes=CLASSES,
+        )
     if host.role in ROUTERS:
-        return fill("nft-vrf.j2", **common, core=any(each.ospf_interfaces for each in host.vrfs if each.name == vrf))
+        found = marks(model, host, vrf)
+        return fill(
+            "nft-vrf.j2",
+            **common,
+            marks=found,
+            opus=OPUS_PAYLOAD_TYPE,
+            core=any(each.ospf_interfaces for each in host.vrfs if each.name == vrf),
+        )
     return fill("nft-host.j2", **common, **_host(model, host, vrf))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from provision.platforms.linux import network
+from provision.platforms.linux import network, shape
 from provision.platforms.linux.network import PROTOCOL, DeviceError, desired, enter, existing, read, run
 
 _VXLAN_PORT = 4789
@@ -101,6 +101,7 @@ def _namespace(name: str, goal: dict[str, Any], found: dict[str, Any], dummy_kin
     outside: list[str] = []  # in the underlay's namespace: a VXLAN keeps its socket where it was made
     inside: list[str] = []
     bridge: list[str] = []
+    queues: list[str] = []
     _sysctl(name, goal["sysctl"], found["sysctl"])
     for device in sorted(found["links"]):
         want, have = goal["links"].get(device), found["links"][device]
@@ -117,6 +118,8 @@ def _namespace(name: str, goal: dict[str, Any], found: dict[str, Any], dummy_kin
         if have is None:
             have = _make(name, device, want, dummy_kind, outside, inside)
         _settings(device, want, have, inside)
+        if want.get("shape", {}) != have.get("shape", {}):
+            queues += shape.lines(device, want.get("shape", {}), have.get("shape", {}))
         if want["kind"] == "vxlan":
             _overlay(device, want, have, inside, bridge)
     for row in found["rules"]:
@@ -129,11 +132,16 @@ def _namespace(name: str, goal: dict[str, Any], found: dict[str, Any], dummy_kin
         f"route replace {_route_text(row)} proto {PROTOCOL}" for row in goal["routes"] if row not in found["routes"]
     ]
     inside += [f"rule add {_rule_text(row)}" for row in goal["rules"] if row not in found["rules"]]
-    for where, tool, lines in (("", "ip", outside), (name, "ip", inside), (name, "bridge", bridge)):
+    for where, tool, lines in (
+        ("", "ip", outside),
+        (name, "ip", inside),
+        (name, "bridge", bridge),
+        (name, "tc", queues),
+    ):
         if lines:
             run([tool, *(["-n", where] if where else []), "-batch", "-"], "\n".join(lines) + "\n")
     prefix = f"vrf {name}: " if name else ""
-    return [prefix + line for line in (*outside, *inside, *bridge)]
+    return [prefix + line for line in (*outside, *inside, *bridge, *queues)]
 
 
 def _remade(want: dict[str, Any], have: dict[str, Any]) -> bool:
@@ -165,11 +173,11 @@ def _make(
         learning = "learning" if want["learning"] else "nolearning"
         outside.append(
             f"link add name {device} address {want['mac']} mtu {want['mtu']} type vxlan id {want['id']} "
-            f"local {want['local']} dstport {_VXLAN_PORT} ttl 64 {learning}"
+            f"local {want['local']} dstport {_VXLAN_PORT} ttl 64 tos {want['tos']} {learning}"
         )
         if name:
             outside.append(f"link set dev {device} netns {name}")
-        made["mtu"] = want["mtu"]
+        made |= {"mtu": want["mtu"], "tos": want["tos"]}
     elif want["kind"] == "port":
         raise DeviceError(f"port {device} is not there: is the cable's module in place?")
     return made
@@ -183,6 +191,8 @@ def _settings(device: str, want: dict[str, Any], have: dict[str, Any], lines: li
         lines.append(f"link set dev {device} mtu {want['mtu']}")
     if want.get("master", "") != have.get("master", ""):
         lines.append(f"link set dev {device} " + (f"master {want['master']}" if want["master"] else "nomaster"))
+    if want.get("tos", have.get("tos")) != have.get("tos"):
+        lines.append(f"link set dev {device} type vxlan tos {want['tos']}")
     lines += [f"address del {each} dev {device}" for each in have["addresses"] if each not in want["addresses"]]
     lines += [f"address add {each} dev {device}" for each in want["addresses"] if each not in have["addresses"]]
     if want["up"] != have["up"]:

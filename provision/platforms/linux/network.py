@@ -8,8 +8,9 @@ Shape of network.json::
     {"vrf_backend": "netns",
      "namespaces": {"": {...}, "gov": {
         "sysctl": {"net/ipv4/conf/all/rp_filter": "0"}, "forward": true,
-        "links": {"p12": {"kind": "port", "mtu": 1500, "master": "lan-gov", "addresses": []},
+        "links": {"p12": {"kind": "port", "mtu": 1500, "master": "lan-gov", "addresses": [], "shape": {...}},
                   "vx-gov": {"kind": "vxlan", "id": 1001, "local": "172.16.0.11", "mac": "02:...", "learning": false,
+                             "tos": "inherit",
                              "fdb": [["02:...", "172.17.1.2"]], "neighbours": [["100.64.255.254", "02:..."]], ...}},
         "routes": [{"prefix": "0.0.0.0/0", "via": "10.8.1.1", "table": "main"}],
         "rules": [{"priority": 1001, "iif": "wg0", "from": "10.8.0.0/13", "table": "1001"}]}}}
@@ -23,6 +24,8 @@ import os
 import subprocess
 from collections.abc import Iterator
 from typing import Any
+
+from provision.platforms.linux import shape
 
 PATH = "/etc/sanwang/network.json"
 PROTOCOL = "153"  # marks our own routes in the kernel's table; no routing daemon has this number
@@ -119,18 +122,35 @@ def read(name: str, wanted: dict[str, Any]) -> dict[str, Any]:
         for row in json.loads(run([*_in(name, "bridge"), "-j", "fdb", "show"]) or "[]"):
             if "dst" in row and row.get("state") in ("permanent", "static"):
                 forwarding.setdefault(row["ifname"], []).append([row["mac"], row["dst"]])
+    shapes = _shapes(name, links)
     found: dict[str, Any] = {}
     for device, row in links.items():
         if device in wanted.get("links", {}) or device.startswith(_OURS) or _is_port(device):
             found[device] = _link(row, forwarding.get(device, []), neighbours.get(device, []))
             floating = wanted.get("links", {}).get(device, {}).get("floating", [])  # VRRP's to put and take
             found[device]["addresses"] = [each for each in found[device]["addresses"] if each not in floating]
+            if _is_port(device):
+                found[device]["shape"] = shapes.get(device, {})
     return {
         "links": found,
         "routes": sorted(filter(None, map(_route, routes)), key=_key),
         "rules": sorted(filter(None, map(_rule, rules)), key=_key),
         "sysctl": _sysctls(name, wanted),
     }
+
+
+def _shapes(name: str, links: dict[str, Any]) -> dict[str, Any]:
+    """Device -> its shape, of every port that has a queue; nothing is asked where none has."""
+    queued = {device: row["qdisc"] for device, row in links.items() if _is_port(device) and "qdisc" in row}
+    queued = {device: kind for device, kind in queued.items() if kind not in ("noqueue", "noop")}
+    if not queued:
+        return {}
+    tool = _in(name, "tc")
+    qdiscs = json.loads(run([*tool, "-j", "qdisc", "show"]) or "[]")
+    classes = {
+        device: run([*tool, "class", "show", "dev", device]) if kind == "htb" else "" for device, kind in queued.items()
+    }
+    return {device: shape.read(qdiscs, device, classes[device]) for device in queued}
 
 
 def _key(value: Any) -> str:
@@ -158,6 +178,7 @@ def _link(row: dict[str, Any], fdb: list[list[str]], neighbours: list[list[str]]
         found["kind"] = "port"
     elif kind == "vxlan":
         found |= {"kind": kind, "id": data["id"], "local": data.get("local", ""), "mac": row["address"]}
+        found["tos"] = "inherit" if data.get("tos") == "0x1" else "0"
         found |= {"learning": bool(data.get("learning")), "fdb": sorted(fdb), "neighbours": sorted(neighbours)}
     else:
         found["kind"] = {"tun": "tunnel", "wireguard": "tunnel", "ifb": "dummy"}.get(kind, kind)
@@ -219,8 +240,10 @@ def desired(namespace: dict[str, Any], running: dict[str, Any]) -> dict[str, Any
         if link["kind"] != "loopback":
             whole |= {"master": link.get("master", ""), "mtu": link["mtu"]}
         if link["kind"] == "vxlan":
-            whole |= {key: link[key] for key in ("id", "local", "mac", "learning")}
+            whole |= {key: link[key] for key in ("id", "local", "mac", "learning", "tos")}
             whole |= {"fdb": sorted(link["fdb"]), "neighbours": sorted(link["neighbours"])}
+        if link["kind"] == "port":
+            whole["shape"] = link.get("shape", {})
         links[device] = whole
     missing = {device for device, link in namespace.get("links", {}).items() if device not in links}
     return {
