@@ -41,9 +41,9 @@ def replace_rules(
     present = dict(old)
     for number in sorted(new):
         line = new[number]
-        if present.get(number) == line:
+        if number in present and same_rule(present[number], line):
             continue
-        twins = [one for one, other in present.items() if one != number and _says(other) == _says(line)]
+        twins = [one for one, other in present.items() if one != number and _meant(other) == _meant(line)]
         if not twins and (number not in present or (editable and _edits(present[number], line))):
             steps.lines.append(line)
         else:
@@ -69,6 +69,15 @@ def _says(line: str) -> list[str]:
     """The statement, without what stands before it and its number."""
     words = line.split()
     return words[2:] if words[0] == "rule" else words[1:]
+
+
+def same_rule(one: str, other: str) -> bool:
+    """True when two lines are the same rule; a device shows its named parts in an order of its own."""
+    return one == other or (one.split()[:2] == other.split()[:2] and _meant(one) == _meant(other))
+
+
+def _meant(line: str) -> tuple[list[str], dict[str, list[str]]]:
+    return parts(_says(line))
 
 
 def _edits(before: str, after: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from provision.platforms.acl import same_rule
+from provision.platforms.halves import parts
 from provision.platforms.rules import Rule, Rulebook, same_secret
 from provision.platforms.tree import Node, dump
 
@@ -24,13 +26,17 @@ def _rows(
     )
     rows: list[str] = []
     for face, node in old.items():
-        if face not in new and not book.of(node.line, rules)[1].stays:
+        rule = book.of(node.line, rules)[1]
+        if face not in new and not rule.stays and not (rule.keeps and not node.children):
             rows += _whole("-", node, depth)
     for face, node in new.items():
         there = old.get(face)
+        rule = book.of(node.line, rules)[1]
+        if there is None and rule.keeps and not node.children:
+            continue
         if there is None:
             rows += _whole("+", node, depth)
-        elif there.line != node.line and not same_secret(there.line, node.line):
+        elif there.line != node.line and not (same_secret(there.line, node.line) or same_rule(there.line, node.line)):
             rows += [*_whole("-", there, depth), *_whole("+", node, depth)]
         elif there.children or node.children:
             inner = _rows(book, there.children, node.children, book.of(node.line, rules)[1].inside or (), depth + 1)
@@ -40,8 +46,13 @@ def _rows(
 
 
 def _face(book: Rulebook, node: Node, rules: tuple[Rule, ...]) -> str:
-    """What a person compares: the line, a secret's own text left out."""
+    """What a person compares: the line, a secret's own text left out, the parts of an access list's rule sorted."""
     rule = book.of(node.line, rules)[1]
+    if rule.change == "acl":
+        head, named = parts(node.line.split()[2:])
+        return " ".join(
+            [*node.line.split()[:2], *head, *(word for name in sorted(named) for word in (name, *named[name]))]
+        )
     return node.line.rsplit(" ", 1)[0] if rule.hidden else node.line
 
 
