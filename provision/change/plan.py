@@ -4,7 +4,7 @@ Fields, as they are saved::
 
     Plan        county, instance, environment   names
                 fingerprint     SHA-256 of the county's files (``county_fingerprint``)
-                author, why, made_at (UTC, ISO 8601), window_start, window_end ("" = any time)
+                author, why, made_at, window_start, window_end (UTC, ISO 8601)
                 devices         one DevicePlan per device that changes, in the county's order
                 stages          Stage ... in the order of applying; every device of ``devices`` is in exactly one
                 touches         Touches, risk: Risk
@@ -33,6 +33,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -267,6 +268,7 @@ class Plan:
         if _text(plan.as_json()) != data:  # a key or a type that pydantic forgave
             raise PlanError(_problem(name, "content", "keys or types that no plan has", "a saved plan", _AGAIN))
         _check_stages(plan, name)
+        _check_moments(plan, name)
         return plan
 
 
@@ -338,6 +340,18 @@ def _check_stages(plan: Plan, name: str) -> None:
     if sorted(staged) != sorted(planned) or len(set(planned)) != len(planned):
         odd = ", ".join(sorted({*staged} ^ {*planned})) or "a device twice"
         raise PlanError(_problem(name, "stages", odd, "every device in exactly one stage", _AGAIN))
+
+
+def _check_moments(plan: Plan, name: str) -> None:
+    """Times that can be compared with a clock."""
+    for key in ("made_at", "window_start", "window_end"):
+        written = str(getattr(plan, key))
+        try:
+            moment = datetime.fromisoformat(written)
+        except ValueError:
+            moment = datetime.min
+        if moment.tzinfo is None:
+            raise PlanError(_problem(name, key, repr(written)[:60], "a time in UTC, ISO 8601", _AGAIN))
 
 
 def _problem(file: Path | str, key: str, found: str, expected: str, advice: str) -> str:

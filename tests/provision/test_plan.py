@@ -111,6 +111,8 @@ def test_a_plan_with_a_right_seal_and_a_wrong_shape_is_refused(saved: Path) -> N
         lambda content: content["touches"].update(links_age_s="3"),
         lambda content: content["stages"][0].update(hosts=["b01-rt"]),
         lambda content: content["stages"].clear(),
+        lambda content: content.update(window_end="tomorrow"),
+        lambda content: content.update(window_start="2027-05-01T09:00:00"),
     ):
         document = json.loads(saved.read_text())
         edit(document["content"])
