@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from twin.standins.editor import Editor, Frame
 from twin.standins.grammar import Grammar, Match, Refusal, load
 from twin.standins.kinds import ranges
-from twin.standins.tree import Node
+from twin.standins.tree import Key, Node
 
 if TYPE_CHECKING:
     from twin.standins.device import Device
@@ -69,12 +69,13 @@ class Dialect:
         """Lines in the device's own order."""
         order = self.grammar.kinds.order
 
-        def place(child: Node) -> tuple[int, tuple[tuple[int, tuple[int, ...], str], ...]]:
+        def place(item: tuple[Key, Node]) -> tuple[int, tuple[tuple[int, tuple[int, ...], str], ...]]:
+            key, child = item
             if child.rule is None:
                 return 0, ()
-            return child.rule.rank, tuple(order(w) for w in child.words) if "sorted" in child.rule.flags else ()
+            return child.rule.rank, tuple(order(word) for word in key) if "sorted" in child.rule.flags else ()
 
-        return sorted(node.children.values(), key=place)
+        return [child for _, child in sorted(node.children.items(), key=place)]
 
     def vlans(self, values: frozenset[int]) -> str:
         return ranges(values, to=self.vlan_to, between=self.vlan_between)

@@ -20,6 +20,7 @@ A grammar file has lines of three sorts::
     keep          cannot be taken back
     hidden        accepted and not shown
     sorted        shown in the order of its numbers, not of typing
+    same          in the same place of the order as the line before
     hash          shown with a separator of its own before it
     undo="..."    what may follow the negation, when it is not simply the beginning up to ``!``; may be repeated;
                   empty: another line's negation serves
@@ -45,7 +46,7 @@ from twin.standins.syntax import SHORT, Sequence, Trace, compile_syntax, first_w
 from twin.standins.syntax import Path as Way
 
 Sort = Literal["set", "unset", "action"]
-FLAGS = frozenset({"on", "both", "keep", "hidden", "sorted", "hash"})
+FLAGS = frozenset({"on", "both", "keep", "hidden", "sorted", "hash", "same"})
 WORDS = frozenset({"do", "undo_do", "confirm", "missing", "prompt", "batch"})
 
 
@@ -205,7 +206,7 @@ def load(path: Path, tags: frozenset[str] = frozenset()) -> Grammar:
             elif view is None:
                 raise ValueError("a command before the first view")
             else:
-                rank += 1
+                rank += "same" not in line.partition(" :: ")[2].split()
                 for rule in _rules(line, rank, section, negation, loose):
                     view.add(rule)
         except ValueError as error:
