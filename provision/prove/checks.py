@@ -193,7 +193,9 @@ class Checks:
                 open_ = index.of(address) if index else []
                 for box in sets.subtract(sets.overlap(self.wanted_at(place), [door]), open_):
                     yield self._difference("closed", box, service.name, "the service's own port is shut")
-                users = _ASKED._replace(src=sets.minus(sets.ADDRESSES, self.measured.span("mgmt")))
+                here = [each.span[0] for each in self.intent.places if each.key == place.key]
+                strangers = sets.minus(sets.ADDRESSES, sets.normal((*self.measured.span("mgmt"), *here)))
+                users = _ASKED._replace(src=strangers)
                 for box in sets.subtract(sets.overlap(open_, [users]), [door]) if service.kind == "web" else ():
                     yield self._difference("open", box, service.name, "the service answers on another port")
 

@@ -129,7 +129,7 @@ def _act(
 
 def applies(rule: Rule, context: Context) -> bool:
     """True when interfaces and connection state fit; no routed packet fits a rule with ``never``."""
-    if rule.never:
+    if rule.never or rule.by_class:
         return False
     if rule.iif is not None and named(context.iif, rule.iif[1]) is not rule.iif[0]:
         return False

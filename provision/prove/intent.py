@@ -96,7 +96,7 @@ class Intent:
                 taken.add(int(host.management))
                 group = "nms" if host.name == model.nms else "devices"
                 key = (host.name, host.management_vrf)
-                span, reach = sets.of_address(host.management), self._reach(host.name)
+                span, reach = sets.of_address(host.management), self.reach(host.name)
                 yield Place(host.name, "mgmt", group, key, span, lan=False, reach=reach)
             if host.role not in (Role.SERVER, Role.RELAY):
                 continue
@@ -106,7 +106,8 @@ class Intent:
                     span = sets.of_address(port.address.ip)
                     yield Place(host.name, network, "servers", (host.name, ""), span, lan=False)
 
-    def _reach(self, host: str) -> Span:
+    def reach(self, host: str) -> Span:
+        """Where packets of a box on a broadband or cable line go through its tunnel; everywhere for any other box."""
         remote = [prefix for each in self.model.tunnels.values() if each.host == host for prefix in each.remote]
         lines = [each.address.network for each in self.model.hosts[host].ports if each.address] if remote else []
         own = sets.normal(sets.of_network(prefix)[0] for prefix in lines)

@@ -70,9 +70,8 @@ class Measurement:
         return Index(self._returned())
 
     def start(self, place: Place) -> State:
-        """Where a place's packets begin: on the LAN of an own router, or on the host itself."""
-        space = self.engine.world.spaces[place.key]
-        return State(place.key, space.local.get(place.span[0][0], "") if place.lan else "")
+        """Where a place's packets begin."""
+        return start_of(self.engine, place)
 
     def _index(self, arrivals: Iterable[Arrival]) -> dict[Key, Index]:
         by_key: dict[Key, list[Box]] = {}
@@ -203,3 +202,9 @@ class Measurement:
             return ()
         inner = [prefix for each in model.tunnels.values() if each.host == place.key[0] for prefix in each.inner]
         return sets.normal((*self.span(place.network), *around, *(sets.of_network(each)[0] for each in inner)))
+
+
+def start_of(engine: Engine, place: Place) -> State:
+    """Where a place's packets begin: on the LAN of an own router, or on the host itself."""
+    space = engine.world.spaces[place.key]
+    return State(place.key, space.local.get(place.span[0][0], "") if place.lan else "")

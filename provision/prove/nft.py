@@ -7,20 +7,16 @@ over a rule that was skipped would prove nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
 
-from provision.prove import sets
+from provision.prove import sets, words
 from provision.prove.errors import ProveError
 from provision.prove.sets import ALL, Box, Span
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\\\n|\n|[{};,:]|!=|==|<=|>=|[^\s{};,:"]+|#')
 _PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
-_PORTS = {"ssh": 22, "domain": 53, "http": 80, "ntp": 123, "snmp": 161, "bgp": 179, "https": 443, "syslog": 514}
-_ICMP = {"echo-reply": 0, "destination-unreachable": 3, "redirect": 5, "echo-request": 8, "time-exceeded": 11,
-         "parameter-problem": 12}  # fmt: skip
+_ROUTED = ("ip ", "inet ")  # tables of other families see frames, not routed packets
+_ENDS = ("", "accept", "return")
 VERDICTS = ("accept", "drop", "reject", "return")
 
 
@@ -38,6 +34,7 @@ class Rule:
     mark: tuple[bool, int] | None = None  # of the packet
     ct_mark: tuple[bool, int] | None = None
     never: str = ""  # why no routed packet matches (TTL 255, a rate)
+    by_class: bool = False  # hangs on the class of traffic (DSCP, payload), which decides queues and never ways
     verdict: str = ""  # accept, drop, reject, return, jump, goto, snat, dnat, masquerade, or "" (goes on)
     to: str = ""  # chain of a jump; address[:port] of a NAT
     set_mark: str = ""  # a number, or "ct" (restore)
@@ -68,7 +65,8 @@ class Ruleset:
 
     def hooked(self, hook: str) -> list[Chain]:
         """Base chains of a hook in the kernel's order."""
-        return sorted((each for each in self.chains.values() if each.hook == hook), key=lambda each: each.priority)
+        ours = (each for name, each in self.chains.items() if each.hook == hook and name.startswith(_ROUTED))
+        return sorted(ours, key=lambda each: each.priority)
 
 
 def parse(path: str, text: str, files: Mapping[str, str] | None = None) -> Ruleset:
@@ -81,7 +79,7 @@ class _Reader:
         self.path = path
         self.files = files
         self.lines = {path: text.split("\n")}
-        self.tokens = _tokens(text, path)
+        self.tokens = words.tokens(text, path)
         self.at = 0
         self.table = ""
         self.sets: dict[str, list[str]] = {}
@@ -135,8 +133,14 @@ class _Reader:
                 self.at -= 1
                 raise self.fail(repr(word), "table, delete or flush")
             self.blank()
-        for chain in self.result.chains.values():
-            for rule in chain.rules:
+        for table, chain in self.result.chains.items():
+            for place, rule in enumerate(chain.rules):
+                if rule.by_class and not _harmless(rule, chain, place):
+                    raise ProveError(
+                        rule.where, f"`{rule.text}`", "no way that hangs on the class of traffic", "drop it"
+                    )
+                if not table.startswith(_ROUTED) and rule.verdict in ("drop", "reject"):
+                    raise ProveError(rule.where, f"`{rule.text}`", "no verdict on frames", "write it in an inet table")
                 if rule.verdict in ("jump", "goto") and rule.to not in self.result.chains:
                     name = rule.to.split()[-1]
                     raise ProveError(rule.where, f"chain {name}", "a chain of this table", "correct the jump")
@@ -148,7 +152,7 @@ class _Reader:
             raise self.fail(f"include of {name}", "a rendered file")
         path = f"{self.path.partition(':')[0]}:{name}"
         self.lines[path] = self.files[name].split("\n")
-        self.tokens[self.at : self.at] = [("\n", 1, path), *_tokens(self.files[name], path)]
+        self.tokens[self.at : self.at] = [("\n", 1, path), *words.tokens(self.files[name], path)]
 
     def _table(self) -> None:
         self.blank()
@@ -316,7 +320,7 @@ class _Reader:
         if word in ("iifname", "iif", "oifname", "oif"):
             values[word[:3]] = self._names()
         elif word == "l4proto":
-            return self._narrow(boxes, "proto", _protocol)
+            return self._narrow(boxes, "proto", words.protocol)
         elif word == "mark":
             if self.word == "set":
                 self.at += 1
@@ -329,9 +333,16 @@ class _Reader:
                 wanted = self._wanted()
                 values["mark"] = (wanted, int(self.next(), 0))
         elif word in ("priority", "nftrace", "pkttype") and self.word == "set":
-            self.at += 2
-            if self.word == ":":
-                self.at += 2
+            while self.word not in (
+                "\n",
+                ";",
+                "}",
+                "counter",
+                *VERDICTS,
+            ):  # a queue, perhaps by a map: no verdict in it
+                if self.next() == "{":
+                    self.at -= 1
+                    self._braces()
         elif word == "nfproto":
             wanted = self._wanted()
             if (self.next() == "ipv4") is not wanted:
@@ -362,21 +373,30 @@ class _Reader:
 
     def _match(self, word: str, boxes: list[Box], values: dict[str, object]) -> list[Box]:
         key = self.next()
+        if word.startswith("@") and key == ",":  # @base,offset,length VALUE: bytes of the packet itself
+            self.at += 3
+            self._names()
+            values["by_class"] = True
+            return boxes
         if word == "ip" and key in ("saddr", "daddr"):
-            return self._narrow(boxes, "src" if key == "saddr" else "dst", _address)
+            return self._narrow(boxes, "src" if key == "saddr" else "dst", words.address)
         if word == "ip" and key == "protocol":
-            return self._narrow(boxes, "proto", _protocol)
+            return self._narrow(boxes, "proto", words.protocol)
         if word == "ip" and key == "ttl":
             values["never"] = f"a routed packet's TTL is not {self.next()}"
             return boxes
-        if word == "ip" and key == "dscp" and self.word == "set":
-            self.at += 2
+        if word == "ip" and key == "dscp":
+            if self.word == "set":
+                self.at += 2
+            else:
+                self._names()
+                values["by_class"] = True
             return boxes
         if word in ("tcp", "udp", "th", "sctp") and key in ("sport", "dport"):
             protocols = sets.span(sets.TCP, sets.UDP) if word == "th" else sets.span(sets.PROTOCOL_NUMBERS[word])
-            return self._narrow(_within(boxes, Box(proto=protocols)), key, _port)
+            return self._narrow(_within(boxes, Box(proto=protocols)), key, words.port)
         if word == "icmp" and key == "type":
-            return self._narrow(_within(boxes, Box(proto=sets.span(sets.ICMP))), "dport", _icmp)
+            return self._narrow(_within(boxes, Box(proto=sets.span(sets.ICMP))), "dport", words.icmp)
         if word == "tcp" and key in ("flags", "option"):  # of the MSS: it changes no packet's way
             while self.word not in ("set", "\n", ";", "}"):
                 self.at += 1
@@ -406,46 +426,9 @@ def _within(boxes: list[Box], limit: Box) -> list[Box]:
     return [both for box in boxes if (both := sets.cut(box, limit))]
 
 
-def _range(text: str, one: Callable[[str], int]) -> tuple[int, int]:
-    low, dash, high = text.partition("-")
-    return (one(low), one(high)) if dash else (one(text), one(text))
-
-
-def _address(text: str) -> tuple[int, int]:
-    if "-" in text:
-        low, high = text.split("-")
-        return int(IPv4Network(low).network_address), int(IPv4Network(high).network_address)
-    network = IPv4Network(text, strict=False)
-    return int(network.network_address), int(network.broadcast_address)
-
-
-def _protocol(text: str) -> tuple[int, int]:
-    return _range(text, lambda each: int(each) if each.isdigit() else sets.PROTOCOL_NUMBERS[each])
-
-
-def _port(text: str) -> tuple[int, int]:
-    return _range(text, lambda each: int(each) if each.isdigit() else _PORTS[each])
-
-
-def _icmp(text: str) -> tuple[int, int]:
-    return (_ICMP[text], _ICMP[text]) if text in _ICMP else (int(text), int(text))
-
-
-def _tokens(text: str, path: str) -> list[tuple[str, int, str]]:
-    found = []
-    for number, whole in enumerate(text.split("\n"), 1):
-        line = _uncommented(whole)
-        found += [(match[0], number, path) for match in _TOKEN.finditer(line)]
-        if found and found[-1][0] != "\n":
-            found.append(("\n", number, path))
-    return found
-
-
-def _uncommented(line: str) -> str:
-    quoted = False
-    for place, sign in enumerate(line):
-        if sign == '"':
-            quoted = not quoted
-        elif sign == "#" and not quoted:
-            return line[:place]
-    return line
+def _harmless(rule: Rule, chain: Chain, place: int) -> bool:
+    """True when a rule by class only ends a chain early in which nothing but classes is decided from there on."""
+    if rule.verdict not in ("", "accept", "return") or rule.set_mark or rule.set_ct_mark or chain.policy == "drop":
+        return False
+    later = chain.rules[place + 1 :]
+    return not rule.verdict or not any(each.set_mark or each.set_ct_mark or each.verdict not in _ENDS for each in later)

@@ -91,20 +91,22 @@ def prove(model: NetworkModel, configs: Configs) -> Proof:
 
 
 def try_eyes(proof: Proof, count: int, seed: int, progress: Progress) -> None:
-    """Plant mistakes one at a time into the rendered files, and note how each was found."""
+    """Plant mistakes one at a time into the rendered files, and note what showed each."""
     world = proof.measured.engine.world
+    known = frozenset((each.kind, each.source, each.target) for each in proof.disagreements)
     for number in range(count):
         mistake, configs = plant(world, proof.measured.engine.hits, seed + number)
-        proof.planted.append((mistake, seen(world.model, configs)))
+        proof.planted.append((mistake, seen(world.model, configs, known)))
         progress("planted mistakes", number + 1, count)
 
 
-def seen(model: NetworkModel, configs: Configs) -> str:
-    """The first disagreement in words, "" when the proof sees none."""
+def seen(model: NetworkModel, configs: Configs, known: frozenset[tuple[str, str, str]] = frozenset()) -> str:
+    """The first disagreement beyond those known, in words; "" when the proof sees none."""
     try:
         world = build(model, configs)
         for each in Checks(Measurement(Engine(world), Intent(model))).each():
-            return f"{each.kind}: {each.source} -> {each.target}, {each.packet}: {each.text}"
+            if (each.kind, each.source, each.target) not in known:
+                return f"{each.kind}: {each.source} -> {each.target}, {each.packet}: {each.text}"
         for finding in rules.useless(world):
             return f"{finding.kind}: {finding.where}"
     except ProveError as unreadable:
