@@ -30,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "up": Command("sanwang.up:main", "bring the county up: hosts, enrolment, playbooks, services, checks"),
     "down": Command("sanwang.down:main", "take it down again; nothing of ours is left on the machine"),
     "status": Command("sanwang.status:main", "is everything there that the model expects?"),
+    "prove": Command("sanwang.prove:main", "prove what the planned configurations let through, with witnesses"),
     "verify": Command("sanwang.verify:main", "prove with real packets what is allowed and what is denied"),
     "drill": Command("sanwang.drill:main", "rehearse a failure and measure it: ring, centre, meeting"),
     "shots": Command("sanwang.shots:main", "take screenshots of every page from the running county"),
