@@ -101,7 +101,7 @@ def wrong(fleet: Fleet, tag: str, threads: int) -> list[str]:
 
     def look(where: Address) -> Sequence[str]:
         credentials = Credentials(password=PASSWORD)
-        log = SessionLog(fleet.folder / "verify.log")
+        log = SessionLog(fleet.folder / "verify" / f"{where.host}.log")
         with VendorSession.open(where, "huawei_vrp8", credentials, log, pinned=fleet.host_key) as session:
             texts = {"running": session.running(), "saved": session.saved()}
         found = []

@@ -13,8 +13,8 @@ from provision.vendor.errors import VendorError
 from provision.vendor.words import QUESTION
 
 _FULL = re.compile(
-    r"(?i)all user (?:interfaces|lines) (?:are|is) (?:in )?used|too many (?:users|sessions)|no (?:free|idle) vty|"
-    r"max\w* (?:number of )?(?:users|sessions|vty)[^\n]*(?:reached|exceed)|"
+    r"(?i)all (?:user|vty) (?:interfaces|lines) are (?:in use|used|busy)|too many (?:users|sessions)|"
+    r"no (?:free|idle) vty|max\w* (?:number of )?(?:users|sessions|vty)[^\n]*(?:reached|exceed)|"
     r"administratively prohibited|resource shortage"
 )
 _PASSWORD = re.compile(r"(?i)password ?: ?\Z")

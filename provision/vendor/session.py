@@ -37,7 +37,6 @@ from provision.vendor.words import Words, words_of
 CONNECT_TIMEOUT_S = 10.0
 COMMIT_TIMEOUT_S = 180.0
 SHORTEST_TRIAL_S, LONGEST_TRIAL_S = 60, 65535  # commit trial
-CHECKPOINT = "flash:/sanwang-before.cfg"  # on Comware: what configuration replace goes back to
 
 Patch = Callable[[str, str], Sequence[str]]
 """(configuration now, configuration wanted) -> the lines between."""
@@ -196,16 +195,17 @@ class VendorSession:
         self._armed, self._before = False, None
 
     def undo(self, label: str = "", *, before: str | None = None) -> None:
-        """Back to before: by the device where it can, else by the inverse of what was done.
+        """Back to before: VRP8 by itself, elsewhere by the inverse of what was done (Comware's timer stays armed until
+        that is in place, so that a failure here leaves it to the device).
 
         ``before`` is the running configuration to go back to, when another session made the change.
         """
         if before is None and self.words.confirm == "trial" and (label or self._armed):
             self._in_configuration(f"abort trial persist {label or self._label}")
-        elif before is None and self.words.confirm == "delay" and (label or self._armed):
-            self._in_configuration(f"configuration replace file {CHECKPOINT}", "configuration commit")
         else:
             self._inverse(self._before if before is None else before)
+            if self.words.confirm == "delay":
+                self._disarm()
         self._armed, self._before = False, None
 
     def save(self) -> None:
@@ -261,15 +261,11 @@ class VendorSession:
         self._leave()
 
     def _immediate(self, body: list[str], confirm_s: int) -> None:
-        armed = bool(confirm_s) and self.words.confirm == "delay"
-        if armed:
-            self._good("save", self._dialogue.ask(f"save {CHECKPOINT}", timeout_s=COMMIT_TIMEOUT_S))
-        else:
-            self._before = self.running()
+        self._before = self.running()
         self._enter()
         sent: list[str] = []
         try:
-            if armed:
+            if confirm_s and self.words.confirm == "delay":
                 arm = f"configuration commit delay {max(1, -(-confirm_s // 60))}"
                 self._good(arm, self._dialogue.ask(arm))
                 self._armed = True
@@ -304,6 +300,12 @@ class VendorSession:
                 raise
         self._leave()
         self._transcript.flush_now()
+
+    def _disarm(self) -> None:
+        """Comware's timer, if it still runs: what it would go back to is what runs now."""
+        self._enter()
+        self._dialogue.ask("configuration commit")
+        self._leave()
 
     def _in_configuration(self, *commands: str) -> None:
         self._enter()

@@ -126,12 +126,8 @@ H3C_COMWARE = Words(
     rename=r"^sysname (?P<name>\S+)",
     questions=(
         *_SAVE_QUESTIONS,
-        # "Current configuration will be lost, save current configuration?": a file of ours holds the one we want.
-        Question(r"configuration replace file\b", r"(?i)save current configuration", "N"),
-        Question(r"configuration replace file\b", r"(?i)continue|are you sure", "Y"),
         Question(r"configuration commit delay\b", r"(?i)continue|overwrite|already|cover", "Y"),
         Question(r"undo (?:bgp|ospf|isis|ip vpn-instance|acl|interface|vlan|local-user)\b", r"(?i)continue|sure", "Y"),
-        Question(r"delete /unreserved\b", r"(?i)continue|delete", "Y"),
     ),
 )
 
@@ -166,7 +162,7 @@ ZTE_ZXR10 = Words(
     up="exit",
     paging=("terminal length 0",),
     running="show running-config",
-    saved="show startrun",
+    saved="show startup-config",
     save="write",
     saved_words=r"(?i)\[OK\]|success|building configuration",
     errors=(r"^\s*%(?! ?(?:Info|Warning|Code)).*$", r"^\s*\^\s*$"),
