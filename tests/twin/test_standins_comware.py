@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.twin.user import User, device
+from tests.twin.user import User, device, eventually
 from twin.standins.editor import load_text
 
 
@@ -16,38 +16,35 @@ async def lines(user: User, command: str) -> list[str]:
 
 
 async def test_settings_after_commit_delay_go_unless_committed() -> None:
-    on = device("h3c_comware", second_s=0.001)
+    on = device("h3c_comware", second_s=0.005)
     user = User(on)
     await user.type("system-view", "vlan 10", "configuration commit delay 1", "vlan 20", "undo vlan 10")
     assert on.running.get("vlan", "20") is not None
-    await asyncio.sleep(0.12)
-    assert on.running.get("vlan", "20") is None
+    await eventually(lambda: on.running.get("vlan", "20") is None)
     assert on.running.get("vlan", "10") is not None
     await user.type("configuration commit delay 1", "vlan 20", "configuration commit")
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(0.4)
     assert on.running.get("vlan", "20") is not None
     assert "has not been started" in await user.type("configuration commit")
 
 
 async def test_the_timer_may_be_prolonged_but_the_rollback_point_stays() -> None:
-    on = device("h3c_comware", second_s=0.001)
+    on = device("h3c_comware", second_s=0.005)
     user = User(on)
     await user.type(
         "system-view", "configuration commit delay 60", "vlan 10", "configuration commit delay 1", "vlan 20"
     )
-    await asyncio.sleep(0.12)
-    assert on.running.get("vlan", "10") is None
+    await eventually(lambda: on.running.get("vlan", "10") is None)
     assert on.running.get("vlan", "20") is None
 
 
 async def test_the_timer_outlives_the_session() -> None:
-    on = device("h3c_comware", second_s=0.001)
+    on = device("h3c_comware", second_s=0.005)
     user = User(on)
     await user.type("system-view", "configuration commit delay 1", "vlan 10")
     await user.leave()
     assert on.running.get("vlan", "10") is not None
-    await asyncio.sleep(0.12)
-    assert on.running.get("vlan", "10") is None
+    await eventually(lambda: on.running.get("vlan", "10") is None)
 
 
 async def test_configuration_replace_becomes_the_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.twin.user import User, device
+from tests.twin.user import User, device, eventually
 
 
 async def test_prompts_follow_the_candidate() -> None:
@@ -56,7 +56,7 @@ async def test_leaving_with_uncommitted_lines_asks(answer: str, kept: bool, prom
 
 
 async def test_trial_goes_back_by_itself() -> None:
-    on = device("huawei_vrp8", second_s=0.002)
+    on = device("huawei_vrp8", second_s=0.005)
     user = User(on)
     said = await user.type("system-view", "vlan batch 10", "commit trial 60")
     assert "Info: The system enters the trial configuration mode." in said
@@ -64,16 +64,15 @@ async def test_trial_goes_back_by_itself() -> None:
     assert said.endswith("[~sw]")
     assert on.running.get("vlan", "10") is not None
     assert "ACTIVE" in await user.type("display configuration trial status")
-    await asyncio.sleep(0.15)
-    assert on.running.get("vlan", "10") is None
+    await eventually(lambda: on.running.get("vlan", "10") is None)
     assert "INACTIVE" in await user.type("display configuration trial status")
 
 
 async def test_trial_is_confirmed_by_commit_and_cancelled_by_abort() -> None:
-    on = device("huawei_vrp8", second_s=0.002)
+    on = device("huawei_vrp8", second_s=0.005)
     user = User(on)
     await user.type("system-view", "vlan batch 10", "commit trial 60", "commit")
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(0.4)
     assert on.running.get("vlan", "10") is not None
     said = await user.type("vlan batch 20", "commit trial 65535", "abort trial")
     assert said.endswith("Warning: The trial configuration will be rolled back. Continue? [Y/N]:")
@@ -95,13 +94,13 @@ async def test_trial_belongs_to_its_session() -> None:
 
 
 async def test_a_trial_with_a_persistence_id_is_confirmed_from_anywhere() -> None:
-    on = device("huawei_vrp8", second_s=0.002)
+    on = device("huawei_vrp8", second_s=0.005)
     user = User(on)
-    await user.type("system-view", "vlan batch 10", "commit trial 100 persist plan7")
+    await user.type("system-view", "vlan batch 10", "commit trial 60 persist plan7")
     await user.leave()
     other = User(on)
     await other.type("system-view", "commit persist plan7")
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(0.4)
     assert on.running.get("vlan", "10") is not None
 
 

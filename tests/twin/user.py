@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from twin.standins.device import Delays, Device, Settings
@@ -20,6 +21,13 @@ def device(platform: str, *, config: str = "", driver: PortDriver | None = None,
         trial_ends_with_session=trial_ends_with_session,
     )  # fmt: skip
     return Device(PLATFORMS[platform][0], settings, driver=driver, delays=delays, config=config)
+
+
+async def eventually(holds: Callable[[], bool], within_s: float = 5) -> None:
+    """Until something holds."""
+    async with asyncio.timeout(within_s):
+        while not holds():
+            await asyncio.sleep(0.01)
 
 
 class User:

@@ -76,6 +76,8 @@ class Editor:
         try:
             return len(self.frames) - 1, grammar.match([self.view, *extra], typed, end)
         except Refusal as refusal:
+            if refusal.why == "ambiguous":
+                raise
             for depth in range(len(self.frames) - 2, -1, -1):
                 try:
                     match = grammar.match([self.frames[depth].view], typed, end)

@@ -37,6 +37,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -114,11 +115,14 @@ class Grammar:
         self.views = views
         self.section_names = section_names
 
-    def match(self, views: Iterable[str], typed: list[Word], end: int) -> Match:
+    def match(self, views: Sequence_[str], typed: list[Word], end: int) -> Match:
         """The command that a line means in the first of some views.  Raises Refusal; `end` is the line's length."""
         trace = Trace()
         found: list[tuple[Way, Rule]] = []
         first = typed[0].text.lower()
+        known = {head for name in views for head in self.views[name].heads if head.startswith(first)}
+        if len(known) > 1 and first not in known and not any(self.views[name].loose for name in views):
+            raise Refusal("ambiguous", typed[0].column)
         for name in views:
             view = self.views[name]
             rules = [rule for head in view.heads if head.startswith(first) for rule in view.heads[head]]
