@@ -32,7 +32,8 @@ def apply(bundle: dict[str, Any], *, check: bool, confirm: tuple[float, str] | N
     groups = bundle.get("groups")
     wanted = {file["path"]: file for file in bundle["files"]}
     before, changes = _differences(ledger, wanted, groups, bundle.get("remove"))
-    drift = _drift(ledger, groups)
+    everything = _drift(ledger)
+    drift = {group: lines for group, lines in everything.items() if groups is None or group in groups}
     touched = {each["group"] for each in changes} | set(drift)
     answer: dict[str, Any] = {
         "changed": bool(touched),
@@ -62,7 +63,11 @@ def apply(bundle: dict[str, Any], *, check: bool, confirm: tuple[float, str] | N
     except (OSError, RuntimeError, Refused) as problem:
         answer["errors"] = [f"nothing was changed: {problem}"]
         return answer
-    _carry_out(record, wanted, changes, touched, ledger, answer)
+    # What drifted in groups that were not asked for goes on counting as drift.
+    still = {
+        group: ledger["fingerprints"][group] for group in (set(everything) - touched) & set(ledger["fingerprints"])
+    }
+    _carry_out(record, wanted, changes, touched, ledger, still, answer)
     if confirm and not answer["errors"]:
         answer["pending"] = {"id": confirm[1], "left_s": round(undo.left_s(record), 1)}
     return answer
@@ -105,13 +110,12 @@ def _differences(
     return before, changes
 
 
-def _drift(ledger: dict[str, Any], groups: list[str] | None) -> dict[str, list[str]]:
+def _drift(ledger: dict[str, Any]) -> dict[str, list[str]]:
     if not ledger["files"] or not os.path.exists(os.path.join(sys.path[0], "provision/platforms/linux/running.py")):
         return {}
     from provision.platforms.linux import running
 
-    found = running.survey(ledger)[1]
-    return {group: lines for group, lines in found.items() if groups is None or group in groups}
+    return running.survey(ledger)[1]
 
 
 def _begin(record: dict[str, Any], wanted: dict[str, Any], changes: list[dict[str, str]], *, timed: bool) -> None:
@@ -146,6 +150,7 @@ def _carry_out(
     changes: list[dict[str, str]],
     touched: set[str],
     ledger: dict[str, Any],
+    still: dict[str, str],
     answer: dict[str, Any],
 ) -> None:
     """Make the staged texts the files, load them, remember; or put back what was there."""
@@ -166,7 +171,7 @@ def _carry_out(
             answer["done"] = running.reload(touched, {each["path"] for each in changes}, after)
         for path in gone:
             _remove(path)
-        after["fingerprints"] = running.fingerprints(after)
+        after["fingerprints"] = running.fingerprints(after) | still
         disk.write(disk.LEDGER, json.dumps(after), "0600")
     except Exception as problem:  # whatever went wrong: the device must not stay half changed
         answer["errors"] = [str(problem) or repr(problem)]

@@ -74,6 +74,8 @@ def fingerprints(ledger: dict[str, Any], state: dict[str, Any] | None = None) ->
         found["network"] = _hash(json.dumps(state or network.running_state(network.load()), sort_keys=True))
     if "nft" in groups:
         found["nft"] = _hash("\n".join(_ruleset(vrf) for vrf in _rulesets(files)))
+    if "exit" in groups:
+        found["exit"] = _hash(_words(["nft", "-s", "list", "table", "inet", "exit"]))
     if "frr" in groups:
         found["frr"] = _hash("\n".join(frr.running()))
     if "wireguard" in groups:
