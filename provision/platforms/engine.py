@@ -98,6 +98,10 @@ def _index(book: Rulebook, nodes: tuple[Node, ...], rules: tuple[Rule, ...]) -> 
 def _settle(book: Rulebook, old: _View, new: _View) -> None:
     """Take out of ``old`` whatever the device will remove by itself."""
     _settle_rules(book, old, new)
+    for key, item in new.items.items():  # first: what goes with a new setting need not be taken away for itself
+        there = old.items.get(key)
+        if item.rule.resets and (there is None or not there.same(item)):
+            _wipe(book, old, new, item.rule.resets, item)
     moved = True
     while moved:
         moved = False
@@ -115,10 +119,6 @@ def _settle(book: Rulebook, old: _View, new: _View) -> None:
                 needed = item.rule.early or any(_holds(new, other) for other in lost)
                 (old.early if needed else old.late).append(item)
                 moved = True
-        for key, item in new.items.items():
-            there = old.items.get(key)
-            if item.rule.resets and (there is None or not there.same(item)):
-                moved |= bool(_wipe(book, old, new, item.rule.resets, item))
     for key, item in old.items.items():
         wanted = new.items.get(key)
         if item.view is not None and wanted is not None and wanted.view is not None:
@@ -301,7 +301,9 @@ def _set(book: Rulebook, old: _View, key: Key, item: _Item) -> list[str]:
 def _remove(book: Rulebook, item: _Item) -> list[str]:
     """The lines that take a setting away."""
     if item.rule.keeps:
-        inner = _emit(book, item.view or _View(), _View())
+        bare = item.view or _View()
+        _settle(book, bare, _View())
+        inner = _emit(book, bare, _View())
         return [item.line, *inner, book.leave] if inner else []
     if item.rule.change == "ranges" and item.rule.whole:
         return [fill(item.rule.whole, item.line, item.captured)]
