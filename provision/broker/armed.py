@@ -69,6 +69,7 @@ class Armed:
 
     def settle(self, host: str, change: str) -> None:
         """The device has confirmed it, undone it, or never took it."""
+        self.open()
         entry = self._entries.get(host)
         if entry is not None and entry.change == change:
             self._append(_line("settle", entry))

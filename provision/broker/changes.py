@@ -127,6 +127,10 @@ class Changes:
                     await self._look(entry)
             await asyncio.sleep(_TIDY_S)
 
+    def close(self) -> None:
+        """Give the journal back."""
+        self._armed.close()
+
     async def _look(self, entry: Arming) -> None:
         try:
             host = await self._devices.sessions.thread(lambda: self._devices.county.host(entry.host))

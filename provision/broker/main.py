@@ -44,6 +44,7 @@ async def run(places: Places) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         sessions.close()
+        devices.changes.close()
         trail.close()
         log.info("left")
 

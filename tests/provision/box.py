@@ -5,6 +5,7 @@ No plant and no daemons: what the tool does to files, rulesets and time is all t
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -13,10 +14,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from provision.render.files import program
+from inventory.load import load_model
+from provision.environment import load_environment
+from provision.render import render
 
 TOOL = "/etc/sanwang/bin/device"
-MODULES = ("disk.py", "undo.py", "change.py", "network.py", "netapply.py", "frr.py", "running.py")
 _INIT = """\
 mount -t overlay -o "lowerdir=/etc,upperdir=$1/etc,workdir=$1/work" overlay /etc
 mount --bind "$1/lib" /var/lib
@@ -53,10 +55,11 @@ class Box:
             file.chmod(int(mode, 8))
 
     @staticmethod
+    @functools.cache
     def tool() -> dict[str, tuple[str, str]]:
-        """The tool's own files."""
-        library = "/etc/sanwang/bin/provision/platforms/linux/"
-        return {library + name: ("0644", program(name)) for name in MODULES} | {TOOL: ("0755", program("device.py"))}
+        """The tool's own files: path -> (mode, text)."""
+        files = render(load_model("xiao"), "t01-rt", load_environment("twin"))
+        return {file.path: (file.mode, file.text) for file in files if file.path.startswith("/etc/sanwang/bin/")}
 
     def start(self) -> None:
         """Power on; nothing of ours runs yet."""

@@ -45,6 +45,10 @@ def test_a_new_broker_knows_it_and_keeps_the_file_short(tmp_path: Path) -> None:
     assert [each.change for each in again.entries] == ["p40"]
     assert len(path.read_text().splitlines()) == 1
     again.close()
+    third = Armed(path)
+    third.settle("c1-fw", "p40")
+    assert names(path) == []
+    third.close()
 
 
 @given(st.integers(0, 400), st.binary(max_size=40))

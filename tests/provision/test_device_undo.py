@@ -22,7 +22,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
     made.start()
     try:
         answer = made.device("apply", bundle=made.bundle("first"))
-        assert answer["changed"]
+        assert (answer["changed"], answer["errors"]) == (True, [])
         assert made.has() == "first"
         yield made
     finally:
