@@ -64,7 +64,8 @@ def approve(
             if not login or not key:
                 raise PlanError("found neither --as LOGIN with --key FILE nor --check; expected one of the two")
             what = f"plan {saved.id} by {saved.author}: {len(saved.devices)} devices, risk {saved.risk.level}"
-            print(f"you sign {what}; read it with: sanwang plan show {file}", file=sys.stderr)
+            shown = ", ".join(f"{each.kind} {'good' if each.good else 'BAD'}" for each in saved.evidence) or "none"
+            print(f"you sign {what}, evidence: {shown}; read it: sanwang plan show {file}", file=sys.stderr)
             private = load_key(Path(key), phrase(f"pass phrase of {key}: "))
             saved = approval.approve(
                 saved, model, login, private, fingerprint=print_of_files, account=operator(), now=now

@@ -79,9 +79,9 @@ def plan(
                 )
                 if out:
                     _save(made, out)
-                with store.session() as session:
-                    detail = {"plan": made.digest, "hosts": list(made.hosts), "risk": made.risk.level, "file": out}
-                    record(session, made.author, "plan", why, detail)
+                    with store.session() as session:
+                        detail = {"plan": made.digest, "hosts": list(made.hosts), "risk": made.risk.level, "file": out}
+                        record(session, made.author, "plan", why, detail)
             finally:
                 store.close()
         _tell(made, looked, out, time.monotonic() - began_s, diff=diff, as_json=as_json)

@@ -20,6 +20,7 @@ from provision.change import approval
 from provision.change.plan import Approval, Evidence, Plan, PlanError, county_fingerprint, digest_of
 from sanwang import approve as command
 from sanwang.plan import main as plan_main
+from sanwang.plan_words import print_plan
 from tests.provision import plans
 from tests.provision.plans import KEYS, NOW
 
@@ -142,6 +143,38 @@ def test_what_was_not_signed_so_is_found(desk: Bench, forged: Callable[[Plan], P
     with pytest.raises(PlanError, match=words) as found:
         desk.check(forged(desk.plan))
     assert not isinstance(found.value, approval.NotApproved)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(data=st.data())
+def test_a_rewritten_plan_with_checksums_made_anew_is_refused_in_words(desk: Bench, data: st.DataObject) -> None:
+    """Whatever an editor puts in any place: the signature no longer fits, and showing it does no harm."""
+    document = json.loads(json.dumps(desk.approve("li").as_json()))
+    spot, value = document["content"], data.draw(JSON)
+    while True:
+        key = data.draw(st.sampled_from(sorted(spot) if isinstance(spot, dict) else range(len(spot))))
+        if not isinstance(spot[key], dict | list) or not spot[key] or data.draw(st.booleans()):
+            break
+        spot = spot[key]
+    if spot[key] == value:
+        return
+    spot[key] = value
+    document["digest"] = digest_of(document["content"])
+    document["seal"] = digest_of({key: value for key, value in document.items() if key != "seal"})
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
+    try:
+        plan = Plan.parse(text.encode())
+    except PlanError:
+        return
+    print_plan(plan, diff=True)
+    with pytest.raises(PlanError):
+        desk.check(plan)
 
 
 def test_an_approval_does_not_move_to_another_plan(desk: Bench) -> None:

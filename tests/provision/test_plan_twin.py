@@ -22,6 +22,7 @@ from provision.broker.client import BrokerClient
 from provision.broker.county import County
 from provision.change import planner
 from provision.change.plan import Plan
+from sanwang.plan import main as plan_main
 from store.audit import AuditEntry
 from store.engine import open_store
 from twin import faults
@@ -164,11 +165,18 @@ def test_a_device_that_does_not_answer_spoils_the_plan(lab: Lab, desk: Path) -> 
     assert Plan.load(desk / "third.plan").hosts == ("b02-rt", "c2-core", "c3-core")
 
 
-def test_a_county_with_a_mistake_is_bad_input_and_an_absent_one_is_lacking(lab: Lab, desk: Path) -> None:
-    assert sanwang("plan", "--window", "tomorrow").returncode == 2
-    assert sanwang("plan", "--limit", "b99-rt").returncode == 2
+def test_a_county_with_a_mistake_is_bad_input_and_an_absent_one_is_lacking(
+    lab: Lab, desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SANWANG_INSTANCE", INSTANCE)
+    assert plan_main(["--window", "tomorrow"]) == 2
+    assert "expected START/END" in capsys.readouterr().err
+    assert plan_main(["--limit", "b99-rt"]) == 2
+    assert "did you mean" in capsys.readouterr().err
+    assert plan_main(["--limit", "b02-rt", "--out", str(desk / "none" / "x.plan")]) == 2
+    assert "expected a file that can be written" in capsys.readouterr().err
     edit(desk / "county" / "county.yml", "members: [b01, b02, b03]", "members: [b01, b77]")
-    done = sanwang("plan")
-    assert done.returncode == 2
-    assert "b77" in done.stderr
-    assert sanwang("plan", "--instance", "zpnone").returncode == 3
+    assert plan_main([]) == 2
+    assert "b77" in capsys.readouterr().err
+    assert plan_main(["--instance", "zpnone"]) == 3
+    assert "no instance 'zpnone' here" in capsys.readouterr().err
