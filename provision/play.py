@@ -24,6 +24,7 @@ from inventory.load import load_model
 from inventory.places import CHECKOUT, Places, current_instance
 from provision.broker.client import operator
 from provision.broker.groups import groups
+from provision.change import applied
 from provision.tally import Stage, stages
 
 PLAYBOOKS = CHECKOUT / "playbooks"
@@ -139,7 +140,10 @@ def run(
     try:
         source = private / f"{places.instance}.sanwang.yml"
         source.write_text(f"plugin: sanwang\ncounty: {folder}\ninstance: {places.instance}\n")
-        return _Run(path, private, source, plan, progress, on_event).follow(limit, tags, check, diff)
+        result = _Run(path, private, source, plan, progress, on_event).follow(limit, tags, check, diff)
+        if result.good and path == PLAYBOOKS / "site.yml" and not (limit or tags or check):
+            applied.keep(places, folder)
+        return result
     finally:
         shutil.rmtree(private, ignore_errors=True)
 

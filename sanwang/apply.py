@@ -12,7 +12,7 @@ import typer
 from inventory.places import Places, current_instance
 from provision.broker.client import BrokerClient
 from provision.broker.county import County, county_folder
-from provision.change import journal
+from provision.change import applied, journal
 from provision.change.checks import NotNow
 from provision.change.plan import Plan, PlanError
 from provision.change.runner import CONFIRM_S, Outcome, Runner
@@ -62,7 +62,10 @@ def apply(
             runner.refuse(resume=resume)
             if check:
                 return Outcome(plan.id, outcome="may be applied")
-            return runner.apply(resume=resume, keep=keep)
+            outcome = runner.apply(resume=resume, keep=keep)
+            if outcome.outcome == "applied":
+                applied.keep(places, county.folder)
+            return outcome
         finally:
             store.close()
 

@@ -1,0 +1,130 @@
+"""``sanwang rehearse``: a twin takes a plan, policy and drills are tried on it, the plan keeps the evidence.
+
+The twin comes up from the county's files as they were last applied; then it is given the plan's files and carries the
+plan out as ``sanwang apply`` does, stage by stage with confirm timers. The bytes are compared with the plan's: what was
+rehearsed is what will be sent. A plan that adds or removes hosts or cables has no way from one to the other on a twin
+that runs: then the twin comes up from the new files, and the evidence says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from drills import ring, sequence
+from drills.lab import Lab
+from drills.verify import verify
+from inventory.load import load_model
+from inventory.model import NetworkModel
+from inventory.places import Places
+from provision.broker.client import BrokerClient
+from provision.broker.county import County
+from provision.change import applied, planner
+from provision.change.plan import Evidence, Plan, PlanError, county_fingerprint
+from provision.change.runner import Runner
+from store.engine import open_store
+
+Progress = Callable[[str], None]
+WINDOW = timedelta(hours=2)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A place for the rehearsal: instance, the county's files before and after, and whether the twin can change."""
+
+    places: Places
+    before: Path
+    after: Path
+    moves: bool  # the same hosts and cables before and after: the plan itself is carried out
+
+
+def prepare(plan: Plan, running: Places, instance: str) -> Stage:
+    """Check that the plan is of this county, and find where to start from.  PlanError when it cannot be rehearsed."""
+    county = Path((running.lib / "county").read_text().strip())
+    if (found := county_fingerprint(county)) != plan.fingerprint:
+        raise PlanError(
+            f"{county}: the county's files: found {found[:16]}...; expected {plan.fingerprint[:16]}... of the plan;"
+            " they changed since it was made: make the plan again"
+        )
+    if instance == running.instance:
+        raise PlanError(f"--as: found {instance!r}, the running county's own name; expected another, as reh")
+    before = applied.folder(running)
+    moves = before.is_dir() and _same_plant(load_model(before), load_model(county))
+    return Stage(Places(instance), before if moves else county, county, moves)
+
+
+def _same_plant(one: NetworkModel, other: NetworkModel) -> bool:
+    """True when both counties have the same hosts with the same ports, and the same cables."""
+    hosts = [{name: (host.role, host.ports) for name, host in each.hosts.items()} for each in (one, other)]
+    return hosts[0] == hosts[1] and one.links == other.links
+
+
+def rehearse(plan: Plan, stage: Stage, progress: Progress, lines: sequence.Progress) -> Evidence:
+    """Bring a twin up, carry the plan out, prove policy and cut the ring; the twin is gone afterwards."""
+    work = stage.places.lib / "rehearsed"
+    figures: dict[str, Any] = {"transition": "stage by stage" if stage.moves else "from the new files at once"}
+    problems: list[str] = []
+    stage.places.lib.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(work, ignore_errors=True)
+    applied.put(stage.before, work)
+    try:
+        arrived = sequence.up(stage.places, str(work), lines, port=0, prove=False)
+        figures["up"] = arrived.seconds
+        lab = arrived.lab
+        if stage.moves:
+            applied.put(stage.after, work)
+            progress("the twin takes the plan")
+            problems += _carry_out(plan, lab, work, figures, progress)
+            lab = Lab.attach(stage.places.instance)
+        problems += _prove(lab, figures, progress)
+    finally:
+        sequence.down(stage.places, wipe=True)
+    words = "; ".join(problems) or "carried out, policy holds, every ring fibre and centre router may fail"
+    return Evidence("rehearsal", datetime.now(UTC).isoformat(timespec="seconds"), not problems, words, figures)
+
+
+def _carry_out(plan: Plan, lab: Lab, folder: Path, figures: dict[str, Any], progress: Progress) -> list[str]:
+    """Apply the same bytes to the twin; what went wrong, in words."""
+    county, client = County(folder, plan.environment), BrokerClient(lab.places.broker_socket)
+    before = county_fingerprint(folder)
+    looked = planner.look(client, county, plan.hosts)
+    planner.require_all(looked)
+    other = [host for host, device in looked.devices.items() if device.wanted != plan.device(host).wanted]
+    problems = [f"{host}: the twin would get other bytes than the plan has" for host in other]
+    figures["devices"] = {"planned": len(plan.hosts), "rehearsed": len(looked.devices), "other_bytes": len(other)}
+    # A device that only drifted from its files has nothing to take on a twin that never drifted.
+    if not looked.devices or problems:
+        return problems
+    store = open_store(lab.places.database)
+    try:
+        now = datetime.now(UTC)
+        window = planner.Window(now, now + WINDOW)
+        mine = planner.make_plan(
+            looked, county, lab.places, store, author=plan.author, why=plan.why, window=window, before=before
+        )
+        outcome = Runner(mine, client, county, lab.places, store, tell=progress).apply()
+    finally:
+        store.close()
+    figures["apply"] = outcome.as_json()
+    if outcome.outcome != "applied":
+        problems += [f"the plan was {outcome.outcome}: {'; '.join(outcome.reasons)}"]
+    return problems
+
+
+def _prove(lab: Lab, figures: dict[str, Any], progress: Progress) -> list[str]:
+    """Policy with real packets, then the ring cut piece by piece; what fails, in words."""
+    status = sequence.wait_ready(lab, sequence.Progress())
+    problems = [] if status["ready"] else [f"not ready: {'; '.join(status.get('problems', [])[:5])}"]
+    progress("policy, with real packets")
+    verdict = asyncio.run(verify(lab, lambda *_: None))
+    figures["verify"] = {key: part for key, part in verdict.document().items() if key != "failures"}
+    problems += [f"{row['pair']}: {row['why']}" for row in verdict.document()["failures"][:10]]
+    progress("every ring fibre and centre router")
+    cut = ring.ring(lab, progress)
+    figures["ring"] = cut["worst"]
+    return problems + ring.misses(cut)
