@@ -71,7 +71,11 @@ class Ruleset:
 
 def parse(path: str, text: str, files: Mapping[str, str] | None = None) -> Ruleset:
     """Read a ruleset, named ``host:path``; ``files`` holds what it may include.  Raises ProveError with its line."""
-    return _Reader(path, text, files or {}).read()
+    reader = _Reader(path, text, files or {})
+    try:
+        return reader.read()
+    except (IndexError, ValueError, KeyError) as problem:
+        raise reader.fail(str(problem), "a ruleset that nft reads") from None
 
 
 class _Reader:
@@ -163,15 +167,20 @@ class _Reader:
             elif word == "set":
                 self._set()
             elif word in ("counter", "quota", "limit", "map", "flowtable", "ct"):
-                while self.next() != "{":
-                    pass
-                while self.next() != "}":
-                    pass
+                self._skip()
             else:
                 self.at -= 1
                 raise self.fail(repr(word), "chain, set or counter")
             self.blank()
         self.expect("}")
+
+    def _skip(self) -> None:
+        """Past a named thing in braces."""
+        while self.next() != "{":
+            pass
+        depth = 1
+        while depth:
+            depth += {"{": 1, "}": -1}.get(self.next(), 0)
 
     def _set(self) -> None:
         name = self.next()
