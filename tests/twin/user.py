@@ -26,7 +26,7 @@ def device(platform: str, *, config: str = "", driver: PortDriver | None = None,
 async def eventually(holds: Callable[[], bool], within_s: float = 5) -> None:
     """Until something holds."""
     async with asyncio.timeout(within_s):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - what is waited for is the device, which tells nobody
             await asyncio.sleep(0.01)
 
 
