@@ -176,8 +176,8 @@ ZTE_ZXR10 = Words(
 _ALL = {words.name: words for words in (HUAWEI_VRP8, HUAWEI_VRP5, H3C_COMWARE, RUIJIE_RGOS, ZTE_ZXR10)}
 
 QUESTION = re.compile(
-    r"[\[(] ?[yY](?:\(?[eE][sS]\)?)? ?/ ?[nN](?:\(?[oO]\)?)?(?: ?/ ?[cC](?:\(?[a-zA-Z]+\)?)?)? ?(?:\([a-z/]+\))?[\])]"
-    r"[\s:?]*\Z"
+    r"[\[(] ?[yY](?:[eE][sS]|\(yes\))? ?/ ?[nN](?:[oO]|\(no\))?(?: ?/ ?[cC](?:ancel|ANCEL|\(cancel\))?)?"
+    r" ?(?:\([a-z/]+\))?[\])][\s:?]*\Z"
 )
 """The end of a question that waits for an answer."""
 
