@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ from hypothesis import given, settings
 from ruamel.yaml import YAML
 
 from provision.platforms.base import load, patch
-from tests.provision.box_cli import Box
+from tests.provision.box_cli import Box, Refused
 from tests.provision.configs_vendors import WRITERS, Switch, switches
 from tests.provision.tongues import TONGUES
 
 TRIPLES = Path(__file__).parent / "triples"
+
+CAREFUL = re.compile(r"undo (ospf \d|ip route-static)|no (ip ospf cost|switchport (access|trunk))")
+"""Taken away first where manuals differ on whether the next command does it anyway."""
 
 
 def box(name: str, text: str) -> Box:
@@ -51,3 +55,19 @@ def test_any_change_is_taken_and_gives_after(name: str, before: Switch, after: S
     device.run(patch(load(name), old, new))
     assert device.picture() == box(name, new).picture()
     assert patch(load(name), new, new) == ()
+
+
+@pytest.mark.parametrize(("name", "triple"), triples())
+def test_no_line_of_a_patch_is_superfluous(name: str, triple: dict[str, str]) -> None:
+    """Without any one of its lines the device refuses, or is left as it should not be: the device can tell."""
+    commands = patch(load(name), triple["before"], triple["after"])
+    wanted = box(name, triple["after"]).picture()
+    for place, dropped in enumerate(commands):
+        device = box(name, triple["before"])
+        device.loose = True
+        try:
+            device.run(commands[:place] + commands[place + 1 :])
+        except Refused:
+            continue
+        bridge = "11 " in dropped or "12 " in dropped or dropped.endswith((" 10", " 11", " 12"))
+        assert device.picture() != wanted or bridge or CAREFUL.match(dropped), dropped
