@@ -17,8 +17,11 @@ from inventory.model import Host
 from inventory.places import Places
 from provision import exit as exit_switch
 from provision import vpn
+from provision.backup.archive import Archive
+from provision.backup.archive import place as archive_place
 from provision.broker import expect, tool
 from provision.broker.armed import Armed
+from provision.broker.backups import Backups
 from provision.broker.changes import Changes
 from provision.broker.county import County, county_folder
 from provision.broker.groups import groups as host_groups
@@ -51,6 +54,7 @@ class Devices:
         self.secrets = secrets
         self.sessions = sessions
         self.trail = trail
+        self.backups = Backups(self, Archive(archive_place(places)))
         self.may_write = asyncio.Event()  # set once the broker before this one has left
         self.changes = Changes(self, Armed(places.lib / "broker" / "armed.jsonl"))
         self._began_s = time.monotonic()
@@ -70,6 +74,7 @@ class Devices:
             "verify": self.verify,
             "many": self.many,
             **self.changes.methods(),
+            **self.backups.methods(),
             **exit_switch.methods(self),
             **vpn.methods(self),
         }
@@ -222,6 +227,8 @@ class Devices:
         applied = await self.sessions.on(
             host, lambda session: tool.apply(session, files, groups=wanted, check=check, secrets=secret)
         )
+        if not check:
+            self.backups.applied(host, files, request, whole=wanted is None)
         if applied.changed and not check:
             detail = {"host": host.name, "files": [each.path for each in applied.files], "running": applied.running}
             await self.trail.note(request.who, "apply", request.why, detail)
@@ -272,9 +279,9 @@ class Devices:
     async def many(self, request: Request) -> dict[str, Any]:
         """A read on many hosts at once, each answer streamed as ``{"host", "result" | "error"}``.
 
-        Params: ``method`` (state, diff, verify), ``hosts`` (names; default all), and the method's own.
+        Params: ``method`` (state, diff, verify, drift), ``hosts`` (names; default all), and the method's own.
         """
-        readers = {"state": self.state, "diff": self.diff, "verify": self.verify}
+        readers = {"state": self.state, "diff": self.diff, "verify": self.verify, "drift": self.backups.drift}
         name = str(request.params.get("method", ""))
         if name not in readers:
             raise BrokerError("request", f"method {name!r}: expected one of {', '.join(readers)}")

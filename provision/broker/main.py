@@ -43,6 +43,7 @@ async def run(places: Places) -> None:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await devices.backups.close()
         sessions.close()
         devices.changes.close()
         trail.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,6 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from provision.broker.wire import BrokerError
 from store.audit import record
 from store.engine import Store, open_store
+
+Watcher = Callable[[str, str, str, Mapping[str, object]], None]
 
 
 class Trail:
@@ -20,6 +22,11 @@ class Trail:
         self._url = url
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
         self._store: Store | None = None
+        self._watchers: list[Watcher] = []
+
+    def watch(self, watcher: Watcher) -> None:
+        """Be told of every entry once it is written: who, what, why, detail."""
+        self._watchers.append(watcher)
 
     async def open(self) -> None:
         """Open the store; BrokerError of kind ``audit`` when it cannot be written."""
@@ -28,6 +35,8 @@ class Trail:
     async def note(self, who: str, what: str, why: str, detail: Mapping[str, object]) -> None:
         """Append one entry; returns once it is committed."""
         await self._do(self._note, who, what, why, detail)
+        for watcher in self._watchers:
+            watcher(who, what, why, detail)
 
     async def _do(self, work: object, *arguments: object) -> None:
         loop = asyncio.get_running_loop()

@@ -1,0 +1,222 @@
+"""The broker keeps every device's configuration: after each change by itself, on request, and tells what drifted.
+
+What was applied is kept as it was rendered, with its placeholders.  A device that ended a change by itself, or was
+asked for, is read: where a file is not the rendered one its text is masked before it leaves the session.  Keeping never
+holds up a change: it happens behind it, changes of a moment together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from provision.backup.archive import Archive, ArchiveError, Kept, Snapshot
+from provision.broker import tool
+from provision.broker.masking import mask, unified
+from provision.broker.session import DeviceSession
+from provision.broker.wire import BrokerError
+
+if TYPE_CHECKING:
+    from inventory.model import Host
+    from provision.broker.devices import Devices
+    from provision.broker.server import Request
+
+log = logging.getLogger("sanwang.broker")
+
+_TOGETHER_S = 3.0  # changes within this time become one commit
+_READ = (
+    "python3 -c 'import json,sys\n"
+    'print(json.dumps({p: open(p, encoding="utf-8", errors="replace").read() for p in json.load(sys.stdin)}))\''
+)
+ENDED = ("confirm", "revert", "rollback", "change.ended")
+"""Audit entries after which a device's files are whatever it decided: it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Why:
+    who: str
+    what: str
+    why: str
+
+
+@dataclass(slots=True)
+class _Taken:
+    """Files that a device has taken; ``whole``: it has no others."""
+
+    files: dict[str, Kept]
+    whole: bool
+
+
+class Backups:
+    """Writes the archive behind the broker's changes."""
+
+    def __init__(self, devices: Devices, archive: Archive) -> None:
+        self._devices = devices
+        self._archive = archive
+        self._waiting: dict[_Why, dict[str, _Taken]] = {}
+        self._to_read: dict[str, _Why] = {}
+        self._worker: asyncio.Task[None] | None = None
+        self._writing = asyncio.Lock()
+        self.failed = 0  # devices that could not be kept since the start
+        devices.trail.watch(self._noted)
+
+    def methods(self) -> dict[str, Callable[[Request], Any]]:
+        """Method name -> coroutine function."""
+        return {"backup": self.backup, "drift": self.drift}
+
+    def applied(self, host: Host, files: Collection[tool.File], request: Request, *, whole: bool) -> None:
+        """Remember what a device has taken; ``whole``: it has nothing else."""
+        texts = {file.path: file.text for file in self._devices.county.files(host.name)}
+        kept = {
+            file.path: Kept(texts[file.path], file.mode, _digest(file.text)) for file in files if file.path in texts
+        }
+        waiting = self._waiting.setdefault(_Why(request.who, "apply", request.why), {})
+        if whole or host.name not in waiting:
+            waiting[host.name] = _Taken(kept, whole)
+        else:
+            waiting[host.name].files.update(kept)
+        self._start()
+
+    def _noted(self, who: str, what: str, why: str, detail: Mapping[str, object]) -> None:
+        if what in ENDED and isinstance(detail.get("host"), str):
+            self._to_read[str(detail["host"])] = _Why(who, what, why)
+            self._start()
+
+    def _start(self) -> None:
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.get_running_loop().create_task(self._work())
+
+    async def _work(self) -> None:
+        while self._waiting or self._to_read:
+            await asyncio.sleep(_TOGETHER_S)
+            await self._write()
+
+    async def _write(self) -> None:
+        async with self._writing:
+            to_read, self._to_read = self._to_read, {}
+            waiting, self._waiting = self._waiting, {}
+            for cause, taken in waiting.items():
+                await self._put(cause, await asyncio.to_thread(self._merged, taken))
+            for name, cause in to_read.items():
+                try:
+                    await self._put(cause, {name: await self._look(self._devices.county.host(name))})
+                except BrokerError as error:
+                    self.failed += 1
+                    log.warning("%s was not kept: %s", name, error.message)
+
+    def _merged(self, taken: Mapping[str, _Taken]) -> dict[str, Snapshot]:
+        """Devices that took only a part keep the rest of what is known of them."""
+        snapshots = {}
+        for name, one in taken.items():
+            before = None if one.whole else self._archive.snapshot(name)
+            snapshots[name] = Snapshot({**(before.files if before else {}), **one.files})
+        return snapshots
+
+    async def close(self) -> None:
+        """Write what waits; devices that would have to be read first are left to the next backup."""
+        if self._worker is not None:
+            self._worker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._worker
+        self._to_read.clear()
+        await self._write()
+
+    async def _put(self, cause: _Why, snapshots: Mapping[str, Snapshot]) -> None:
+        try:
+            await self._commit(cause, snapshots)
+        except ArchiveError as error:
+            self.failed += len(snapshots)
+            log.error("configurations were not kept: %s", error)
+
+    async def _commit(self, cause: _Why, snapshots: Mapping[str, Snapshot]) -> str:
+        return await asyncio.to_thread(self._archive.put, snapshots, who=cause.who, what=cause.what, why=cause.why)
+
+    async def backup(self, request: Request) -> dict[str, Any]:
+        """Read devices and keep what they have.  Params: ``hosts`` (names; default all).
+
+        Streams ``{"host", "changed"}`` or ``{"host", "error"}``; the commit is "" when nothing had changed.
+        """
+        wanted = request.params.get("hosts")
+        model = await self._devices.sessions.thread(lambda: self._devices.county.model)
+        hosts = [host for host in model.appliances() if wanted is None or host.name in wanted]
+        unknown = sorted(set(wanted or ()) - {host.name for host in hosts})
+        if unknown:
+            raise BrokerError("request", f"no appliance {', '.join(unknown)}: `sanwang county show` lists them")
+        snapshots: dict[str, Snapshot] = {}
+
+        async def one(host: Host) -> None:
+            try:
+                snapshots[host.name] = await self._look(host)
+                await request.emit({"host": host.name})
+            except BrokerError as error:
+                await request.emit({"host": host.name, "error": error.message})
+
+        async with asyncio.TaskGroup() as group:
+            for host in hosts:
+                group.create_task(one(host))
+        try:
+            commit = await self._commit(_Why(request.who, "backup", request.why), snapshots)
+        except ArchiveError as error:
+            raise BrokerError("broker", f"the configurations were not kept: {error}") from None
+        detail = {"hosts": len(snapshots), "missing": len(hosts) - len(snapshots), "commit": commit}
+        await self._devices.trail.note(request.who, "backup.take", request.why, detail)
+        return {**detail, "changed": bool(commit)}
+
+    async def drift(self, request: Request) -> dict[str, Any]:
+        """How a device differs from what was last kept of it: files by hand, and its running state.
+
+        ``{"kept", "files": [{"path", "is", "diff"}], "running": {part: [lines]}, "drifted"}``; secrets are masked.
+        """
+        host = self._devices.county.host(str(request.params.get("host", "")))
+        kept = await asyncio.to_thread(self._archive.snapshot, host.name)
+        now = await self._look(host)
+        before = dict(kept.files) if kept is not None else {}
+        files = []
+        for path in sorted(set(before) | set(now.files)) if kept is not None else ():
+            was, is_now = before.get(path), now.files.get(path)
+            if was is not None and is_now is not None and (was.sha256, was.mode) == (is_now.sha256, is_now.mode):
+                continue
+            kind = "gone" if is_now is None else "new" if was is None else "changed"
+            diff = unified(path, was.text if was else "", is_now.text if is_now else "")
+            files.append({"path": path, "is": kind, "diff": diff})
+        running = {part: list(lines) for part, lines in now.drift.items() if lines}
+        return {"kept": kept is not None, "files": files, "running": running, "drifted": bool(files or running)}
+
+    async def _look(self, host: Host) -> Snapshot:
+        """A device as it is."""
+        bundle, secret = await self._devices.sessions.thread(lambda: self._devices.bundle(host))
+        texts = {file.path: file.text for file in self._devices.county.files(host.name)}
+        rendered = {file.path: (_digest(file.text), texts[file.path]) for file in bundle}
+
+        def work(session: DeviceSession) -> Snapshot:
+            state = tool.state(session)
+            own = [path for path, each in state["files"].items() if rendered.get(path, ("",))[0] != each["sha256"]]
+            read = _read(session, own, secret) if own else {}
+            files = {
+                path: Kept(read[path] if path in read else rendered[path][1], each["mode"], each["sha256"])
+                for path, each in state["files"].items()
+            }
+            return Snapshot(files, state["drift"])
+
+        return await self._devices.sessions.on(host, work)
+
+
+def _read(session: DeviceSession, paths: list[str], secret: Mapping[str, str]) -> dict[str, str]:
+    done = session.run(_READ, json.dumps(paths).encode())
+    try:
+        texts: dict[str, str] = json.loads(done.out)
+    except ValueError:
+        raise BrokerError(
+            "device", f"{session.where.host}: its files cannot be read: {mask(done.err, secret).strip()[-300:]}"
+        ) from None
+    return {path: mask(text, secret) for path, text in texts.items()}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
