@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,11 @@ import typer
 
 from inventory.load import load_model
 from inventory.places import COUNTIES, Places, current_instance
-from provision.comply import Report, assess, planned
+from provision.comply import Report, Switch, assess, planned
 from provision.comply.findings import GROUPS, Status
 from provision.comply.live import gather
 from provision.comply.page import WORDS, ChromiumMissing, html, pdf
+from provision.comply.switches import TONGUES
 from provision.environment import EnvironmentProblem, load_environment
 from sanwang.cli import run_app
 from sanwang.report import BAD_INPUT, MISSING, emit, guarded
@@ -28,6 +30,7 @@ def comply(
     ] = "",
     instance: Annotated[str, typer.Option(help="name of the instance whose live facts count")] = "",
     environment: Annotated[str, typer.Option(help="where devices stand: twin or production")] = "",
+    switch: Annotated[list[str] | None, typer.Option(help="PLATFORM:FILE: a vendor's configuration, too")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="write the report as one HTML file")] = None,
     pdf_file: Annotated[Path | None, typer.Option("--pdf", help="write the report as PDF (needs chromium)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document as the last line")] = False,
@@ -50,7 +53,12 @@ def comply(
         except EnvironmentProblem as problem:
             print(f"sanwang comply: {problem}", file=sys.stderr)
             return BAD_INPUT
-        report = assess(planned(load_model(folder), found, gather(places)))
+        try:
+            switches = tuple(_switch(text) for text in switch or ())
+        except ValueError as wrong:
+            print(f"sanwang comply: --switch {wrong}", file=sys.stderr)
+            return BAD_INPUT
+        report = assess(planned(load_model(folder), found, gather(places), switches))
         if html_file:
             html_file.write_text(html(report), encoding="utf-8")
         if pdf_file:
@@ -66,6 +74,19 @@ def comply(
         return 1 if report.failures else 0
 
     return guarded(action)
+
+
+def _switch(text: str) -> Switch:
+    """``PLATFORM:FILE``; named as the configuration itself says.  Raises ValueError."""
+    platform, _, path = text.partition(":")
+    if platform not in TONGUES or not path:
+        raise ValueError(f"{text!r}: expected PLATFORM:FILE with one of {', '.join(TONGUES)}")
+    try:
+        config = Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    named = re.search(r"(?m)^\s*(?:sysname|hostname) (\S+)", config)
+    return Switch(named[1] if named else Path(path).stem, platform, path, config)
 
 
 def _print(report: Report) -> None:

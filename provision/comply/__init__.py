@@ -6,6 +6,6 @@ cannot see stays an assessor's work.
 """
 
 from provision.comply.assess import Report, assess
-from provision.comply.subject import Facts, Subject, planned
+from provision.comply.subject import Facts, Subject, Switch, planned
 
-__all__ = ["Facts", "Report", "Subject", "assess", "planned"]
+__all__ = ["Facts", "Report", "Subject", "Switch", "assess", "planned"]

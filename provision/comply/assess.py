@@ -10,6 +10,7 @@ from typing import Any
 import provision.comply.access
 import provision.comply.boundary
 import provision.comply.management
+import provision.comply.switches
 import provision.comply.transmission  # noqa: F401  (importing a module of checks is what fills their table)
 from provision.comply.findings import CHECKS, GROUPS, ITEMS, Check, Found, Status
 from provision.comply.subject import Subject
@@ -70,6 +71,6 @@ def assess(subject: Subject) -> Report:
     """Every check on every device, by clause; a check that finds nothing to look at says so."""
     results: list[tuple[Check, Found]] = []
     for check in sorted(CHECKS.values(), key=lambda each: each.clause):
-        found = list(check.run(subject)) or [Found(Status.UNKNOWN, "", "nothing in this county to look at")]
+        found = list(check.run(subject)) or [Found(Status.UNKNOWN, "", "nothing of this kind was given to look at")]
         results += ((check, each) for each in found)
     return Report(subject.model.name, subject.model.zh, subject.facts.instance, subject.now, tuple(results))

@@ -128,21 +128,21 @@ def _ranges(texts: list[str] | None) -> tuple[tuple[int, int], ...]:
 def shuts_port(file: ConfigFile, port: int) -> tuple[bool, Line | None]:
     """Whether only named sources (or the staging port's own wire) reach a TCP port of the device, and the line."""
     verdict, where = policy(file, "input")
-    lines = chain(file, "input")
-    for line in lines:
+    last = where
+    opened = {each.line.number: each for each in accepts(file, "input")}
+    for line in chain(file, "input"):
         if _names(line.text, port) and re.search(r"\bdrop\b", line.text) and "saddr" not in line.text:
             return True, line
-    last = where
-    for each in accepts(file, "input"):
-        if each.incoming and each.incoming <= {"lo", "stg0"}:
+        each = opened.get(line.number)
+        if each is None or (each.incoming and each.incoming <= {"lo", "stg0"}):
             continue
         reaches = each.protocol in ("any", "tcp") and any(low <= port <= high for low, high in each.ports)
         if not reaches or (each.protocol == "any" and not each.plain):
             continue
         if each.sources == _ANY:
-            return False, each.line
+            return False, line
         if each.protocol == "tcp":
-            last = each.line
+            last = line
     return verdict == "drop", last
 
 

@@ -52,6 +52,16 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """One vendor's device: its configuration as text."""
+
+    name: str
+    platform: str  # a name of provision.platforms
+    path: str  # where the text is from, for the evidence
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """Everything a check may look at."""
 
@@ -59,6 +69,7 @@ class Subject:
     files: Mapping[str, tuple[ConfigFile, ...]]  # host -> its planned files
     facts: Facts = field(default_factory=Facts)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    switches: tuple[Switch, ...] = ()
 
     def hosts(self) -> Iterator[Host]:
         """Every appliance that has configuration here, the controller's own host among them."""
@@ -85,7 +96,9 @@ def lines_of(file: ConfigFile) -> Iterator[Line]:
             yield Line(file.path, number, text)
 
 
-def planned(model: NetworkModel, environment: Environment, facts: Facts | None = None) -> Subject:
+def planned(
+    model: NetworkModel, environment: Environment, facts: Facts | None = None, switches: tuple[Switch, ...] = ()
+) -> Subject:
     """The county as its playbooks would bring it about."""
     files = {host.name: render(model, host.name, environment) for host in model.appliances()}
-    return Subject(model, files, facts or Facts())
+    return Subject(model, files, facts or Facts(), switches=switches)

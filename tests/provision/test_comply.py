@@ -13,7 +13,7 @@ import pytest
 from inventory.load import load_model
 from inventory.model import NetworkModel
 from inventory.places import COUNTIES, Places
-from provision.comply import Facts, Subject, assess, planned
+from provision.comply import Facts, Subject, Switch, assess, planned
 from provision.comply.findings import CHECKS, GROUPS, Found, Status
 from provision.comply.live import gather
 from provision.comply.page import html
@@ -21,6 +21,7 @@ from provision.comply.rulesets import accepts
 from provision.comply.subject import Certificate
 from provision.environment import load_environment
 from provision.render import ConfigFile
+from provision.render.switch import render_switch
 from store.audit import record
 from store.engine import open_store
 
@@ -58,7 +59,14 @@ def good(plain: Subject) -> Subject:
         kept.append(ConfigFile(CHRONY, "0644", "server 10.32.2.6 key 1\n", "chrony"))
         kept = [with_line(file, "ChannelTimeout session=10m") if file.path == SSHD else file for file in kept]
         files[host] = tuple(kept)
-    return replace(plain, files=files, facts=facts, now=NOW)
+    text = render_switch(plain.model, "b01", "huawei_vrp8")
+    text = re.sub(r"(?m)^(ntp-service unicast-server .*)$", r"\1 authentication-keyid 1", text)
+    nms = plain.model.hosts[plain.model.nms].management
+    switches = (
+        Switch("b01-sw", "huawei_vrp8", "b01-sw.cfg", text),
+        Switch("r1", "ruijie_rgos", "r1.cfg", RUIJIE.format(nms=nms)),
+    )
+    return replace(plain, files=files, facts=facts, now=NOW, switches=switches)
 
 
 def with_line(file: ConfigFile, line: str) -> ConfigFile:
@@ -182,6 +190,60 @@ PLANTS: list[tuple[str, str, Plant]] = [
 ]
 
 
+def in_switch(name: str, pattern: str, to: str) -> Plant:
+    """Change one line of a switch's configuration; the pattern must be there."""
+
+    def plant(subject: Subject) -> Subject:
+        changed = []
+        for switch in subject.switches:
+            if switch.name == name:
+                text, count = re.subn(pattern, to, switch.text, count=1, flags=re.MULTILINE)
+                assert count == 1
+                switch = replace(switch, text=text)
+            changed.append(switch)
+        return replace(subject, switches=tuple(changed))
+
+    return plant
+
+
+PLANTS += [
+    ("switch-ssh-only", "b01-sw", in_switch("b01-sw", r"\Z", "telnet server enable\n")),
+    ("switch-ssh-only", "b01-sw", in_switch("b01-sw", "protocol inbound ssh", "protocol inbound all")),
+    ("switch-ssh-only", "r1", in_switch("r1", "^ transport input ssh\n", "")),
+    ("switch-vty-acl", "b01-sw", in_switch("b01-sw", r"^ acl 2001 inbound\n", "")),
+    ("switch-vty-acl", "r1", in_switch("r1", r"^ access-class .*\n", "")),
+    ("switch-idle-timeout", "b01-sw", in_switch("b01-sw", "idle-timeout 10 0", "idle-timeout 0 0")),
+    ("switch-idle-timeout", "r1", in_switch("r1", "exec-timeout 5 0", "exec-timeout 120")),
+    ("switch-snmp-v3", "b01-sw", in_switch("b01-sw", "sys-info version v3", "sys-info version v2c v3")),
+    ("switch-snmp-v3", "r1", in_switch("r1", r"\Z", "snmp-server community public ro\n")),
+    ("switch-time", "b01-sw", in_switch("b01-sw", " authentication-keyid 1", "")),
+    ("switch-time", "r1", in_switch("r1", "^ntp server .*\n", "")),
+    ("switch-log", "b01-sw", in_switch("b01-sw", r"info-center loghost \S+", "info-center loghost 192.0.2.1")),
+    ("switch-unused-ports", "b01-sw", in_switch("b01-sw", r"^ shutdown\n", "")),
+    ("switch-unused-ports", "r1", in_switch("r1", r"^ shutdown\n", "")),
+]
+
+RUIJIE = """hostname r1
+!
+interface GigabitEthernet 0/1
+ switchport access vlan 101
+!
+interface GigabitEthernet 0/2
+ shutdown
+!
+ntp server 10.32.1.1 key 1
+logging server {nms}
+snmp-server user sanwang watch v3 encrypted auth sha x priv aes128 x
+line vty 0 4
+ access-class 2001 in
+ exec-timeout 5 0
+ transport input ssh
+ login local
+!
+end
+"""
+
+
 def results(subject: Subject, name: str, device: str) -> list[Found]:
     return [found for found in CHECKS[name].run(subject) if found.device == device]
 
@@ -220,6 +282,7 @@ def test_without_an_instance_live_checks_have_no_answer(plain: Subject) -> None:
     report = assess(plain)
     live = {"certificates", "unused-ports", "neighbours", "controller-keys", "audit-chain", "audit-retention"}
     live |= {"backup-age", "restore-rehearsed"}
+    live |= {name for name in CHECKS if name.startswith("switch-")}  # none was given
     seen = {
         check.name: {found.status for each, found in report.results if each.name == check.name}
         for check, _ in report.results
