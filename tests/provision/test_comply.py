@@ -57,7 +57,6 @@ def good(plain: Subject) -> Subject:
     for host, held in plain.files.items():
         kept = [file for file in held if file.path != CHRONY]
         kept.append(ConfigFile(CHRONY, "0644", "server 10.32.2.6 key 1\n", "chrony"))
-        kept = [with_line(file, "ChannelTimeout session=10m") if file.path == SSHD else file for file in kept]
         files[host] = tuple(kept)
     text = render_switch(plain.model, "b01", "huawei_vrp8")
     text = re.sub(r"(?m)^(ntp-service unicast-server .*)$", r"\1 authentication-keyid 1", text)
@@ -67,10 +66,6 @@ def good(plain: Subject) -> Subject:
         Switch("r1", "ruijie_rgos", "r1.cfg", RUIJIE.format(nms=nms)),
     )
     return replace(plain, files=files, facts=facts, now=NOW, switches=switches)
-
-
-def with_line(file: ConfigFile, line: str) -> ConfigFile:
-    return replace(file, text=file.text + line + "\n")
 
 
 def edit(host: str, path: str, pattern: str, to: str) -> Plant:
@@ -162,7 +157,7 @@ PLANTS: list[tuple[str, str, Plant]] = [
     ("password-rule", "c1-fw", edit("c1-fw", SSHD, "PasswordAuthentication no", "PasswordAuthentication yes")),
     ("lockout", "c1-fw", edit("c1-fw", SSHD, "MaxAuthTries 3", "MaxAuthTries 30")),
     ("lockout", "c1-fw", edit("c1-fw", SSHD, "LoginGraceTime 20", "LoginGraceTime 0")),
-    ("idle-timeout", "c1-fw", edit("c1-fw", SSHD, "session=10m", "session=10h")),
+    ("idle-timeout", "c1-fw", edit("c1-fw", SSHD, "session=15m", "session=10h")),
     ("ssh-only", "c1-fw", edit("c1-fw", SSHD, r"\Z", "Ciphers aes256-gcm@openssh.com,3des-cbc\n")),
     ("ssh-only", "c1-fw", edit("c1-fw", SSHD, r"\Z", "Protocol 2,1\n")),
     ("snmp-v3", "c1-fw", edit("c1-fw", SNMPD, r"\Z", "rocommunity public\n")),
