@@ -29,6 +29,9 @@ CONFIRM_S = 120
 """How long a device waits for its confirmation."""
 
 AT_ONCE = 10
+SEND_S = 10
+"""What each further ten devices of a stage add to that time: the first ones wait for the last."""
+
 BROKER_BACK_S = 45.0
 """A broker that is gone has this long to be started again by its supervisor."""
 
@@ -188,7 +191,7 @@ class Runner:
         answer = self._ask(
             "apply",
             host=host,
-            confirm_s=self.confirm_s,
+            confirm_s=self.confirm_s + SEND_S * ((len(stage.hosts) - 1) // AT_ONCE),
             change=self.plan.id,
             base=device.base,
             wanted=device.wanted,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.provision.box import TOOL, Box
+from tests.provision.box import TOOL, Box, ruleset
 
 pytestmark = pytest.mark.twin
 SLOW_NFT = '#!/bin/sh\n[ -e /run/slow ] && [ "$1" = -f ] && : >/run/reached && sleep 30\nexec /usr/sbin/nft "$@"\n'
@@ -101,31 +103,49 @@ def test_a_change_whose_time_ran_out_without_power_is_undone_before_the_network_
     assert box.device("state")["last"]["why"] == "the device restarted before it was confirmed"
 
 
-def slow(box: Box, comment: str, *confirm: str) -> None:
-    """A change hangs in the middle, its file there and its ruleset not loaded; then its process is lost."""
+def hang(box: Box, bundle: dict[str, Any], *confirm: str) -> subprocess.Popen[str]:
+    """A change hangs in the middle, its file there and its ruleset not loaded."""
     box.run("sh", "-c", "cat >/usr/local/sbin/nft; chmod 755 /usr/local/sbin/nft; : >/run/slow", data=SLOW_NFT)
-    process = box.begin(TOOL, "apply", *confirm, data=json.dumps(box.bundle(comment)))
+    process = box.begin(TOOL, "apply", *confirm, data=json.dumps(bundle))
     eventually(lambda: box.run("test", "-e", "/run/reached").returncode == 0)
-    assert box.has() == f"{comment} / first"
+    assert box.has() == "second / first"
+    return process
+
+
+def slow(box: Box, *confirm: str) -> None:
+    """Such a change, and then its process is lost."""
+    process = hang(box, box.bundle("second"), *confirm)
     box.kill(process)
     box.run("rm", "/run/slow", "/run/reached")
 
 
+def test_a_change_that_hangs_is_killed_and_undone_by_its_timer(box: Box) -> None:
+    bundle = box.bundle("first")
+    undo = next(each for each in bundle["files"] if each["path"].endswith("/undo.py"))
+    undo["text"] = undo["text"].replace("_STUCK_S = 60.0", "_STUCK_S = 1.0")
+    box.device("apply", bundle=bundle)
+    next(each for each in bundle["files"] if each["group"] == "nft")["text"] = ruleset("second")
+    process = hang(box, bundle, "--confirm", "1", "a1")
+    box.run("rm", "/run/slow", "/run/reached")
+    eventually(lambda: box.has() == "first", within_s=20)
+    assert process.wait(5) != 0
+
+
 @pytest.mark.parametrize("confirm", [(), ("--confirm", "60", "a1")])
 def test_a_change_killed_half_way_is_undone_by_the_next_call(box: Box, confirm: tuple[str, ...]) -> None:
-    slow(box, "second", *confirm)
+    slow(box, *confirm)
     assert box.device("state")["pending"] is None
     assert box.has() == "first"
 
 
 def test_a_change_killed_half_way_is_undone_by_its_timer(box: Box) -> None:
-    slow(box, "second", "--confirm", "3", "a1")
+    slow(box, "--confirm", "3", "a1")
     eventually(lambda: box.has() == "first", within_s=6)
 
 
 @pytest.mark.parametrize("confirm", [(), ("--confirm", "600", "a1")])
 def test_a_change_cut_half_way_by_a_power_cut_is_undone_at_the_start(box: Box, confirm: tuple[str, ...]) -> None:
-    slow(box, "second", *confirm)
+    slow(box, *confirm)
     box.cut()
     box.start()
     box.boot()

@@ -191,5 +191,6 @@ def _undone(record: dict[str, Any], revert: Callable[[dict[str, Any], str], None
             with open(f"/proc/{record['pid']}/cmdline", "rb") as file:
                 words = file.read()
             if b"device\0" in words:
-                os.kill(record["pid"], signal.SIGKILL)
+                group = os.getpgid(record["pid"])  # with what it has started; 0: a group of another PID namespace
+                os.kill(-group if group not in (0, os.getpgrp()) else record["pid"], signal.SIGKILL)
         return False
