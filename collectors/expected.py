@@ -72,8 +72,9 @@ def services(model: NetworkModel, host: Host) -> tuple[str, ...]:
         _VPN_DAEMON[tunnel.kind] for tunnel in model.tunnels.values() if host.name in (tunnel.host, tunnel.gateway)
     }
     role = _BY_ROLE.get(host.role, ())
-    if host.role is Role.FIREWALL and len(model.exits) > 1:
-        role = ("lines",)  # chooses between the carriers
+    if host.role is Role.FIREWALL and model.exits:
+        # keeps the exit's translations; chooses between several carriers
+        role = ("natlog", "lines") if len(model.exits) > 1 else ("natlog",)
     return (*_BASE, *role, *sorted(tunnels - set(role)))
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
+from inventory.model import NetworkModel
 from inventory.schema import SwitchesIntent
 from provision.broker.server import Request
 from provision.broker.session import DeviceSession
@@ -20,6 +23,7 @@ from provision.switching import asked, switching
 if TYPE_CHECKING:
     from provision.broker.devices import Devices
 
+MAX_PORT = 65535
 _STATES = ("open", "closed")
 _LOOK = (
     "nsenter -t 1 -n -m sh -c 'nft -j list table inet exit 2>/dev/null || echo {}; echo;"
@@ -38,7 +42,11 @@ def methods(devices: Devices) -> dict[str, Callable[[Request], Any]]:
         """What is wanted, what the firewall does, and how the carriers' lines are; changes nothing."""
         return await _status(devices)
 
-    return {"exit": switch, "exit_status": status}
+    async def who(request: Request) -> dict[str, Any]:
+        """Params: ``address``, ``port``, ``at`` (UTC, ISO 8601): who inside had that public end then.  Audited."""
+        return await _who(devices, request)
+
+    return {"exit": switch, "exit_status": status, "exit_who": who}
 
 
 async def _switch(devices: Devices, request: Request) -> dict[str, Any]:
@@ -96,6 +104,35 @@ async def _status(devices: Devices) -> dict[str, Any]:
             for line in model.exits
         ],
     }
+
+
+async def _who(devices: Devices, request: Request) -> dict[str, Any]:
+    model = await devices.sessions.thread(lambda: devices.county.model)
+    ours = {str(line.address.ip) for line in model.exits}
+    address, port = str(request.params.get("address", "")), str(request.params.get("port", ""))
+    if address not in ours:
+        raise BrokerError("request", f"address {address!r}: expected one of the exit's: {', '.join(sorted(ours))}")
+    if not port.isascii() or not port.isdigit() or int(port) > MAX_PORT:
+        raise BrokerError("request", f"port {port!r}: expected a number up to {MAX_PORT}")
+    try:
+        at = datetime.fromisoformat(str(request.params.get("at") or datetime.now(UTC).isoformat()))
+    except ValueError as error:
+        raise BrokerError("request", f"at: {error}; expected a time as 2026-11-22T04:00:00+08:00") from None
+    when = f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.999"
+    asked(request)
+    what = {"address": address, "port": int(port), "at": when}
+    await devices.trail.note(request.who, "exit.who", request.why, what)
+    command = f"nsenter -t 1 -m /etc/sanwang/bin/natlog find {address} {int(port)} {when}"
+    found = await devices.sessions.on(model.hosts[model.firewall], lambda session: session.run(command).out)
+    holder = _document(found.strip())
+    site = _site(model, holder["inside"]) if holder else None
+    return {**what, "holder": holder, "site": site}
+
+
+def _site(model: NetworkModel, address: str) -> str | None:
+    """The site whose number stands in an address (architecture: address plan)."""
+    number = int(IPv4Address(address)) >> 8 & 0x7FF
+    return next((site.code for site in model.sites.values() if site.number == number), None)
 
 
 def seen(text: str) -> dict[str, Any]:

@@ -80,6 +80,35 @@ def status(instance: Instance = "", as_json: AsJson = False) -> int:
     return guarded(action)
 
 
+@app.command()
+def who(
+    address: Annotated[str, typer.Argument(help="one of the exit's public addresses")],
+    port: Annotated[int, typer.Argument(help="the public port")],
+    why: Why,
+    at: Annotated[str, typer.Option(help="time, as 2026-11-22T04:00:00+08:00; default now")] = "",
+    instance: Instance = "",
+    as_json: AsJson = False,
+) -> int:
+    """Who inside spoke through a public address and port at a time; the question itself is audited.
+
+    Example: sanwang exit who 198.18.32.22 40112 --at 2026-11-22T04:00:00+08:00 --why "police inquiry 17"
+    """
+
+    def action() -> int:
+        answer = _ask(instance, "exit_who", why, address=address, port=port, at=at)
+        holder = answer["holder"]
+        if as_json:
+            emit(answer)
+        elif holder is None:
+            print(f"nobody had {address} port {port} at {answer['at']} (UTC)")
+        else:
+            print(f"{holder['inside']} port {holder['inside_port']} ({answer['site'] or 'no site of its own'})")
+            print(f"to {holder['outside']} port {holder['outside_port']} {holder['protocol']} since {holder['since']}")
+        return 0 if holder else 1
+
+    return guarded(action)
+
+
 def _print(answer: dict[str, Any]) -> None:
     print(f"wanted {answer['state']}, the firewall's is {answer['running']}")
     if closed := answer["closed"]:

@@ -16,7 +16,7 @@ from provision.environment import Environment
 from provision.render.files import GROUPS, ConfigFile, program
 from provision.render.frr import daemons, frr_conf
 from provision.render.hosted import chrony_files, nms_files, relay_files, server_files, ssh_files
-from provision.render.network import line_files, network_json
+from provision.render.network import line_files, natlog_files, network_json
 from provision.render.nft import nft_files
 from provision.render.services import service_files, watches_lines
 from provision.render.vpn import vpn_files
@@ -66,6 +66,8 @@ def _files(
         yield from agent_files(model, host)
         if watches_lines(model, host):
             yield from line_files(model)
+        if host.role is Role.FIREWALL and model.exits:
+            yield from natlog_files(model)
         if host.role is Role.SERVER:
             yield from server_files(model, host, environment)
         if host.role in (Role.NMS, Role.CORE):

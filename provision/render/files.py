@@ -15,6 +15,7 @@ GROUPS = (
     "nft",
     "exit",
     "lines",
+    "natlog",
     "frr",
     "ssh",
     "wireguard",

@@ -9,12 +9,13 @@ from typing import Any
 from inventory.model import ROUTERS, Host, NetworkModel, Port, Role, StaticRoute, Vrf
 from provision.environment import Environment
 from provision.render.files import ConfigFile, program
-from provision.render.qos import shape
+from provision.render.qos import port_shape
 
 MTU = 1500
 CORE_READY = "/run/sanwang-core.ready"  # on a centre: the other centres have told their routes
 _TUNNEL_MTU = {"wg0": 1420, "ipsec0": 1400}
 SOURCE_TABLES = 1000  # + the network's number: routes for packets from one network only
+NAT_DAYS = 190  # the cybersecurity law (article 21) asks for no less than six months
 CARRIER_TABLES = 1100  # + the line's place: back out by the line it came in
 
 _SYSCTLS = {
@@ -80,7 +81,7 @@ def _namespace(
     for port in ports:
         addresses = [str(port.address)] if port.address else []
         links[port.name] = {"kind": "port", "mtu": port.mtu, "master": port.bridge, "addresses": addresses}
-        if shaped := shape(model.links[port.link], environment) if host.role in ROUTERS and not vrf.name else {}:
+        if shaped := port_shape(model, host, port, environment):
             links[port.name]["shape"] = shaped
         floating = [
             f"{service.address}/32"
@@ -204,3 +205,14 @@ def line_files(model: NetworkModel) -> Iterator[ConfigFile]:
     ]
     yield ConfigFile("/etc/sanwang/lines.json", "0644", json.dumps({"lines": lines}, indent=1) + "\n", "lines")
     yield ConfigFile("/etc/sanwang/bin/lines", "0755", program("lines.py"), "lines")
+
+
+def natlog_files(model: NetworkModel) -> Iterator[ConfigFile]:
+    """What keeps the translations of the exit (shape: platforms/linux/natlog.py)."""
+    document = {
+        "addresses": [str(line.address.ip) for line in model.exits],
+        "folder": "/var/log/nat",
+        "days": NAT_DAYS,
+    }
+    yield ConfigFile("/etc/sanwang/natlog.json", "0644", json.dumps(document, indent=1) + "\n", "natlog")
+    yield ConfigFile("/etc/sanwang/bin/natlog", "0755", program("natlog.py"), "natlog")

@@ -14,7 +14,15 @@ from inventory.model import ROUTERS, Host, NetworkModel, PolicyRule, Role, SiteK
 from provision.environment import Environment
 from provision.render.files import ConfigFile, fill
 from provision.render.network import tunnel_device, wanted
-from provision.render.qos import CLASSES, OPUS_PAYLOAD_TYPE, marks, shaped_ports
+from provision.render.qos import (
+    CLASSES,
+    OPUS_PAYLOAD_TYPE,
+    SHARE_MASK,
+    inner_ports,
+    marks,
+    shaped_ports,
+    share_keys,
+)
 
 MANAGEMENT_PORTS = "22, 9100"
 EXIT_FILE = "/etc/sanwang/exit.nft"  # part of the firewall's ruleset, with a life of its own: the switch of the exit
@@ -126,6 +134,9 @@ def _firewall(model: NetworkModel) -> dict[str, object]:
         "rules": [(rule, _match(rule)) for rule in model.policy],
         "exits": list(enumerate(model.exits, 1)),
         "exit_file": EXIT_FILE,
+        "inner": inner_ports(model),
+        "shares": share_keys(),
+        "share_mask": SHARE_MASK,
         "county": "10.0.0.0/8",
         "vpn_outer": outer,
         "vpn_ports": sorted({tunnel.port for tunnel in model.tunnels.values()} | ({4500} if _ipsec(model) else set())),

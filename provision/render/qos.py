@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
-from inventory.model import ROUTERS, Host, Link, LinkKind, NetworkModel, Service
+from inventory.model import ROUTERS, Host, Link, LinkKind, NetworkModel, Port, Role, Service
 from provision.environment import Environment
 
 OPUS_PAYLOAD_TYPE = 111
@@ -41,6 +41,14 @@ CLASSES = (
 )
 """Highest priority first; the last one takes what is not marked."""
 
+SHARES = 64
+"""Fair shares at the exit."""
+
+SHARE_MASK = f"0.0.{SHARES - 1}.0"
+"""The bits of an address that tell the share: the low ones of the site's number (architecture: address plan)."""
+
+_INTERNET = "60"  # class above the shares
+
 _DSCP = {each.name: each.dscp for each in CLASSES}
 
 
@@ -54,6 +62,7 @@ def shape(link: Link, environment: Environment) -> dict[str, Any]:
         "default": CLASSES[-1].number,
         "classes": {
             each.number: {
+                "parent": "1",
                 "prio": place,
                 "rate_bps": _as_tc_shows(rate * each.percent // 100),
                 "ceil_bps": rate,
@@ -63,6 +72,56 @@ def shape(link: Link, environment: Environment) -> dict[str, Any]:
             for place, each in enumerate(CLASSES)
         },
     }
+
+
+def port_shape(model: NetworkModel, host: Host, port: Port, environment: Environment) -> dict[str, Any]:
+    """How a port is shaped: access lines by class, the exit by unit; {} for every other."""
+    link = model.links[port.link]
+    if host.role in ROUTERS and not port.vrf:
+        return shape(link, environment)
+    if host.role is not Role.FIREWALL or port.vrf or not model.exits:
+        return {}
+    outside = max(model.links[host.port(line.port).link].rate_bps for line in model.exits)
+    if any(line.port == port.name for line in model.exits):
+        return _fair(link.rate_bps * SHAPED_PER_MILLE // 1000, link.rate_bps * SHAPED_PER_MILLE // 1000, environment)
+    if port.name in inner_ports(model):
+        return _fair(link.rate_bps, min(link.rate_bps, outside * SHAPED_PER_MILLE // 1000), environment)
+    return {}
+
+
+def inner_ports(model: NetworkModel) -> list[str]:
+    """The firewall's ports towards networks that may use the Internet."""
+    using = {rule.source_network for rule in model.policy if rule.target_network == "internet"}
+    prefixes = [network.prefix for network in model.networks.values() if network.name in using]
+    ports = [port for port in model.hosts[model.firewall].ports if not port.vrf and port.address]
+    return [port.name for port in ports if port.address and any(port.address.ip in prefix for prefix in prefixes)]
+
+
+def _fair(rate: int, internet: int, environment: Environment) -> dict[str, Any]:
+    """A port on which each unit has the same share of what goes to or comes from the Internet.
+
+    A unit's share is found by the low bits of its site's number, which stand in every one of its addresses: so the
+    firewall knows no site by name, and two units share one only where those bits are equal.
+    """
+    rate, internet = _as_tc_shows(rate), _as_tc_shows(internet)
+    sure = _as_tc_shows(min(rate * 3 // 4, internet))
+    row = {"prio": 0, "queue": environment.queue, "limit": 300 if environment.queue == "pfifo" else 10240}
+    other = {**row, "parent": "1", "rate_bps": _as_tc_shows(rate // 4), "ceil_bps": rate}
+    inner = {"parent": "1", "prio": 0, "rate_bps": sure, "ceil_bps": internet, "queue": "", "limit": 0}
+    each = {**row, "parent": _INTERNET, "prio": 1, "rate_bps": _as_tc_shows(sure // SHARES), "ceil_bps": internet}
+    each["limit"] = 100 if environment.queue == "pfifo" else 10240
+    shares = {share_class(number): each for number in range(SHARES)}
+    return {"rate_bps": rate, "default": CLASSES[-1].number, "classes": {"50": other, _INTERNET: inner, **shares}}
+
+
+def share_class(number: int) -> str:
+    """Minor number of the HTB class of one share."""
+    return f"{0x100 + number:x}"
+
+
+def share_keys() -> list[tuple[str, str]]:
+    """(what is left of an address under SHARE_MASK, class) of every share."""
+    return [(f"0.0.{number}.0", share_class(number)) for number in range(SHARES)]
 
 
 def _as_tc_shows(rate_bps: int) -> int:

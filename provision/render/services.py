@@ -103,6 +103,8 @@ def services(
         )
     if watches_lines(model, host):
         found.append(Service("lines", ("/usr/bin/python3", "-SE", "/etc/sanwang/bin/lines")))
+    if host.role is Role.FIREWALL and model.exits:
+        found.append(Service("natlog", ("/usr/bin/python3", "-SE", "/etc/sanwang/bin/natlog")))
     if host.role is Role.RELAY:
         found.append(_ours(environment, "relay", "--config", "/etc/sanwang/relay.json"))
     if host.role in (Role.NMS, Role.CORE):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inventory.places import COUNTIES
 
-_CARRIER = "  n2: {number: 6, zh: 第二运营商, en: Second Carrier, at: [7.5, -3.0], metric: 20}\n"
+_CARRIER = "  n2: {number: 6, zh: 第二运营商, en: Second Carrier, at: [7.5, -3.0], metric: 20, rate: 20M}\n"
 _VILLAGE = "  v02: {number: 402, zh: 下坪村, en: Xiaping Village, at: [-4.9, 7.6], home: n2, networks: [gov, edu]}\n"
 _PARTNER = (
     "\npartners:\n"
@@ -24,5 +24,7 @@ def with_two_carriers(folder: Path) -> Path:
     for section, line in (("\ncarriers:\n", _CARRIER), ("\nvillages:\n", _VILLAGE)):
         assert text.count(section) == 1
         text = text.replace(section, section + line)  # the second carrier is written first: only its metric counts
+    assert text.count("metric: 10}") == 1
+    text = text.replace("metric: 10}", "metric: 10, rate: 20M}")  # lines that a test can fill
     sites.write_text(text + _PARTNER, encoding="utf-8")
     return folder

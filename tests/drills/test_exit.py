@@ -5,12 +5,15 @@ One lab notebook: the tests run in their order against one instance of their own
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -20,6 +23,7 @@ from drills import revoke as revoke_drill
 from drills import sequence
 from drills.flows import Flows
 from drills.lab import Lab
+from drills.policy import Place
 from drills.web import Conversations, Internet, user
 from inventory.places import CHECKOUT, Places
 from provision import play
@@ -158,3 +162,89 @@ def test_a_class_removed_by_hand_is_named_and_repaired(lab: Lab) -> None:
     assert any(line.startswith("p101 shape: found {}") for line in drift["network"]), drift
     result = play.run("site.yml", places=lab.places)
     assert result.changed == ["t01-rt"]
+
+
+def test_who_spoke_through_the_exit_is_known_and_asking_is_audited(lab: Lab) -> None:
+    place, port = user(lab.model)
+    internet = Internet(lab, port)
+    line = lab.model.exits[0]
+    try:
+        with lab.socket(place.host, place.vrf, socket.SOCK_STREAM) as talking:
+            talking.settimeout(5)
+            talking.bind((str(place.address), 0))
+            talking.connect(internet.address)
+            time.sleep(1)
+            inside_port = talking.getsockname()[1]
+            # the kernel keeps the port where it is free
+            found = answer("exit", "who", str(line.address.ip), str(inside_port), "--why", "inquiry 17")
+    finally:
+        internet.close()
+    holder = found["holder"]
+    assert isinstance(holder, dict)
+    assert (holder["inside"], holder["inside_port"]) == (str(place.address), str(inside_port))
+    assert found["site"] == place.site
+    assert "inquiry 17" in sanwang("audit", "show", "--last", "5").stdout
+
+
+class Bulk:
+    """TCP in bulk between users and the Internet: so many connections each, counted by user."""
+
+    def __init__(self, lab: Lab, users: dict[Place, int], port: int, *, download: bool) -> None:
+        self.counted = dict.fromkeys(users, 0)
+        self._stop = threading.Event()
+        host = next(iter(lab.model.site_hosts(lab.model.exits[0].carrier)))
+        address = next(each.ip for each in host.vrf("").loopbacks)
+        self._listening = lab.socket(host.name, "", socket.SOCK_STREAM)
+        self._listening.bind((str(address), port))
+        self._listening.listen(32)
+        self._threads = []
+        for place, connections in users.items():
+            for _ in range(connections):
+                near = lab.socket(place.host, place.vrf, socket.SOCK_STREAM)
+                near.settimeout(5)
+                near.bind((str(place.address), 0))
+                near.connect((str(address), port))
+                self._listening.setblocking(True)
+                far, _ = self._listening.accept()
+                far.settimeout(5)
+                sender, receiver = (far, near) if download else (near, far)
+                self._start(self._fill, sender)
+                self._start(self._count, receiver, place)
+
+    def _start(self, work: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _fill(self, sender: socket.socket) -> None:
+        with sender, contextlib.suppress(OSError):
+            while not self._stop.is_set():
+                sender.send(bytes(65536))
+
+    def _count(self, receiver: socket.socket, place: Place) -> None:
+        with receiver, contextlib.suppress(OSError):
+            while not self._stop.is_set():
+                self.counted[place] += len(receiver.recv(65536))
+
+    def close(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=6)
+        self._listening.close()
+
+
+@pytest.mark.parametrize("download", [False, True], ids=["up", "down"])
+def test_a_unit_that_opens_many_connections_gets_no_more_of_the_exit(lab: Lab, download: bool) -> None:
+    ends = [lab.model.endpoint(site, "gov") for site in ("t01", "b01")]
+    greedy, modest = (Place(each.site, "gov", each.host, each.vrf, each.address) for each in ends)
+    bulk = Bulk(lab, {greedy: 6, modest: 1}, user(lab.model)[1], download=download)
+    try:
+        time.sleep(2)
+        before = dict(bulk.counted)
+        time.sleep(5)
+        carried = {place.site: (bulk.counted[place] - before[place]) * 8 / 5 for place in before}
+    finally:
+        bulk.close()
+    rate = lab.model.links[lab.model.hosts[lab.model.firewall].port(lab.model.exits[0].port).link].rate_bps
+    assert 0.6 * rate < sum(carried.values()) < rate, carried
+    assert 0.35 < carried["b01"] / sum(carried.values()) < 0.65, carried

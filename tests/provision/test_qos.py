@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from inventory.model import ROUTERS, LinkKind, NetworkModel
 from provision.environment import load_environment
 from provision.platforms.linux import shape as device
 from provision.render import render
-from provision.render.qos import CLASSES, marks, shape
+from provision.render.qos import CLASSES, SHARE_MASK, marks, port_shape, shape, share_keys
 
 TWIN, PRODUCTION = load_environment("twin"), load_environment("production")
 
@@ -123,6 +124,24 @@ def test_a_faster_line_changes_its_two_ends_and_nothing_but_their_shape(model: N
     assert changed == {end.host: ["/etc/sanwang/network.json"] for end in link.ends}
 
 
+def test_the_exit_is_shared_by_site_and_names_none(model: NetworkModel) -> None:
+    files = texts(model, model.firewall)
+    links = json.loads(files["/etc/sanwang/network.json"])["namespaces"][""]["links"]
+    shaped = {name: link["shape"] for name, link in links.items() if link.get("shape")}
+    assert {line.port for line in model.exits} < set(shaped)
+    for found in shaped.values():
+        shares = [row for row in found["classes"].values() if row["parent"] == "60"]
+        assert len(shares) == 64
+        assert sum(row["rate_bps"] for row in shares) <= found["classes"]["60"]["rate_bps"] < found["rate_bps"]
+    keys = dict(share_keys())
+    mask = int(IPv4Address(SHARE_MASK))
+    for code in ("t01", "b05", "s001"):
+        number = model.sites[code].number
+        classes = {keys[str(IPv4Address(int(each.address) & mask))] for each in model.endpoints if each.site == code}
+        assert classes == {f"{0x100 + number % 64:x}"}
+    assert "10.8.11" not in files["/etc/nftables.conf"][files["/etc/nftables.conf"].index("map shares") :].split("}")[0]
+
+
 HTB = [
     {"kind": "htb", "handle": "1:", "dev": "p1", "root": True, "options": {"default": "0x50"}},
     {"kind": "pfifo", "handle": "10:", "dev": "p1", "parent": "1:10", "options": {"limit": 100}},
@@ -140,8 +159,22 @@ def test_what_tc_says_becomes_a_shape() -> None:
         "rate_bps": 95_000_000,
         "default": "50",
         "classes": {
-            "10": {"prio": 0, "rate_bps": 4_750_000, "ceil_bps": 95_000_000, "queue": "pfifo", "limit": 100},
-            "50": {"prio": 4, "rate_bps": 23_750_000, "ceil_bps": 95_000_000, "queue": "fq_codel", "limit": 10240},
+            "10": {
+                "parent": "1",
+                "prio": 0,
+                "rate_bps": 4_750_000,
+                "ceil_bps": 95_000_000,
+                "queue": "pfifo",
+                "limit": 100,
+            },
+            "50": {
+                "parent": "1",
+                "prio": 4,
+                "rate_bps": 23_750_000,
+                "ceil_bps": 95_000_000,
+                "queue": "fq_codel",
+                "limit": 10240,
+            },
         },
     }
     assert device.read(HTB, "p2", "") == {}
@@ -190,5 +223,14 @@ def test_the_kernel_gives_back_what_it_was_told(model: NetworkModel, namespace: 
     found = running(namespace)
     assert found == {"kind": "tbf"}
     batch = "\n".join(device.lines("p1", want, found)) + "\n"
+    subprocess.run(["tc", "-n", namespace, "-batch", "-"], input=batch, text=True, check=True)
+    assert running(namespace) == want
+
+
+@pytest.mark.twin
+def test_the_kernel_gives_back_classes_within_a_class(model: NetworkModel, namespace: str) -> None:
+    firewall = model.hosts[model.firewall]
+    want = port_shape(model, firewall, firewall.port(model.exits[0].port), TWIN)
+    batch = "\n".join(device.lines("p1", want, {})) + "\n"
     subprocess.run(["tc", "-n", namespace, "-batch", "-"], input=batch, text=True, check=True)
     assert running(namespace) == want

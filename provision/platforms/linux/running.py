@@ -36,6 +36,7 @@ _SERVICE_START_S = 20.0
 _HUP = {"ssh": ("sshd",), "nginx": ("nginx",), "keepalived": ("keepalived",), "nms": ("prometheus", "alertmanager")}
 _RESTART = {
     "lines": ("lines",),
+    "natlog": ("natlog",),
     "snmp": ("snmpd",),
     "agent": ("agent",),
     "chrony": ("chrony",),

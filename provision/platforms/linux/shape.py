@@ -3,9 +3,9 @@
 Shape of a link's ``shape`` in network.json, rates in bit/s, classes by the minor number of their HTB class::
 
     {"rate_bps": 95000000, "default": "50", "classes": {
-        "10": {"prio": 0, "rate_bps": 4750000, "ceil_bps": 95000000, "queue": "pfifo", "limit": 100}, ...}}
+        "10": {"parent": "1", "prio": 0, "rate_bps": 4750000, "ceil_bps": 95000000, "queue": "pfifo", "limit": 100}}}
 
-A packet's class is its ``skb->priority``, which the ruleset sets from its DSCP.  Each class is sure of its own rate and
+A class without a queue has classes below it.  A packet's class is its ``skb->priority``, which the ruleset sets from its DSCP.  Each class is sure of its own rate and
 borrows what others leave up to its ceiling, the highest priority first.  Standard library only: it runs on the device.
 """
 
@@ -15,7 +15,7 @@ import re
 from typing import Any
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
-_CLASS = re.compile(r"class htb 1:(\w+) (?:root|parent 1:1) .*?rate (\d+)([KMG]?)bit ceil (\d+)([KMG]?)bit")
+_CLASS = re.compile(r"class htb 1:(\w+) (?:root|parent 1:(\w+)) .*?rate (\d+)([KMG]?)bit ceil (\d+)([KMG]?)bit")
 _PRIO = re.compile(r"prio (\d+)")
 QUANTUM_BYTES = 6000  # what a class sends in one turn: a few packets, so that nobody waits long
 
@@ -35,14 +35,15 @@ def read(qdiscs: list[dict[str, Any]], device: str, classes: str) -> dict[str, A
     }
     leaves = {each.get("parent", ""): each for each in mine if not each.get("root")}
     for match in filter(None, map(_CLASS.match, classes.splitlines())):
-        rate, ceil = int(match[2]) * _UNITS[match[3]], int(match[4]) * _UNITS[match[5]]
+        rate, ceil = int(match[3]) * _UNITS[match[4]], int(match[5]) * _UNITS[match[6]]
         if match[1] == "1":
             found["rate_bps"] = rate
             continue
         leaf = leaves.get(f"1:{match[1]}", {"kind": ""})
         prio = _PRIO.search(match.string)
         found["classes"][match[1]] = {
-            "prio": int(prio[1]) if prio else -1,
+            "parent": match[2] or "",
+            "prio": int(prio[1]) if prio else 0,
             "rate_bps": rate,
             "ceil_bps": ceil,
             "queue": leaf["kind"],
@@ -60,9 +61,11 @@ def lines(device: str, want: dict[str, Any], have: dict[str, Any]) -> list[str]:
     quantum = f"quantum {QUANTUM_BYTES}"
     done.append(f"qdisc add dev {device} root handle 1: htb default {want['default']}")
     done.append(f"class add dev {device} parent 1: classid 1:1 htb rate {rate}bit ceil {rate}bit {quantum}")
-    for number, row in sorted(want["classes"].items()):
+    for number, row in sorted(want["classes"].items(), key=lambda item: (item[1]["queue"] != "", item[0])):
         settings = f"prio {row['prio']} rate {row['rate_bps']}bit ceil {row['ceil_bps']}bit {quantum}"
-        done.append(f"class add dev {device} parent 1:1 classid 1:{number} htb {settings}")
+        done.append(f"class add dev {device} parent 1:{row['parent']} classid 1:{number} htb {settings}")
+        if not row["queue"]:
+            continue
         limit = f" limit {row['limit']}" if row["limit"] else ""
         done.append(f"qdisc add dev {device} parent 1:{number} handle {number}: {row['queue']}{limit}")
     return done
