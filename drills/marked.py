@@ -22,6 +22,8 @@ from provision.prove.world import Key
 
 _MARK = b"sanwang-proof"
 _NUMBER = struct.Struct("!I")
+ANSWER = 1 << 24
+"""Added to a packet's number: its answer."""
 _OUTGOING = 4  # PACKET_OUTGOING of packet(7)
 _IPV4 = 0x0800
 _BUFFER = 1 << 20
@@ -87,6 +89,7 @@ class Wire:
         self._stack = contextlib.ExitStack()
         self._senders: dict[tuple[Key, int], socket.socket] = {}
         self._ears: dict[int, tuple[Key, socket.socket]] = {}
+        self._asked: dict[tuple[Key, int], int] = {}
         self._poll = select.poll()
         for key in sorted(set(listening)):
             with inside(lab.namespace(*key)):
@@ -123,6 +126,10 @@ class Wire:
                 made.bind((str(IPv4Address(source)), 0))
         return made
 
+    def asked(self, key: Key, port: int, number: int) -> None:
+        """A TCP connection begun there from that port: whatever the other end's own kernel says is its answer too."""
+        self._asked[key, port] = number
+
     def hear(self, wait_s: float, each: Callable[[Heard], None], enough: Callable[[], bool]) -> None:
         """Tell every marked packet that comes in, until the time is over or it is enough."""
         end = time.monotonic() + wait_s
@@ -135,9 +142,21 @@ class Wire:
         with contextlib.suppress(BlockingIOError):
             while True:
                 raw, address = ear.recvfrom(2048)
+                if address[2] == _OUTGOING or len(raw) < 28:
+                    continue
                 place = raw.find(_MARK)
+                if place < 0:
+                    self._unmarked(key, raw, each)
+                    continue
                 # An error message quotes the packet behind its own header: it is not the packet.
-                quoted = len(raw) > 20 and raw[9] == sets.ICMP and raw[(raw[0] & 15) * 4] not in (0, 8)
-                if place >= 0 and address[2] != _OUTGOING and len(raw) >= place + len(_MARK) + 4 and not quoted:
+                quoted = raw[9] == sets.ICMP and raw[(raw[0] & 15) * 4] not in (0, 8)
+                if len(raw) >= place + len(_MARK) + 4 and not quoted:
                     marked = _NUMBER.unpack_from(raw, place + len(_MARK))[0]
                     each(Heard(key, marked, int.from_bytes(raw[16:20], "big"), raw))
+
+    def _unmarked(self, key: Key, raw: bytes, each: Callable[[Heard], None]) -> None:
+        start = (raw[0] & 15) * 4
+        if raw[9] == sets.TCP and len(raw) >= start + 4:
+            number = self._asked.get((key, int.from_bytes(raw[start + 2 : start + 4], "big")))
+            if number is not None:
+                each(Heard(key, number | ANSWER, int.from_bytes(raw[16:20], "big"), raw))

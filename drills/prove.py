@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drills.lab import Lab
-from drills.marked import Heard, Wire, answer, craft
+from drills.marked import ANSWER, Heard, Wire, answer, craft
 from drills.verify import deny_counters
 from inventory.model import Role
 from provision.prove import sets
@@ -29,7 +29,6 @@ WAIT_S = 1.0
 """How long a packet that should not arrive is waited for; those that should are tried again."""
 TRIES = 4
 _FIRST_PORT, _PORTS = 33000, 27000
-_ANSWER = 1 << 24  # added to a packet's number: its answer
 _SHOWN = 40
 
 Progress = Callable[[str, int, int], None]
@@ -105,10 +104,10 @@ def _batch(wire: Wire, proof: Proof, probes: list[Probe], sent: Counter[str]) ->
     spaces = proof.measured.engine.world.spaces
 
     def heard(each: Heard) -> None:
-        probe = known.get(each.number & (_ANSWER - 1))
+        probe = known.get(each.number & (ANSWER - 1))
         if probe is None:
             return
-        if each.number & _ANSWER:
+        if each.number & ANSWER:
             probe.answered = probe.answered or each.key == probe.place.key
             return
         space = spaces[each.key]
@@ -116,11 +115,13 @@ def _batch(wire: Wire, proof: Proof, probes: list[Probe], sent: Counter[str]) ->
             space.zone or each.target in space.local or (probe.place.key != each.key and not _owned(probe))
         ):  # fmt: skip
             probe.came = each
-            wire.send(each.key, answer(each.raw, probe.number | _ANSWER))
+            wire.send(each.key, answer(each.raw, probe.number | ANSWER))
 
     for attempt in range(TRIES):
         waiting = [probe for probe in probes if not probe.done or (attempt == 0)]
         for probe in waiting:
+            if probe.packet.proto == sets.TCP:
+                wire.asked(probe.place.key, probe.packet.sport, probe.number)
             if wire.send(probe.place.key, craft(probe.packet, probe.number)) and attempt == 0:
                 sent[probe.counter] += 1
         wire.hear(WAIT_S, heard, enough=lambda: False)
