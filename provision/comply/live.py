@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,18 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from inventory.places import Places
+from provision.backup.archive import Archive, ArchiveError, place
 from provision.comply.subject import Certificate, Facts
 from store.audit import AuditEntry, verify_chain
 from store.engine import open_store
 
-RESTORES = ("restore", "rehearse.restore", "drill.restore", "device.restore")
+RESTORES = ("restore", "backup.restore", "drill.restore", "device.restore")
 """Actions of the audit log that prove that a device came back from its backup."""
 
+BACKUPS = ("backup.take",)
+"""Actions after which every device's configuration is in the repository, changed or not."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _PRIVATE = ("vault.key", "vault.bin", "ca.key")
 
 
@@ -28,14 +32,15 @@ def gather(places: Places) -> Facts:
     identity = places.lib / "identity"
     if not places.lib.is_dir() or not identity.is_dir():
         return Facts()
-    backup, source = _backup(places.lib)
+    records = _records(places.database)
+    backup, source = max(_backup(places), records.pop("taken", (_NEVER, "")))
     return Facts(
         instance=places.instance,
         certificates=_certificates(identity),
         key_modes={str(path): path.stat().st_mode for name in _PRIVATE for path in sorted(identity.rglob(name))},
-        backup_at=backup,
+        backup_at=None if backup == _NEVER else backup,
         backup_source=source,
-        **_records(places.database),
+        **records,
     )
 
 
@@ -65,34 +70,32 @@ def _records(database: str) -> dict[str, Any]:
 def _log(session: Session) -> dict[str, Any]:
     chain = verify_chain(session)
     first = session.scalars(select(AuditEntry).order_by(AuditEntry.number).limit(1)).first()
-    rehearsed = select(AuditEntry).where(AuditEntry.what.in_(RESTORES)).order_by(AuditEntry.number.desc()).limit(1)
-    restored = session.scalars(rehearsed).first()
+    restored, taken = _latest(session, RESTORES), _latest(session, BACKUPS)
     return {
         "audit_problems": chain.problems,
         "audit_entries": chain.entries,
         "oldest_record": _time(first.at) if first else None,
         "first_record": first.number if first else 0,
         "restore_rehearsed_at": _time(restored.at) if restored else None,
+        "taken": (_time(taken.at), f"audit log: entry {taken.number} ({taken.what})") if taken else (_NEVER, ""),
     }
 
 
-def _backup(lib: Path) -> tuple[datetime | None, str]:
-    """When the county's repository of running configurations was last written to."""
-    for name in ("configurations", "backup", "configs", "history"):
-        folder = lib / name
-        if not ((folder / ".git").exists() or (folder / "HEAD").exists()):
-            continue
-        asked = subprocess.run(
-            ["git", "-C", str(folder), "log", "-1", "--format=%ct %h"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        if asked.returncode == 0 and asked.stdout.strip():
-            at, commit = asked.stdout.split()
-            return datetime.fromtimestamp(int(at), UTC), f"{folder}: commit {commit}"
-    return None, ""
+def _latest(session: Session, actions: tuple[str, ...]) -> AuditEntry | None:
+    wanted = select(AuditEntry).where(AuditEntry.what.in_(actions)).order_by(AuditEntry.number.desc()).limit(1)
+    return session.scalars(wanted).first()
+
+
+def _backup(places: Places) -> tuple[datetime, str]:
+    """When the county's repository of configurations was last written to."""
+    folder = place(places)
+    try:
+        newest = next(iter(Archive(folder).history(last=1)), None)
+    except ArchiveError:
+        newest = None
+    if newest is None:
+        return _NEVER, ""
+    return _time(newest.at), f"{folder}: commit {newest.commit[:12]} ({newest.what})"
 
 
 def _time(text: str) -> datetime:

@@ -333,11 +333,16 @@ def test_facts_of_an_instance_come_from_its_own_files(tmp_path: Path, monkeypatc
     with store.session() as session:
         record(session, "wang", "apply", "as planned")
         record(session, "wang", "restore", "rehearsed")
+    assert gather(Places("zc")).backup_at is None
+    with store.session() as session:
+        record(session, "wang", "backup.take", "weekly")
     store.close()
     seen = gather(Places("zc"))
+    assert seen.backup_at is not None
+    assert seen.backup_source == "audit log: entry 3 (backup.take)"
     assert seen.certificates == (Certificate("c1-srv", "server", datetime(2027, 1, 1, tzinfo=UTC)),)
     assert seen.audit_problems == ()
-    assert (seen.audit_entries, seen.first_record) == (2, 1)
+    assert (seen.audit_entries, seen.first_record) == (3, 1)
     assert seen.restore_rehearsed_at is not None
     assert {mode & 0o777 for mode in (seen.key_modes or {}).values()} == {0o640}
 
