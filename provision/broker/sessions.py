@@ -1,6 +1,7 @@
 """All sessions of the broker: one per device, opened when needed, closed when idle, at most twenty at work.
 
-A lock per device orders the work on it; a pool of threads bounds the work on all.  Addresses and keys come from the
+A lock per device orders the work on it, so we never take more than one of its VTYs: people always find a free one.  A
+pool of threads bounds the work on all.  Addresses and keys come from the
 model and the vault: the staging address with the bootstrap key, or the management address with the broker's own key
 and the device's host key, which the county itself made and therefore knows before it ever saw the device.
 """
