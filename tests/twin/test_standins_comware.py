@@ -154,3 +154,23 @@ async def test_a_configuration_reads_back_as_itself() -> None:
     assert shown.count(" address-family ipv4 unicast") == 1
     assert "  address-family ipv4 unicast" in shown
     assert " qos apply policy p inbound" in shown
+
+
+async def test_routes_are_shown_with_the_length_of_the_mask() -> None:
+    user = User(device("h3c_comware"))
+    await user.type(
+        "system-view", "ip route-static 10.1.0.0 255.255.0.0 10.0.0.1", "ip route-static 0.0.0.0 0 10.0.0.2"
+    )
+    shown = await lines(user, "display current-configuration")
+    assert " ip route-static 10.1.0.0 16 10.0.0.1" in shown
+    assert " ip route-static 0.0.0.0 0 10.0.0.2" in shown
+    await user.type("undo ip route-static 10.1.0.0 16")
+    assert len(user.device.running.starting("ip", "route-static")) == 1
+
+
+async def test_service_types_collect() -> None:
+    user = User(device("h3c_comware"))
+    await user.type("system-view", "local-user bob", "service-type terminal", "service-type ssh telnet")
+    assert " service-type ssh telnet terminal" in await lines(user, "display this")
+    await user.type("undo service-type ssh telnet")
+    assert " service-type terminal" in await lines(user, "display this")

@@ -200,7 +200,7 @@ async def test_zxr10_vlans_stand_in_the_switching_part() -> None:
             "zte_zxr10",
             "switchvlan-configuration|vlan list 10,20|ip vrf A|rd 1:1|address-family ipv4|route-target both 1:1|"
             "interface vlan10|ip vrf forwarding A|ip address 10.1.1.1 255.255.255.0|interface gei-0/1/1/2|shutdown|"
-            "description to t01|router ospf 1|network 10.1.1.0 0.0.0.255 area 0|area 0|interface vlan10|cost 5|"
+            "description to t01|router ospf 1|area 0|network 10.1.1.0 0.0.0.255|interface vlan10|cost 5|"
             "router bgp 65001|neighbor 10.9.9.9 remote-as 65002|address-family ipv4 vrf A|redistribute connected|"
             "ip route vrf A 0.0.0.0 0.0.0.0 10.1.1.254|class-map voice match-any|match dscp 46|"
             "policy-map in|class voice|"
@@ -222,3 +222,35 @@ async def test_a_configuration_reads_back_as_itself(platform: str, lines: str) -
     root, refused = load_text(dialect, text)
     assert refused == []
     assert dialect.text(root) == text
+
+
+@pytest.mark.parametrize("platform", ["ruijie_rgos", "zte_zxr10"])
+async def test_a_neighbour_goes_from_its_own_families_alone(platform: str) -> None:
+    user = await configuring(platform)
+    await user.type("ip vrf A", "rd 1:1", "router bgp 65001", "neighbor 10.0.0.2 remote-as 65002")
+    await user.type("neighbor 10.0.0.2 route-map IN in", "neighbor 10.0.0.2 route-map OTHER in")
+    assert "neighbor 10.0.0.2 route-map OTHER in" in await section(user, "router bgp 65001")
+    assert "neighbor 10.0.0.2 route-map IN in" not in await section(user, "router bgp 65001")
+    await user.type("address-family ipv4 vrf A", "neighbor 10.0.0.2 remote-as 65009", "exit", "no neighbor 10.0.0.2")
+    left = [line for line in await section(user, "router bgp 65001") if "neighbor" in line]
+    assert left == ["neighbor 10.0.0.2 remote-as 65009"]
+
+
+async def test_rgos_banners_go_on_over_lines() -> None:
+    user = await configuring("ruijie_rgos")
+    assert (await user.type("banner login %", "Keep out.", "!", "Really. %")).endswith("sw(config)#")
+    said = await user.type("show running-config")
+    assert "banner login %\nKeep out.\n!\nReally. %\n" in said
+    root, refused = load_text(user.device.dialect, user.device.dialect.text(user.device.running))
+    assert refused == []
+    assert root.same(user.device.running)
+
+
+async def test_rgos_has_both_ways_to_write_a_vrf() -> None:
+    user = await configuring("ruijie_rgos")
+    await user.type("vrf definition A", "rd 1:1", "address-family ipv4", "route-target both 1:1", "exit-address-family")
+    await user.type("interface vlan 10", "ip address 10.0.0.1 24", "vrf forwarding A")
+    assert await section(user, "interface VLAN 10") == ["vrf forwarding A"]
+    assert "disabling VRF A" in await user.type("ip address 10.0.0.1 24", "no vrf forwarding")
+    await user.type("vrf forwarding A", "no vrf definition A")
+    assert await section(user, "interface VLAN 10") == []

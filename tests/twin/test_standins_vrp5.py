@@ -228,3 +228,37 @@ async def test_the_whole_configuration_reads_back_as_itself() -> None:
     assert user.device.dialect.render(root) == shown
     assert shown.index("vlan batch 10 20") < shown.index("ip vpn-instance A") < shown.index("interface Vlanif10")
     assert " area 0.0.0.0" in shown
+
+
+async def test_one_acl_or_policy_for_each_direction() -> None:
+    user = User(device("huawei_vrp5"))
+    await user.type(
+        "system-view", "user-interface vty 0 4", "acl 2000 inbound", "acl 3000 inbound", "acl 2001 outbound"
+    )
+    shown = await this(user)
+    assert " acl 3000 inbound" in shown
+    assert " acl 2000 inbound" not in shown
+    assert " acl 2001 outbound" in shown
+    await user.type("undo acl inbound")
+    assert [line for line in await this(user) if "acl" in line] == [" acl 2001 outbound"]
+
+
+async def test_lines_that_collect_words() -> None:
+    user = User(device("huawei_vrp5"))
+    await user.type("system-view", "snmp-agent sys-info version v3", "snmp-agent sys-info version v2c v1")
+    assert "snmp-agent sys-info version v1 v2c v3\n" in await user.type("display current-configuration | include snmp")
+    await user.type("undo snmp-agent sys-info version v2c v1")
+    assert "snmp-agent sys-info version v3\n" in await user.type("display current-configuration | include snmp")
+
+
+async def test_a_banner_goes_on_until_its_quotation_mark() -> None:
+    user = User(device("huawei_vrp5"))
+    await user.type("screen-length 0 temporary")
+    assert (await user.type("system-view", 'header login information "Keep out.', "#", 'Really."')).endswith("[sw]")
+    said = await user.type("display current-configuration")
+    assert 'header login information "Keep out.\n#\nReally."\n' in said
+    root, refused = load_text(user.device.dialect, "\n".join(user.device.dialect.render(user.device.running)))
+    assert refused == []
+    assert root.same(user.device.running)
+    await user.type("undo header login")
+    assert user.device.running.starting("header") == []

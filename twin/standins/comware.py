@@ -72,7 +72,7 @@ class ComwareDialect(VrpDialect):
                 node.put(match.key, Node(match.words, match.rule))
 
     def texts(self, node: Node) -> list[str]:
-        return [node.line]
+        return node.line.split("\n")
 
     def cipher(self, plain: str, way: str) -> str:
         salt = secrets.token_bytes(12)
@@ -104,6 +104,10 @@ class ComwareDialect(VrpDialect):
                     words[at] = self.cipher(words[at], "cipher")
         editor.store(Match(match.rule, tuple(words), match.key))
         return []
+
+    def set_service_type(self, editor: Editor, match: Match) -> list[str]:
+        every = ("ftp", "http", "https", "ssh", "telnet", "terminal")
+        return self.set_versions(editor, match, ("service-type",), every)
 
     def host(self, root: Node) -> str:
         node = root.get("sysname")

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from twin.standins.device import Device
 
 Handler = Callable[[Editor, Match], list[str]]
+DIRECTED = frozenset(
+    {"acl", "route-policy", "ip-prefix", "filter-policy", "prefix-list", "packet-filter", "access-group", "route-map",
+     "access-class"}
+)  # fmt: skip
+"""Words before the name of what is applied in a direction."""
 GRAMMARS = Path(__file__).parent / "grammars"
 
 
@@ -63,6 +68,19 @@ class Dialect:
         """Lines under the caret line."""
         raise TypeError(self.name)
 
+    def set_per_direction(self, editor: Editor, match: Match) -> list[str]:
+        """One ACL or policy for each direction (the last word): a new one takes the old one's place."""
+        unset = match.rule.sort == "unset"
+        words = match.words[1:] if unset else match.words
+        end = max(at for at, word in enumerate(words) if word in DIRECTED) + 1
+        here = editor.target()
+        for node in [node for node in here.starting(*words[:end]) if node.words[-1] == words[-1]]:
+            if not unset or len(words) == end + 1 or node.words == words:
+                here.drop(*node.words)
+        if not unset:
+            here.put(words, Node(words, match.rule))
+        return []
+
     # --- how a configuration is shown
 
     def ordered(self, node: Node) -> list[Node]:
@@ -93,7 +111,7 @@ class Dialect:
 
     def texts(self, node: Node) -> list[str]:
         """A line as the device shows it; some are shown as several."""
-        return [node.line]
+        return node.line.split("\n")
 
     def sections(self, root: Node) -> list[list[str]]:
         """The whole configuration, cut where the device puts its separator."""
@@ -116,11 +134,18 @@ class Dialect:
                 parts.append([*self.texts(node), *self.body(node, 1)])
                 last = None
             elif last == rule.section:
-                parts[-1].extend(f"{self.root_indent}{text}" for text in self.texts(node))
+                parts[-1].extend(self.indented(node))
             else:
-                parts.append([f"{self.root_indent}{text}" for text in self.texts(node)])
+                parts.append(self.indented(node))
                 last = rule.section
         return parts
+
+    def indented(self, node: Node) -> list[str]:
+        """A global line; further lines of a text stand at the margin."""
+        texts = self.texts(node)
+        if node.rule is not None and "text" in node.rule.flags:
+            return [self.root_indent + texts[0], *texts[1:]]
+        return [self.root_indent + text for text in texts]
 
     def complete(self, root: Node) -> None:
         """Add the lines that are there whether or not anybody typed them."""

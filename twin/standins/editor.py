@@ -171,7 +171,8 @@ def load_text(dialect: Dialect, text: str) -> tuple[Node, list[str]]:
     root = Node(())
     editor = Editor(dialect, lambda: root, lambda: root)
     refused: list[str] = []
-    for raw in text.splitlines():
+    lines = iter(text.splitlines())
+    for raw in lines:
         line = raw.strip()
         if not line or line.startswith(dialect.comments) or line in ("return", "end"):
             if not raw.startswith(" "):
@@ -179,11 +180,12 @@ def load_text(dialect: Dialect, text: str) -> tuple[Node, list[str]]:
             continue
         indent = (len(raw) - len(raw.lstrip())) // dialect.indent
         del editor.frames[min(indent, len(editor.frames) - 1) + 1 :]
-        typed = split(line)
         try:
-            depth, match = editor.find(typed, len(line), ())
+            depth, match = editor.find(split(line), len(line), ())
             if match.rule.sort == "action":
                 raise Rejected(line)
+            while match.rule.sort == "set" and match.closes_with:
+                match = match.joined(next(lines, match.closes_with))
             editor.apply(depth, match)
         except (Refusal, Rejected, WrongWord):
             refused.append(line)

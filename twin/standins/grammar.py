@@ -21,6 +21,7 @@ A grammar file has lines of three sorts::
     hidden        accepted and not shown
     sorted        shown in the order of its numbers, not of typing
     same          in the same place of the order as the line before
+    text          goes on over several lines until its first character comes again
     hash          shown with a separator of its own before it
     undo="..."    what may follow the negation, when it is not simply the beginning up to ``!``; may be repeated;
                   empty: another line's negation serves
@@ -47,7 +48,7 @@ from twin.standins.syntax import SHORT, Sequence, Trace, compile_syntax, first_w
 from twin.standins.syntax import Path as Way
 
 Sort = Literal["set", "unset", "action"]
-FLAGS = frozenset({"on", "both", "keep", "hidden", "sorted", "hash", "same"})
+FLAGS = frozenset({"on", "both", "keep", "hidden", "sorted", "hash", "same", "text"})
 WORDS = frozenset({"do", "undo_do", "confirm", "missing", "prompt", "batch"})
 
 
@@ -76,6 +77,17 @@ class Match:
     rule: Rule
     words: tuple[str, ...]
     key: tuple[str, ...]
+
+    @property
+    def closes_with(self) -> str:
+        """The character that a text of several lines still waits for; "" when the line is whole."""
+        value = self.words[-1]
+        opener = value[0]
+        return opener if "text" in self.rule.flags and not opener.isalnum() and opener not in value[1:] else ""
+
+    def joined(self, more: str) -> Match:
+        """With one more line of a text."""
+        return Match(self.rule, (*self.words[:-1], f"{self.words[-1]}\n{more}"), self.key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class IosDialect(Dialect):
             editor.store(match)
         elif not unset:
             parent = name.partition(".")[0]
-            if parent != name and editor.read().get("interface", parent) is None:
+            if parent != name and parent not in self.device.ports and editor.read().get("interface", parent) is None:
                 raise WrongWord(1)
             editor.store(match)
         elif not editor.target().drop("interface", name):
@@ -78,23 +78,27 @@ class IosDialect(Dialect):
         return []
 
     def vrf_of(self, port: Node) -> str:
-        lines = port.starting("ip", "vrf", "forwarding")
-        return lines[0].words[3] if lines else ""
+        lines = port.starting("ip", "vrf", "forwarding") + port.starting("vrf", "forwarding")
+        return lines[0].words[-1] if lines else ""
 
-    def vrf_said(self, port: Node, vrf: str) -> list[str]:
+    def has_vrf(self, root: Node, name: str) -> bool:
+        return root.get("ip", "vrf", name) is not None or root.get("vrf", "definition", name) is not None
+
+    def vrf_said(self, port: Node, vrf: str, how: str) -> list[str]:
         """What the device says when a VRF takes an interface's addresses."""
         return []
 
     def set_vrf_bind(self, editor: Editor, match: Match) -> list[str]:
         port = editor.target()
         old = self.vrf_of(port)
-        new = "" if match.rule.sort == "unset" else match.words[3]
-        if new and editor.read().get("ip", "vrf", new) is None:
+        new = "" if match.rule.sort == "unset" else match.words[-1]
+        if new and not self.has_vrf(editor.read(), new):
             raise Rejected(self.no_vrf)
         if new == old:
             return []
-        said = self.vrf_said(port, new or old)
+        said = self.vrf_said(port, new or old, "enabling" if new else "disabling")
         port.drop("ip", "vrf")
+        port.drop("vrf")
         port.drop("ip", "address")
         if new:
             port.put(match.key, Node(match.words, match.rule))
@@ -104,11 +108,12 @@ class IosDialect(Dialect):
         """A VRF takes its interfaces' addresses and its routes with it."""
         root = editor.target()
         name = match.words[-1]
-        if not root.drop("ip", "vrf", name):
+        if not root.drop(*match.words[1:]):
             raise Rejected(self.no_vrf)
         for port in root.starting("interface"):
             if self.vrf_of(port) == name:
                 port.drop("ip", "vrf")
+                port.drop("vrf")
                 port.drop("ip", "address")
         root.drop("ip", "route", "vrf", name)
         for bgp in root.starting("router", "bgp"):
@@ -132,7 +137,7 @@ class IosDialect(Dialect):
         return []
 
     def set_route(self, editor: Editor, match: Match) -> list[str]:
-        if match.words[2] == "vrf" and editor.read().get("ip", "vrf", match.words[3]) is None:
+        if match.words[2] == "vrf" and not self.has_vrf(editor.read(), match.words[3]):
             raise Rejected(self.no_vrf)
         editor.store(match)
         return []
@@ -160,11 +165,13 @@ class IosDialect(Dialect):
         return []
 
     def set_neighbor(self, editor: Editor, match: Match) -> list[str]:
-        """A neighbour goes with all its lines, in all families."""
+        """A neighbour goes with all its lines, in all families but those of VRFs, whose neighbours are their own."""
         here = editor.target()
         peer = match.words[2]
         for node in (here, *here.children.values()):
-            node.drop("neighbor", peer)
+            if "vrf" not in node.words:
+                node.drop("neighbor", peer)
+        here.drop("neighbor", peer)
         return []
 
     # --- QoS

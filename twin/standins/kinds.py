@@ -183,6 +183,9 @@ class Kinds:
                 return _address(text)
             case "MASK":
                 return _mask(text)
+            case "LEN":
+                mask = _mask(text)
+                return None if mask is None else str(int(IPv4Address(mask)).bit_count())
             case "WILD":
                 address = "0.0.0.0" if text == "0" else _address(text)
                 return ("0" if arg == "short" else address) if address == "0.0.0.0" else address

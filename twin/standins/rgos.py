@@ -229,9 +229,9 @@ class RgosDialect(IosDialect):
         order = [name for name in ("privilege", "password", "secret") if name in fields]
         return [*new[:2], *[word for name in order for word in fields[name]]]
 
-    def vrf_said(self, port: Node, vrf: str) -> list[str]:
+    def vrf_said(self, port: Node, vrf: str, how: str) -> list[str]:
         return [
-            f"% Interface {port.words[1]} IP address {line.words[2]} removed due to enabling VRF {vrf}"
+            f"% Interface {port.words[1]} IP address {line.words[2]} removed due to {how} VRF {vrf}"
             for line in port.starting("ip", "address")
         ]
 

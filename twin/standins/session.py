@@ -104,6 +104,8 @@ class Session:
                 await self._wait(" ".join(match.words), "")
                 await self._act(match, filters)
             else:
+                while match.rule.sort == "set" and match.closes_with:
+                    match = match.joined(await self.terminal.ask(""))
                 await self._wait(" ".join(match.words), "line")
                 await self.configure(depth, match)
         except Refusal as refusal:

@@ -82,7 +82,7 @@ class VrpDialect(Layer2, Layer3, Dialect):
             parts = words[4].replace(" to ", "-").split(" ")
             tens = [" ".join(parts[at : at + 10]).replace("-", " to ") for at in range(0, len(parts), 10)]
             return [f"{' '.join(words[:4])} {ten}" for ten in tens]
-        return [node.line]
+        return node.line.split("\n")
 
     def complete(self, root: Node) -> None:
         """Lines that are there whether or not anybody typed them."""
@@ -110,6 +110,23 @@ class VrpDialect(Layer2, Layer3, Dialect):
         key = match.key if len(match.key) < len(words) else tuple(words)
         editor.store(Match(match.rule, tuple(words), key))
         return []
+
+    def set_versions(self, editor: Editor, match: Match, prefix: tuple[str, ...], every: tuple[str, ...]) -> list[str]:
+        """A line that collects words: typing adds some, `undo` takes some or all away."""
+        here = editor.target()
+        unset = match.rule.sort == "unset"
+        typed = match.words[len(prefix) + unset :]
+        typed = every if "all" in typed or not typed else typed
+        old = here.children.get(prefix)
+        now = set(old.words[len(prefix) :]) if old is not None else set()
+        now = now - set(typed) if unset else now | set(typed)
+        here.drop(*prefix)
+        if now:
+            here.put(prefix, Node((*prefix, *[word for word in every if word in now]), match.rule.sets or match.rule))
+        return []
+
+    def set_snmp_version(self, editor: Editor, match: Match) -> list[str]:
+        return self.set_versions(editor, match, ("snmp-agent", "sys-info", "version"), ("v1", "v2c", "v3"))
 
     # --- names and interfaces
 
@@ -256,7 +273,7 @@ class VrpDialect(Layer2, Layer3, Dialect):
             editor.target().children.pop(("interface", name))
             return []
         parent = name.partition(".")[0]
-        if parent != name and root.get("interface", parent) is None:
+        if parent != name and parent not in self.device.ports and root.get("interface", parent) is None:
             raise WrongWord(1)
         if name.startswith(self.vlan_interface):
             vlan = name.removeprefix(self.vlan_interface)
