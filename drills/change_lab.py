@@ -23,7 +23,7 @@ from identity.person_key import public_text
 from inventory.model import NetworkModel, SiteKind
 from inventory.places import Places
 from provision.broker.county import County
-from provision.change import approval, planner
+from provision.change import applied, approval, planner
 from provision.change.plan import Plan, county_fingerprint
 from store.engine import open_store
 
@@ -120,6 +120,8 @@ def borrowed(lab: Lab) -> Iterator[ChangeLab]:
         shutil.copy(file, folder / file.name)
     key = Ed25519PrivateKey.generate()
     _add_people(folder, key)
+    if applied.folder(lab.places).is_dir():
+        shutil.copytree(applied.folder(lab.places), folder / "applied")
     (folder / "original").write_text(f"{original}\n")
     _point(record, folder)
     try:
@@ -137,6 +139,8 @@ def _give_back(places: Places) -> None:
     folder = places.lib / "drill-county"
     if (folder / "original").exists():
         _point(places.lib / "county", Path((folder / "original").read_text().strip()))
+        if (folder / "applied").is_dir():
+            applied.keep(places, folder / "applied")
     shutil.rmtree(folder, ignore_errors=True)
     folder.with_name("drill.plan").unlink(missing_ok=True)
 
