@@ -30,6 +30,7 @@ from provision.platforms import base as platforms
 from provision.vendor.dialogue import BROKEN, Dialogue
 from provision.vendor.drivers import DRIVERS
 from provision.vendor.errors import VendorError
+from provision.vendor.lines import body_of, check_label, one_line
 from provision.vendor.login import log_in, why_not
 from provision.vendor.transcript import Sink, Transcript
 from provision.vendor.words import Words, words_of
@@ -41,12 +42,10 @@ SHORTEST_TRIAL_S, LONGEST_TRIAL_S = 60, 65535  # commit trial
 Patch = Callable[[str, str], Sequence[str]]
 """(configuration now, configuration wanted) -> the lines between."""
 
-_LABEL = re.compile(r"[A-Za-z][\w.-]{0,59}")
 _NOISE = re.compile(
     r"(?m)^(?:!.*|#?\s*Building configuration.*|Current configuration ?:.*|Using \d+ .*|"
     r".*Last configuration (?:change|was).*|.*NVRAM config last updated.*)\n?"
 )
-_NEVER = re.compile(r"(?i)(?:save|write|copy|commit|abort|reset saved|reboot|reload|startup|configuration)\b")
 
 
 class Named(Protocol):
@@ -152,7 +151,7 @@ class VendorSession:
 
     def show(self, command: str, *, timeout_s: float = 60.0) -> str:
         """What the device answers, pages joined; VendorError when it refuses the command."""
-        self._one_line(command)
+        one_line(self.where.host, command)
         try:
             answer = self._dialogue.ask(command, timeout_s=timeout_s)
         finally:
@@ -175,7 +174,8 @@ class VendorSession:
         letter, then letters, digits, ``.-_``) names the change on the device, so that another session can
         ``confirm(label)`` or ``undo(label)`` it.  Raises VendorError.
         """
-        body = self._body(lines, label)
+        check_label(label)
+        body = body_of(self.words, self.where.host, lines)
         self._label = label or "sanwang"
         self._armed = False
         try:
@@ -285,7 +285,7 @@ class VendorSession:
         if before is None:
             raise VendorError("request", f"{self.where.host}: nothing to undo: no change was made in this session")
         patch = self._patch or partial(platforms.patch, platforms.load(self.words.name))
-        lines = self._body(patch(self.running(), before), "")
+        lines = body_of(self.words, self.where.host, patch(self.running(), before))
         if not lines:
             return
         if self.words.two_phase:
@@ -353,31 +353,6 @@ class VendorSession:
             words=words,
             sent=tuple(self._dialogue.shown(one) for one in sent),
         )
-
-    def _body(self, lines: Sequence[str], label: str) -> list[str]:
-        """The lines between entering and leaving configuration mode, which are said here."""
-        if label and not _LABEL.fullmatch(label):
-            raise VendorError("request", f"label {label!r}: expected a letter, then letters, digits, '.', '-' or '_'")
-        body = [line.rstrip() for line in lines if line.strip()]
-        if body and body[0].strip() == self.words.enter:
-            del body[0]
-        while body and body[-1].strip() in (self.words.leave, "commit"):
-            del body[-1]
-        for number, line in enumerate(body, 1):
-            self._one_line(line.replace("\n", " "))  # a banner is one command of several lines
-            if line.strip() in (self.words.leave, self.words.enter) or _NEVER.match(line.strip()):
-                raise VendorError(
-                    "request",
-                    f"{self.where.host}: line {number}, {line.strip()!r}, is not configuration: "
-                    "entering, leaving, committing and saving are the session's own",
-                    number=number,
-                    line=line.strip(),
-                )
-        return body
-
-    def _one_line(self, text: str) -> None:
-        if not text.strip() or any(ord(character) < 32 for character in text):
-            raise VendorError("request", f"{self.where.host}: a command is one line of text, found {text!r}")
 
     def _transport(self) -> paramiko.Transport | None:
         client = self._dialogue.connection.remote_conn_pre

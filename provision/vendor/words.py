@@ -144,7 +144,8 @@ RUIJIE_RGOS = Words(
     saved="show startup-config",
     save="write",
     saved_words=r"(?i)\[OK\]|success",
-    errors=(r"^\s*%(?! ?(?:Warning|Info|NOTE)).*$", r"^\s*\^\s*$"),
+    # an address that went with its VRF, a VLAN made for a port: told, not refused
+    errors=(r"^\s*%(?! ?(?:Warning|Info|NOTE|Interface .* removed due to|Access VLAN .* Creating)).*$", r"^\s*\^\s*$"),
     confirm="none",
     two_phase=False,
     rename=r"^hostname (?P<name>\S+)",

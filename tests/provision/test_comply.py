@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,14 +15,16 @@ from inventory.load import load_model
 from inventory.model import NetworkModel
 from inventory.places import COUNTIES, Places
 from provision.comply import Facts, Subject, Switch, assess, planned
+from provision.comply import page as page_module
 from provision.comply.findings import CHECKS, GROUPS, Found, Status
 from provision.comply.live import gather
-from provision.comply.page import html
+from provision.comply.page import html, pdf
 from provision.comply.rulesets import accepts
 from provision.comply.subject import Certificate
 from provision.environment import load_environment
 from provision.render import ConfigFile
 from provision.render.switch import render_switch
+from sanwang.comply import main
 from store.audit import record
 from store.engine import open_store
 
@@ -361,3 +364,34 @@ def test_a_rule_is_read_as_the_packets_it_takes() -> None:
     assert wide.covers(marked)
     assert not marked.covers(narrow)
     assert wide.ports == ((80, 80), (443, 445))
+
+
+def test_without_chromium_a_pdf_is_refused_with_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(page_module, "CHROMIUM", tmp_path / "chromium")
+    code = main(["xiao", "--instance", "zcnone", "--pdf", str(tmp_path / "report.pdf")])
+    assert code == 3
+    assert "apt-get install chromium" in capsys.readouterr().err
+    assert not (tmp_path / "report.pdf").exists()
+
+
+@pytest.mark.browser
+def test_pdf_is_printed_by_the_installed_chromium(tmp_path: Path) -> None:
+    small = planned(load_model(COUNTIES / "xiao"), load_environment("twin"))
+    pdf(assess(small), tmp_path / "report.pdf")
+    data = (tmp_path / "report.pdf").read_bytes()
+    assert data.startswith(b"%PDF-")
+    assert len(data) > 50_000
+
+
+def test_command_prints_one_document_and_judges(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "sw.cfg"
+    config.write_text("sysname old-sw\ntelnet server enable\nsnmp-agent community read public\n")
+    code = main(["xiao", "--instance", "zcnone", "--switch", f"huawei_vrp5:{config}", "--json"])
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    bad = {each["check"] for each in document["results"] if each["device"] == "old-sw" and each["status"] == "fail"}
+    assert code == 1
+    assert {"switch-ssh-only", "switch-snmp-v3", "switch-time", "switch-log"} <= bad
+    assert main(["xiao", "--instance", "zcnone", "--switch", f"cisco:{config}"]) == 2
+    assert main(["xiao", "--instance", "zcnone", "--switch", "huawei_vrp5:/no/such"]) == 2
