@@ -262,3 +262,35 @@ async def test_a_banner_goes_on_until_its_quotation_mark() -> None:
     assert root.same(user.device.running)
     await user.type("undo header login")
     assert user.device.running.starting("header") == []
+
+
+async def test_a_hybrid_port_has_each_vlan_tagged_or_untagged() -> None:
+    user = await at_port()
+    await user.type("port hybrid untagged vlan 10 20", "port hybrid tagged vlan 20 30")
+    assert [line for line in await this(user) if "hybrid" in line] == [
+        " port hybrid tagged vlan 20 30",
+        " port hybrid untagged vlan 10",
+    ]
+    await user.type("undo port hybrid vlan 20")
+    assert " port hybrid tagged vlan 30" in await this(user)
+
+
+async def test_a_route_distinguisher_is_not_changed_in_place() -> None:
+    user = User(device("huawei_vrp5"))
+    await user.type("system-view", "ip vpn-instance A", "ipv4-family", "route-distinguisher 1:1", "vpn-target 1:1")
+    assert "undo it first" in await user.type("route-distinguisher 1:2")
+    await user.type("undo route-distinguisher 1:1", "route-distinguisher 1:2")
+    assert [line.strip() for line in await this(user)] == ["ipv4-family", "route-distinguisher 1:2"]
+
+
+async def test_a_policy_node_turned_to_deny_keeps_what_is_inside() -> None:
+    user = User(device("huawei_vrp5"))
+    await user.type("system-view", "route-policy out permit node 10", "apply cost 10", "apply cost 20")
+    await user.type("route-policy out deny node 10")
+    assert await this(user) == ["route-policy out deny node 10", " apply cost 20"]
+    await user.type("undo apply cost", "route-policy out permit node 20", "quit", "undo route-policy out node 10")
+    assert [node.words for node in user.device.running.starting("route-policy")] == [
+        ("route-policy", "out", "permit", "node", "20")
+    ]
+    await user.type("undo route-policy out")
+    assert user.device.running.starting("route-policy") == []

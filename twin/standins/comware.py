@@ -115,6 +115,9 @@ class ComwareDialect(VrpDialect):
 
     # --- VLANs and ports
 
+    def hybrid_words(self, way: str, vlans: str) -> tuple[str, ...]:
+        return ("port", "hybrid", "vlan", vlans, way)
+
     def set_vlan(self, editor: Editor, match: Match) -> list[str]:
         if match.words[-1] == "1":
             raise Rejected("The default VLAN cannot be deleted.")

@@ -81,6 +81,20 @@ class Dialect:
             here.put(words, Node(words, match.rule))
         return []
 
+    def set_permit_deny(self, editor: Editor, match: Match) -> list[str]:
+        """A node or entry is known by its number: `deny` typed over `permit` keeps what is inside."""
+        key = tuple(word for word in match.words if word not in ("permit", "deny"))
+        here = editor.target()
+        if match.rule.sort == "unset":
+            for known in [known for known in here.children if known[: len(key) - 1] == key[1:]]:
+                del here.children[known]
+            return []
+        old = here.children.get(key)
+        if old is None or old.words != match.words:
+            here.put(key, Node(match.words, match.rule, old.children if old is not None else {}))
+        editor.match = Match(match.rule, match.words, key)
+        return []
+
     # --- how a configuration is shown
 
     def ordered(self, node: Node) -> list[Node]:

@@ -182,6 +182,9 @@ def load_text(dialect: Dialect, text: str) -> tuple[Node, list[str]]:
         del editor.frames[min(indent, len(editor.frames) - 1) + 1 :]
         try:
             depth, match = editor.find(split(line), len(line), ())
+            if match.rule.action == "exit" and len(editor.frames) > 1:
+                editor.frames.pop()
+                continue
             if match.rule.sort == "action":
                 raise Rejected(line)
             while match.rule.sort == "set" and match.closes_with:

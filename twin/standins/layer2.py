@@ -21,7 +21,7 @@ class Layer2(Dialect):
     vlan_interface: ClassVar[str] = "Vlanif"
     default_type: ClassVar[str] = "access"
     """Link type of a port that says none; not shown."""
-    virtual: ClassVar[tuple[str, ...]] = ("Vlanif", "LoopBack", "NULL", "Eth-Trunk", "Tunnel", "Nve")
+    virtual: ClassVar[tuple[str, ...]] = ("Vlanif", "Vbdif", "LoopBack", "NULL", "Eth-Trunk", "Tunnel", "Nve")
     no_vlan: ClassVar[str] = "Error: The VLAN does not exist."
     vlan_used: ClassVar[str] = "Error: The VLAN has a VLANIF interface. Please delete it first."
     not_default: ClassVar[str] = "Error: Please renew the default configurations."
@@ -144,6 +144,27 @@ class Layer2(Dialect):
             raise Rejected(self.wrong_type)
         editor.store(match)
         return []
+
+    def set_hybrid_vlans(self, editor: Editor, match: Match) -> list[str]:
+        """A hybrid port has a VLAN tagged or untagged; `undo` takes it off either way."""
+        port = editor.target()
+        self.bridged_only(port)
+        if self.link_type(port) != "hybrid":
+            raise Rejected(self.wrong_type)
+        typed = ALL_VLANS if match.words[-1] == "all" else numbers(next(w for w in match.words if w[0].isdigit()))
+        way = next((word for word in match.words if word in ("tagged", "untagged")), "")
+        for word in ("tagged", "untagged"):
+            key = ("port", "hybrid", word)
+            old = port.children.pop(key, None)
+            listed = next(part for part in old.words if part[0].isdigit()) if old is not None else ""
+            values = (self.vlan_set(listed) if listed else frozenset()) - typed
+            values |= typed if word == way else frozenset()
+            if values:
+                port.put(key, Node(self.hybrid_words(word, self.vlans(values)), match.rule.sets or match.rule))
+        return []
+
+    def hybrid_words(self, way: str, vlans: str) -> tuple[str, ...]:
+        return ("port", "hybrid", way, "vlan", vlans)
 
     def set_trunk(self, editor: Editor, match: Match) -> list[str]:
         """A trunk lets VLAN 1 through unless told otherwise; others are added and taken away one by one."""

@@ -88,6 +88,21 @@ class Layer3(Dialect):
             bgp.drop("ip", "vpn-instance", name)
         return []
 
+    def set_rd(self, editor: Editor, match: Match) -> list[str]:
+        """A route distinguisher is not changed in place; taking it away takes the family's targets along."""
+        vpn = editor.target()
+        old = vpn.get("route-distinguisher")
+        if match.rule.sort == "unset":
+            if old is None or (len(match.words) > 2 and old.words[1] != match.words[2]):
+                raise Rejected("Error: The route distinguisher does not exist.")
+            vpn.drop("route-distinguisher")
+            vpn.drop("vpn-target")
+            return []
+        if old is not None and old.words != match.words:
+            raise Rejected("Error: The route distinguisher has been configured. Please undo it first.")
+        editor.store(match)
+        return []
+
     def set_vpn_target(self, editor: Editor, match: Match) -> list[str]:
         """Each target is a line of its own for import and for export."""
         vpn = editor.target()
