@@ -224,17 +224,18 @@ def zte(one: Switch) -> str:
             rows += [f"    switchport trunk vlan {_joined(port.vlans, '-', ',')}", "  $"]
         elif port.kind == "access" and port.vlans:
             rows += [f"  interface gei-0/1/1/{place}", f"    switchport access vlan {port.vlans[0]}", "  $"]
-    rows += ["$", "!</switchvlan>", "lacp", "  interface smartgroup1", "    lacp mode 802.3ad", "  $"]
-    for place, port in enumerate(one.ports, 1):
-        rows += (
-            [f"  interface gei-0/1/1/{place}", "    smartgroup 1 mode active", "  $"] if port.kind == "member" else []
-        )
-    rows += ["$", "ipv4-access-list A"]
+    rows += ["$", "!</switchvlan>"]
+    members = [place for place, port in enumerate(one.ports, 1) if port.kind == "member"]
+    rows += ["lacp", "  interface smartgroup1", "    lacp mode 802.3ad", "  $"] if members else []
+    for place in members:
+        rows += [f"  interface gei-0/1/1/{place}", "    smartgroup 1 mode active", "  $"]
+    rows += ["$"] if members else []
+    rows += ["ipv4-access-list A"]
     for number, (action, protocol, source, tcp) in one.rules.items():
         rows += [f"  rule {number} {action} {protocol} {source} any" + (f" eq {tcp}" if tcp else "")]
     rows += ["$"]
     for policy, (dscp, rate) in one.policies.items():
-        rows += [f"class-map {policy}", f"  match dscp {dscp}", "$"]
+        rows += [f"class-map {policy} match-all", f"  match dscp {dscp}", "$"]
         rows += [f"policy-map {policy}", f"  class {policy}", f"    police cir {rate}", "  $", "$"]
     rows += [
         f"service-policy gei-0/1/1/{place} input {port.policy}"
@@ -243,10 +244,7 @@ def zte(one: Switch) -> str:
     ]
     if one.areas:
         rows += ["router ospf 1"]
-        for area in sorted(set(one.areas.values())):
-            rows += [f"  area 0.0.0.{area}"]
-            rows += [f"    network 10.8.{octet}.0 0.0.0.255" for octet, its in one.areas.items() if its == area]
-            rows += ["  $"]
+        rows += [f"  network 10.8.{octet}.0 0.0.0.255 area 0.0.0.{area}" for octet, area in one.areas.items()]
         rows += ["$"]
     if one.neighbours:
         rows += ["router bgp 65017"]

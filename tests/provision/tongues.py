@@ -168,7 +168,7 @@ ZTE = Tongue(
         (r"interface smartgroup(\d+)", r"(smartgroup {} mode|interface smartgroup{}$)"),
         (r"ip vrf (\S+)", r"ip vrf forwarding {}$"),
     ),
-    area=r"network {}$",
+    area=r"network {} area",
     peer="neighbor",
     edited=False,
     entry=re.compile(r"rule (\d+) ((?:permit|deny).*)"),
