@@ -54,7 +54,7 @@ class Rule:
     takes: tuple[str, ...] = ()  # lines of this view, and below, that the device removes with it; "?" perhaps
     resets: tuple[str, ...] = ()  # the same, when it is set
     keeps: bool = False  # the view itself cannot be removed: its lines are taken away one by one
-    hidden: bool = False  # the last word is a secret, which the device shows in another form
+    hidden: bool = False  # it holds a secret, which the device shows in another form
     bare: bool = False  # it is refused while its view holds anything else: all removals come before it
     unique: bool = False  # {1} {2} is an IPv4 address with its mask, which no two lines of a device may share
     ranges: Literal["to", "comma"] = "to"  # how a list of numbers is written: "2 5 to 9" or "2,5-9"
@@ -121,10 +121,21 @@ def fill(template: str, line: str, captured: tuple[str, ...]) -> str:
     ).strip()
 
 
+_FORMS = frozenset({"simple", "plain", "cipher", "hash", "irreversible-cipher"})
+
+
 def same_secret(one: str, other: str) -> bool:
-    """True when two lines differ in their last word only, and one of them names a secret that the other shows."""
-    mine, its = one.rpartition(" "), other.rpartition(" ")
-    return mine[0] == its[0] and mine[2].startswith("@secret:") != its[2].startswith("@secret:")
+    """True when two lines differ only where one of them names a secret that the other shows in a form of its own."""
+    mine, its = one.split(), other.split()
+    if len(mine) != len(its):
+        return False
+    named = False
+    for a, b in zip(mine, its, strict=True):
+        if a.startswith("@secret:") != b.startswith("@secret:"):
+            named = True
+        elif a != b and not (a in _FORMS and b in _FORMS):
+            return False
+    return named
 
 
 _WHOLE = Rule("+")

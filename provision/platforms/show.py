@@ -47,13 +47,15 @@ def _rows(
 
 def _face(book: Rulebook, node: Node, rules: tuple[Rule, ...]) -> str:
     """What a person compares: the line, a secret's own text left out, the parts of an access list's rule sorted."""
-    rule = book.of(node.line, rules)[1]
+    place, rule, identity, _ = book.of(node.line, rules)
     if rule.change == "acl":
         head, named = parts(node.line.split()[2:])
         return " ".join(
             [*node.line.split()[:2], *head, *(word for name in sorted(named) for word in (name, *named[name]))]
         )
-    return node.line.rsplit(" ", 1)[0] if rule.hidden else node.line
+    if rule.hidden:
+        return f"{place} {identity}"
+    return node.line
 
 
 def _whole(sign: str, node: Node, depth: int) -> list[str]:

@@ -51,6 +51,8 @@ def parse(
     starts = tuple(mark.removesuffix("*") if mark.endswith("*") else f"{mark} " for mark in separators)
     for row in rows:
         line = row.strip()
+        if row.rstrip() in separators:
+            del stack[1:]  # at the margin it ends every view: Comware indents some lines that belong to none
         if not line or line in separators or line.startswith(starts):
             continue
         grown = _Growing(_whole(line, rows, multiline))
