@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -113,6 +114,10 @@ def look(count: int) -> float:
 
 def measure(devices: int, repeats: int, scales: tuple[int, ...]) -> dict[str, Any]:
     """Everything, as the JSON document."""
+    load = os.getloadavg()[0]
+    print(
+        f"load before the start: {load:.1f} on {os.cpu_count()} cores (ours waits for a core, the peer for its own clock)"
+    )
     print(f"stand-ins' delays (s), the same for both: {json.dumps(DELAYS['quick'])}; and none")
     print(f"peer: nornir, netmiko with {json.dumps(PEER_OPTIONS)}", flush=True)
     quick = side_by_side(devices, "quick", repeats)
@@ -126,6 +131,7 @@ def measure(devices: int, repeats: int, scales: tuple[int, ...]) -> dict[str, An
     bare = {name: median(taken) for name, taken in none.items()}
     return {
         "devices": devices,
+        "load_1m": round(load, 1),
         "lines": LINES,
         "threads": THREADS,
         "delays": DELAYS["quick"],
