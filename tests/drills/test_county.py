@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -46,8 +47,8 @@ def proof(lab: Lab) -> Verdict:
     return asyncio.run(verify(lab, lambda *_: None))
 
 
-def sanwang(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "SANWANG_INSTANCE": INSTANCE}
+def sanwang(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "SANWANG_INSTANCE": INSTANCE, **environ}
     return subprocess.run(
         [sys.executable, "-m", "sanwang", *arguments],
         cwd=CHECKOUT,
@@ -198,6 +199,39 @@ def test_check_mode_names_exactly_the_devices_of_a_change(lab: Lab, folder: Path
         assert result.changed == [lab.model.firewall]
     finally:
         policy.write_text(written)
+    assert play.run("site.yml", places=lab.places, check=True).changed == []
+
+
+def test_a_change_is_planned_rehearsed_signed_applied_and_taken_back(lab: Lab, folder: Path, tmp_path: Path) -> None:
+    phrase = {"SANWANG_KEY_PASSPHRASE": "a phrase of four words"}
+    key, file = str(tmp_path / "wang.key"), str(tmp_path / "change.plan")
+    made = sanwang("approve", "keygen", "--out", key, **phrase)
+    public = re.search(r'public_key: "[^"]+"', made.stdout)
+    assert public, made.stdout + made.stderr
+    county, policy = folder / "county.yml", folder / "services.yml"
+    written = policy.read_text()
+    county.write_text(county.read_text().replace("roles: [engineer, operator]}", f"roles: [engineer], {public[0]}}}"))
+    policy.write_text(written.replace("tcp/80,443", "tcp/80,443,8443", 1))
+    planned = sanwang("plan", "--out", file, "--why", "a new portal", SANWANG_WHO="chen")
+    assert planned.returncode == 0, planned.stderr
+    unsigned = sanwang("apply", file)
+    assert unsigned.returncode == 1
+    assert "sanwang approve" in unsigned.stderr
+    rehearsed = sanwang("rehearse", file, "--as", "zttestr", "--json")
+    evidence = json.loads(rehearsed.stdout.splitlines()[-1])
+    assert rehearsed.returncode == (0 if evidence["good"] else 1)
+    assert evidence["figures"]["devices"] == {"planned": 1, "rehearsed": 1, "other_bytes": 0}
+    assert evidence["figures"]["apply"]["outcome"] == "applied"
+    assert evidence["figures"]["verify"]["denied"]["ok"] == evidence["figures"]["verify"]["denied"]["expected"]
+    assert not Places("zttestr").lib.exists()
+    signed = sanwang("approve", file, "--as", "wang", "--key", key, **phrase)
+    assert signed.returncode == 0, signed.stderr
+    applied = sanwang("apply", file, "--json")
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    assert play.run("site.yml", places=lab.places, check=True).changed == []
+    back = sanwang("rollback")
+    assert back.returncode == 0, back.stdout + back.stderr
+    policy.write_text(written)
     assert play.run("site.yml", places=lab.places, check=True).changed == []
 
 
