@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from provision.prove.nft import Chain, Rule, Ruleset
+from provision.prove.ruleset import Chain, Rule, Ruleset
 from provision.prove.sets import Box, cut, take
 
 NEW, ESTABLISHED, INVALID = "new", "established", "invalid"
@@ -59,6 +59,8 @@ def run(
     if ruleset is None:
         return Outcome(live, dropped)
     for chain in ruleset.hooked(hook):
+        if chain.inert:
+            continue
         if chain.kind == "nat" and context.state != NEW:
             continue  # NAT is decided by the first packet; answers are translated by the connection
         done, rest = _chain(ruleset, chain, live, context, hits, 0)

@@ -8,65 +8,14 @@ over a rule that was skipped would prove nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from provision.prove import sets, words
 from provision.prove.errors import ProveError
+from provision.prove.ruleset import ENDS, ROUTED, Chain, Rule, Ruleset
 from provision.prove.sets import ALL, Box, Span
 
 _PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
-_ROUTED = ("ip ", "inet ")  # tables of other families see frames, not routed packets
-_ENDS = ("", "accept", "return")
 VERDICTS = ("accept", "drop", "reject", "return")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule.  ``within`` and the interface, state and mark conditions must all hold."""
-
-    where: str  # host:path:line
-    text: str
-    within: tuple[Box, ...] = (ALL,)  # any of them
-    iif: tuple[bool, frozenset[str]] | None = None  # (wanted, names); a name may end in *
-    oif: tuple[bool, frozenset[str]] | None = None
-    states: tuple[bool, frozenset[str]] | None = None  # of the connection
-    direction: str = ""  # "original" or "reply"
-    mark: tuple[bool, int] | None = None  # of the packet
-    ct_mark: tuple[bool, int] | None = None
-    never: str = ""  # why no routed packet matches (TTL 255, a rate)
-    by_class: bool = False  # hangs on the class of traffic (DSCP, payload), which decides queues and never ways
-    verdict: str = ""  # accept, drop, reject, return, jump, goto, snat, dnat, masquerade, or "" (goes on)
-    to: str = ""  # chain of a jump; address[:port] of a NAT
-    set_mark: str = ""  # a number, or "ct" (restore)
-    set_ct_mark: str = ""  # a number, or "meta" (save)
-    counter: str = ""
-    comment: str = ""
-
-
-@dataclass(slots=True)
-class Chain:
-    """A chain; a base chain has a hook."""
-
-    name: str
-    where: str
-    hook: str = ""
-    priority: int = 0
-    kind: str = ""  # filter, nat, route
-    policy: str = "accept"
-    rules: list[Rule] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Ruleset:
-    """All chains of one namespace, by ``family table chain``."""
-
-    path: str
-    chains: dict[str, Chain] = field(default_factory=dict)
-
-    def hooked(self, hook: str) -> list[Chain]:
-        """Base chains of a hook in the kernel's order."""
-        ours = (each for name, each in self.chains.items() if each.hook == hook and name.startswith(_ROUTED))
-        return sorted(ours, key=lambda each: each.priority)
 
 
 def parse(path: str, text: str, files: Mapping[str, str] | None = None) -> Ruleset:
@@ -143,7 +92,7 @@ class _Reader:
                     raise ProveError(
                         rule.where, f"`{rule.text}`", "no way that hangs on the class of traffic", "drop it"
                     )
-                if not table.startswith(_ROUTED) and rule.verdict in ("drop", "reject"):
+                if not table.startswith(ROUTED) and rule.verdict in ("drop", "reject"):
                     raise ProveError(rule.where, f"`{rule.text}`", "no verdict on frames", "write it in an inet table")
                 if rule.verdict in ("jump", "goto") and rule.to not in self.result.chains:
                     name = rule.to.split()[-1]
@@ -440,4 +389,4 @@ def _harmless(rule: Rule, chain: Chain, place: int) -> bool:
     if rule.verdict not in ("", "accept", "return") or rule.set_mark or rule.set_ct_mark or chain.policy == "drop":
         return False
     later = chain.rules[place + 1 :]
-    return not rule.verdict or not any(each.set_mark or each.set_ct_mark or each.verdict not in _ENDS for each in later)
+    return not rule.verdict or not any(each.set_mark or each.set_ct_mark or each.verdict not in ENDS for each in later)

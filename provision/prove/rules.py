@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from provision.prove.filter import ESTABLISHED, INVALID, NEW, Context, Hits, applies
-from provision.prove.nft import Chain, Rule
+from provision.prove.ruleset import Chain, Rule
 from provision.prove.sets import subtract
 from provision.prove.world import World
 
@@ -43,7 +43,7 @@ def never_hit(world: World, hits: Hits) -> Iterator[Finding]:
     """Rules with a verdict that no packet of the proof met; those for neighbours on a wire and rates are left out."""
     for space in world.spaces.values():
         for chain in space.ruleset.chains.values() if space.ruleset else ():
-            for rule in chain.rules:
+            for rule in () if chain.inert else chain.rules:
                 if rule.verdict and not rule.never and rule.where not in hits and not _local(rule):
                     yield Finding("never hit", rule.where, rule.text)
 

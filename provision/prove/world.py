@@ -17,6 +17,7 @@ from inventory.model import Host, NetworkModel, Role, SiteKind
 from provision.environment import Environment
 from provision.prove import frr, nft, tunnels
 from provision.prove.errors import ProveError
+from provision.prove.ruleset import Ruleset
 from provision.render import render
 
 Key = tuple[str, str]  # host, VRF ("" is the default namespace)
@@ -56,7 +57,7 @@ class Space:
     interfaces: dict[str, Interface]
     routes: list[dict[str, str]] = field(default_factory=list)
     rules: list[dict[str, str]] = field(default_factory=list)
-    ruleset: nft.Ruleset | None = None
+    ruleset: Ruleset | None = None
     stateful: bool = False  # some rule of a forwarded packet asks for the connection
     local: dict[int, str] = field(default_factory=dict)  # own addresses -> interface
 
@@ -92,7 +93,7 @@ def configurations(model: NetworkModel, environment: Environment) -> dict[str, d
 
 
 @functools.lru_cache(maxsize=4096)
-def _ruleset(path: str, text: str, included: tuple[tuple[str, str], ...]) -> nft.Ruleset:
+def _ruleset(path: str, text: str, included: tuple[tuple[str, str], ...]) -> Ruleset:
     return nft.parse(path, text, dict(included))
 
 

@@ -14,17 +14,18 @@ from hypothesis import strategies as st
 from provision.prove import nft, rules, sets
 from provision.prove.errors import ProveError
 from provision.prove.filter import ESTABLISHED, NEW, Context, Hits, Item, run
+from provision.prove.ruleset import Ruleset
 from provision.prove.sets import ALL, Box
 
 SOMEHOW = Context("a", "b")
 HEAD = "table inet county {\n chain forward {\n  type filter hook forward priority filter; policy drop;\n"
 
 
-def ruleset(*lines: str, rest: str = "") -> nft.Ruleset:
+def ruleset(*lines: str, rest: str = "") -> Ruleset:
     return nft.parse("fw:/etc/nftables.conf", HEAD + "".join(f"  {line}\n" for line in lines) + " }\n" + rest + "}\n")
 
 
-def passed(found: nft.Ruleset, context: Context = SOMEHOW) -> list[Box]:
+def passed(found: Ruleset, context: Context = SOMEHOW) -> list[Box]:
     return [item.box for item in run(found, "forward", [Item(ALL)], context).passed]
 
 

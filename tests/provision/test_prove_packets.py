@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from drills import sequence
+from drills.lab import Lab
 from drills.marked import answer, craft
-from drills.prove import Probe, plan
+from drills.prove import Probe, plan, send
 from inventory.load import load_model
 from inventory.places import CHECKOUT, Places
 from provision.environment import load_environment
@@ -108,3 +109,19 @@ def test_proof_and_packets_agree(county: str) -> None:
     assert packets["answers"] > 100
     assert packets["counted"] > 200
     assert shown.returncode == 0
+
+
+@pytest.mark.twin
+def test_packets_contradict_a_proof_of_other_files(county: str) -> None:
+    lab = Lab.attach(county)
+    files = configurations(lab.model, load_environment("twin"))
+    text = files["c1-fw"]["/etc/nftables.conf"]
+    assert 'comment "groups-exchange"' in text
+    widened = text.replace("ip daddr { 10.8.0.101/32 } tcp dport { 443 }", "ip daddr { 10.8.0.101/32 }")
+    dropped = "\n".join(line for line in widened.split("\n") if "groups-exchange" not in line)
+    wrong = prove(lab.model, {**files, "c1-fw": {**files["c1-fw"], "/etc/nftables.conf": dropped}})
+    seen = send(lab, wrong, lambda *_: None).document()
+    whys = Counter((each["pair"], each["why"].partition(";")[0]) for each in seen["witnesses"])
+    assert seen["disagreements"] > 0
+    assert any(pair.startswith("audit:") and why.startswith("arrives") for pair, why in whys), whys
+    assert any(pair.startswith("edu:") and why == "does not arrive" for pair, why in whys), whys
