@@ -115,9 +115,7 @@ def look(count: int) -> float:
 def measure(devices: int, repeats: int, scales: tuple[int, ...]) -> dict[str, Any]:
     """Everything, as the JSON document."""
     load = os.getloadavg()[0]
-    print(
-        f"load before the start: {load:.1f} on {os.cpu_count()} cores (ours waits for a core, the peer for its own clock)"
-    )
+    print(f"load before the start: {load:.1f} on {os.cpu_count()} cores; ours waits for a core, the peer for a clock")
     print(f"stand-ins' delays (s), the same for both: {json.dumps(DELAYS['quick'])}; and none")
     print(f"peer: nornir, netmiko with {json.dumps(PEER_OPTIONS)}", flush=True)
     quick = side_by_side(devices, "quick", repeats)
