@@ -114,6 +114,20 @@ def test_the_longest_beginning_counts() -> None:
     assert delays.of("vlan 10", "") == 0.0
 
 
+async def test_a_flash_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    user = User(device("h3c_comware", state=tmp_path / "nowhere" / "sw.json"))
+    said = await user.type("save force")
+    assert "Error: No such file or directory." in said
+    assert said.endswith("<sw>")
+
+
+def test_a_state_that_is_none_is_named(tmp_path: Path) -> None:
+    state = tmp_path / "sw.json"
+    state.write_text('{"startup": 1}')
+    with pytest.raises(ValueError, match=r"sw\.json: expected a JSON object with startup and files"):
+        device("h3c_comware", state=state)
+
+
 # --- ports
 
 

@@ -133,8 +133,14 @@ class Device:
     def _load_state(self, config: str) -> None:
         path = self.settings.state
         if path is not None and path.exists():
-            kept: dict[str, Any] = json.loads(path.read_text())
-            self.startup, self.files = kept["startup"], kept["files"]
+            try:
+                kept: dict[str, Any] = json.loads(path.read_text())
+                self.startup, self.files = str(kept["startup"]), dict(kept["files"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(
+                    f"{path}: expected a JSON object with startup and files, as a stand-in writes it "
+                    f"({type(error).__name__}: {error}); remove it to start from the factory configuration"
+                ) from error
         else:
             self.startup = config
 

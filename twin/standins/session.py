@@ -112,6 +112,8 @@ class Session:
             self.refused(refusal, line, column)
         except Rejected as rejected:
             self.say(*rejected.lines)
+        except OSError as error:
+            self.say(f"Error: {error.strerror}.")  # the flash is full, or gone
         except WrongWord as wrong:
             at = typed[min(wrong.index, len(typed) - 1)].column if wrong.index < len(typed) else len(line)
             self.refused(Refusal("parameter", at), line, column)
