@@ -122,11 +122,12 @@ def fill(template: str, line: str, captured: tuple[str, ...]) -> str:
 
 
 _FORMS = frozenset({"simple", "plain", "cipher", "hash", "irreversible-cipher"})
+_CODED = re.compile(r"\b(password|secret|md5|key) [0578] |\bencrypted ")  # Ruijie and ZTE say so how it is written
 
 
 def same_secret(one: str, other: str) -> bool:
     """True when two lines differ only where one of them names a secret that the other shows in a form of its own."""
-    mine, its = one.split(), other.split()
+    mine, its = (_CODED.sub(lambda found: f"{found[1]} " if found[1] else "", line).split() for line in (one, other))
     if len(mine) != len(its):
         return False
     named = False
