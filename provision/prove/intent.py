@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from inventory.model import NetworkModel, PolicyRule, Role, Tunnel
+from inventory.model import NetworkModel, PolicyRule, Role
 from provision.prove import sets
 from provision.prove.sets import ADDRESSES, PORTS, PROTOCOLS, Box, Span
 from provision.prove.world import Key, zone_of
@@ -175,16 +175,13 @@ class Intent:
             proto = PROTOCOLS if rule.protocol == "any" else sets.span(sets.PROTOCOL_NUMBERS[rule.protocol])
             dport = sets.span(*rule.ports) if rule.ports else PORTS
             if target == VPN:  # from outside the gateway is called under the exit's addresses, on its tunnels' ports
-                used = {port for each in self._live() for port in TUNNEL_PORTS[each.kind]}
+                used = {port for each in self.model.tunnels.values() for port in TUNNEL_PORTS[each.kind]}
                 dport = sets.meet(dport, sets.span(*used))
                 if source == INTERNET:
                     dst = sets.span(*(int(line.address.ip) for line in self.model.exits))
             if dport:
                 found.append((rule, Box(src, dst, proto, PORTS, dport)))
         return found
-
-    def _live(self) -> Iterator[Tunnel]:
-        return (each for each in self.model.tunnels.values() if each.site not in self.model.revoked)
 
     def _closed(self, rule: PolicyRule) -> bool:
         """A closed exit lets nothing through but tunnels."""

@@ -246,3 +246,16 @@ def test_the_controllers_own_path_is_asked_alone(model: NetworkModel, files: Fil
     assert out_of_reach(model, astray) == ("t01-rt",)
     unheard = edited(files, "b02-rt", FIREWALL, "udp dport 4789 accept", "udp dport 4790 accept")
     assert out_of_reach(model, unheard) == ("b02-rt",)
+
+
+def test_a_revoked_site_is_nobodys(model: NetworkModel, files: Files) -> None:
+    import dataclasses
+
+    from inventory.model import Switch
+
+    revoked = dataclasses.replace(model, revoked={"v01": Switch("wang", "box lost", "2026-01-01T00:00:00Z")})
+    gone = configurations(revoked, load_environment("twin"))
+    assert "v01-cpe" not in gone
+    assert prove(revoked, gone).good
+    with pytest.raises(QueryError, match="v01"):
+        answer(revoked, gone, "gov:v01 -> gov:portal")
