@@ -77,6 +77,7 @@ class VendorSession:
         self._label = ""
         self._before: str | None = None
         self._armed = False
+        self._unchanged = False  # the last change was there already
 
     @classmethod
     def open(
@@ -177,7 +178,7 @@ class VendorSession:
         check_label(label)
         body = body_of(self.words, self.where.host, lines)
         self._label = label or "sanwang"
-        self._armed = False
+        self._armed, self._unchanged = False, False
         try:
             if self.words.two_phase:
                 self._two_phase(body, confirm_s, label)
@@ -187,8 +188,18 @@ class VendorSession:
             self._transcript.flush_now()
 
     def confirm(self, label: str = "") -> None:
-        """The change stays (it is not saved yet)."""
+        """The change stays (it is not saved yet).
+
+        Raises VendorError of kind ``device`` or ``refused`` when the device has already gone back by itself.
+        """
         if self.words.confirm == "trial" and (label or self._armed):
+            status = self.show("display configuration trial status")
+            if not re.search(r"\bACTIVE\b", status):
+                raise VendorError(
+                    "device",
+                    f"{self.where.host}: nothing is on trial any more: the device has gone back to before by itself",
+                    words=self._dialogue.shown(status.strip().partition("\n")[0]),
+                )
             self._in_configuration(f"commit persist {label or self._label}")
         elif self.words.confirm == "delay" and (label or self._armed):
             self._in_configuration("configuration commit")
@@ -200,6 +211,8 @@ class VendorSession:
 
         ``before`` is the running configuration to go back to, when another session made the change.
         """
+        if self._unchanged and before is None and not label:
+            return
         if before is None and self.words.confirm == "trial" and (label or self._armed):
             self._in_configuration(f"abort trial persist {label or self._label}")
         else:
@@ -246,6 +259,10 @@ class VendorSession:
         try:
             for number, (line, answer) in enumerate(self._dialogue.ahead(body), 1):
                 self._good(line, answer, number=number, of=len(body))
+            if not self._dialogue.pending:  # the device had every line already: there is nothing to commit
+                self._leave()
+                self._unchanged = True
+                return
             # A description, not a label: a label must be new, and a change may be tried again after it was undone.
             commit = f"commit description {label}" if label else "commit"
             if confirm_s:

@@ -119,7 +119,7 @@ H3C_COMWARE = Words(
         r"^\s*%.*$",
         r"^\s*\^\s*$",
         r"^\s*(?:Error|Failed|Invalid|Permission denied|Operation failed|Can ?not|Can't|Unable to)\b.*$",
-        r"^.*(?:does(?:n't| not) exist|is not supported|already exists|conflicts? with).*$",
+        r"^.*(?:does(?:n't| not) exist|is not supported|already exists|conflicts? with|has not been started).*$",
     ),
     confirm="delay",
     two_phase=False,

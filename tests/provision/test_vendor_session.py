@@ -99,6 +99,32 @@ def test_a_change_on_trial_is_confirmed_or_taken_back(box: Box, end: str) -> Non
         assert "again" not in session.saved()
 
 
+@pytest.mark.parametrize("end", ["confirm", "undo"])
+def test_a_change_that_is_there_already_changes_nothing(box: Box, end: str) -> None:
+    with box.open(box.fresh()) as session:
+        session.configure(change(box, "same"))
+        before = session.running()
+        session.configure(change(box, "same"), confirm_s=60, label="p-9")
+        getattr(session, end)()
+        assert session.running() == before
+        assert session.alive
+
+
+def test_a_confirmation_that_comes_too_late_is_an_error(box: Box) -> None:
+    """What is on trial no more is not there: never a silent yes."""
+    if box.platform not in TRIAL:
+        pytest.skip("cannot undo itself")
+    with box.open(box.fresh()) as session:
+        before = session.running()
+        session.configure(change(box, "late"), confirm_s=60, label="p-late")
+        session.undo()
+        assert session.running() == before
+        with pytest.raises(VendorError):
+            session.confirm("p-late")
+        assert session.running() == before
+        assert not session._dialogue.configuring
+
+
 def test_another_session_ends_what_a_lost_one_began(box: Box) -> None:
     """The controller dies between change and verdict: the label, or the configuration it kept, is enough."""
     port = box.fresh()
