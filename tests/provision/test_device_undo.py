@@ -207,3 +207,16 @@ def test_a_full_disk_changes_nothing(box: Box, where: str) -> None:
     box.run("rm", f"{where}/ballast")
     assert box.device("state")["pending"] is None
     assert not box.device("apply", bundle=box.bundle("first"))["changed"]
+
+
+def test_a_full_disk_while_a_change_goes_on_leaves_what_was_sent_of_it_to_its_timer(box: Box) -> None:
+    box.device("apply", "--confirm", "30", "a1", bundle=box.bundle("second"))
+    script = "mkdir -p /etc/sanwang/full; mount -t tmpfs -o size=16k tmpfs /etc/sanwang/full;"
+    box.run("sh", "-c", script + " head -c 64k /dev/zero >/etc/sanwang/full/ballast")
+    bundle = box.bundle("third")
+    bundle["files"].append({"path": "/etc/sanwang/full/f", "mode": "0644", "text": "x" * 9000, "group": "sysctl"})
+    assert "nothing was changed" in box.device("apply", "--confirm", "30", "a1", bundle=bundle)["errors"][0]
+    assert box.has() == "second"
+    assert box.device("state")["pending"]["phase"] == "armed"
+    box.device("revert", "a1")
+    assert box.has() == "first"

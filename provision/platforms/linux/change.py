@@ -59,7 +59,7 @@ def apply(bundle: dict[str, Any], *, check: bool, confirm: tuple[float, str] | N
         "pid": os.getpid(),
     }
     try:
-        _begin(record, wanted, changes, timed=confirm is not None)
+        _begin(record, wanted, changes, held, timed=confirm is not None)
     except (OSError, RuntimeError, Refused) as problem:
         answer["errors"] = [f"nothing was changed: {problem}"]
         return answer
@@ -118,7 +118,14 @@ def _drift(ledger: dict[str, Any]) -> dict[str, list[str]]:
     return running.survey(ledger)[1]
 
 
-def _begin(record: dict[str, Any], wanted: dict[str, Any], changes: list[dict[str, str]], *, timed: bool) -> None:
+def _begin(
+    record: dict[str, Any],
+    wanted: dict[str, Any],
+    changes: list[dict[str, str]],
+    held: dict[str, Any] | None,
+    *,
+    timed: bool,
+) -> None:
     """Everything that may fail without harm: what there was is kept, the timer runs, every new text is on the disk."""
     if record["ledger"]["files"]:
         undo.save(record)
@@ -135,7 +142,10 @@ def _begin(record: dict[str, Any], wanted: dict[str, Any], changes: list[dict[st
     except (OSError, RuntimeError):
         for path in staged:
             disk.unlink(path + ".new")
-        _forget(record, "refused")
+        if held is not None:
+            undo.save(held)  # what was sent of this change before still waits
+        else:
+            _forget(record, "refused")
         raise
 
 
