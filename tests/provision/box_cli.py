@@ -75,6 +75,8 @@ class Box:
         lines: dict[str, object] = {}
         for line, inner in view.items():
             shown = self.picture(inner) if inner is not None else None
+            if shown and line in ("lacp", "switchvlan-configuration"):  # a port without a line says nothing there
+                shown = {one: its for one, its in shown.items() if its or not one.startswith("interface ")}
             if shown or inner is None or not self.tongue.always.match(line):
                 lines[line] = shown
         for (owner, what), held in self.lists.items():
@@ -118,6 +120,8 @@ class Box:
         words = plain.split()
         exact = [line for line in view if line == plain]
         gone = exact or [line for line in view if _inside(words, line.split())]
+        if words[0] == "rule":
+            gone = [line for line in view if line.split()[:2] == words[:2]]
         if words[0] == tongue.peer and (len(words) == 2 or words[2] == "remote-as"):
             gone = [line for line in view if line.split()[:2] == words[:2]]
             for inner in (one for one in view.values() if one is not None):
