@@ -124,6 +124,9 @@ def build(model: NetworkModel, configs: Configs) -> World:
             for vrf in host.vrfs:
                 spaces[(host.name, vrf.name)] = _not_ours(model, host, vrf.name)
             continue
+        if NETWORK not in files:
+            found = f"no {NETWORK} of {host.name}"
+            raise ProveError(host.name, found, "a device whose files the proof reads", "render it, or leave it out")
         for vrf, document in _json(f"{host.name}:{NETWORK}", files[NETWORK]).items():
             spaces[(host.name, vrf)] = _space((host.name, vrf), document, files)
         if FRR in files:
