@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("sanwang.broker")
 
-_TOGETHER_S = 3.0  # changes within this time become one commit
+TOGETHER_S = 10.0  # changes within this time become one commit: a county that comes up has other things to do
 _READ = (
     "python3 -c 'import json,sys\n"
     'print(json.dumps({p: open(p, encoding="utf-8", errors="replace").read() for p in json.load(sys.stdin)}))\''
@@ -94,7 +94,7 @@ class Backups:
 
     async def _work(self) -> None:
         while self._waiting or self._to_read:
-            await asyncio.sleep(_TOGETHER_S)
+            await asyncio.sleep(TOGETHER_S)
             await self._write()
 
     async def _write(self) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from inventory.model import Host
 from inventory.places import COUNTIES, Places
 from provision.backup.archive import Archive, place
+from provision.broker import backups
 from provision.broker.county import County
 from provision.broker.devices import Devices
 from provision.broker.secrets import DeviceSecrets
@@ -103,8 +104,8 @@ def _everything(archive: Archive) -> bytes:
 
 async def test_kept_drifted_kept_again(devices: Devices, box: Box, tmp_path: Path) -> None:
     box.device("apply", bundle=box.bundle("first", **{"x.conf": f"password={SECRET}\nport 1\n"}))
-    backups, archive = devices.backups, Archive(place(devices.places))
-    answer, told = await _ask(backups.backup, "before the works", hosts=[HOST])
+    keeper, archive = devices.backups, Archive(place(devices.places))
+    answer, told = await _ask(keeper.backup, "before the works", hosts=[HOST])
     assert told == [{"host": HOST}]
     assert answer["commit"] == archive.head() != ""
     kept = archive.snapshot(HOST)
@@ -112,11 +113,11 @@ async def test_kept_drifted_kept_again(devices: Devices, box: Box, tmp_path: Pat
     assert kept.files["/etc/sanwang/x.conf"].text == "password=<secret>\nport 1\n"
     assert 'comment "first"' in kept.files["/etc/nftables.conf"].text
 
-    drift, _ = await _ask(backups.drift, host=HOST)
+    drift, _ = await _ask(keeper.drift, host=HOST)
     assert (drift["kept"], drift["files"]) == (True, [])
 
     box.run("sh", "-c", "echo '# by hand' >> /etc/nftables.conf; rm /etc/sanwang/x.conf")
-    drift, _ = await _ask(backups.drift, host=HOST)
+    drift, _ = await _ask(keeper.drift, host=HOST)
     assert {(file["path"], file["is"]) for file in drift["files"]} == {
         ("/etc/nftables.conf", "changed"),
         ("/etc/sanwang/x.conf", "gone"),
@@ -124,8 +125,8 @@ async def test_kept_drifted_kept_again(devices: Devices, box: Box, tmp_path: Pat
     assert any("+# by hand" in file["diff"] for file in drift["files"])
     assert drift["drifted"]
 
-    await _ask(backups.backup, "the hand was right", hosts=[HOST])
-    drift, _ = await _ask(backups.drift, host=HOST)
+    await _ask(keeper.backup, "the hand was right", hosts=[HOST])
+    drift, _ = await _ask(keeper.drift, host=HOST)
     assert drift["files"] == []
     assert [version.why for version in archive.history(HOST)] == ["the hand was right", "before the works"]
     assert {version.who for version in archive.history()} == {"zhang"}
@@ -136,7 +137,10 @@ async def test_kept_drifted_kept_again(devices: Devices, box: Box, tmp_path: Pat
         assert {entry.what for entry in session.scalars(select(AuditEntry))} == {"backup.take"}
 
 
-async def test_a_change_that_ended_is_kept_by_itself(devices: Devices, box: Box) -> None:
+async def test_a_change_that_ended_is_kept_by_itself(
+    devices: Devices, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backups, "TOGETHER_S", 0.1)
     box.device("apply", bundle=box.bundle("first"))
     await devices.trail.note("li", "confirm", "plan p-1", {"host": HOST, "change": "p-1"})
     assert devices.backups._worker is not None
