@@ -199,7 +199,7 @@ class Bulk:
 
     def __init__(self, lab: Lab, users: dict[Place, int], port: int, *, download: bool) -> None:
         self.counted = dict.fromkeys(users, 0)
-        self._stop = threading.Event()
+        self._stop, self._lock = threading.Event(), threading.Lock()
         host = next(iter(lab.model.site_hosts(lab.model.exits[0].carrier)))
         address = next(each.ip for each in host.vrf("").loopbacks)
         self._listening = lab.socket(host.name, "", socket.SOCK_STREAM)
@@ -233,7 +233,9 @@ class Bulk:
     def _count(self, receiver: socket.socket, place: Place) -> None:
         with receiver, contextlib.suppress(OSError):
             while not self._stop.is_set():
-                self.counted[place] += len(receiver.recv(65536))
+                received = len(receiver.recv(65536))
+                with self._lock:
+                    self.counted[place] += received
 
     def close(self) -> None:
         self._stop.set()

@@ -5,8 +5,9 @@ Shape of a link's ``shape`` in network.json, rates in bit/s, classes by the mino
     {"rate_bps": 95000000, "default": "50", "classes": {
         "10": {"parent": "1", "prio": 0, "rate_bps": 4750000, "ceil_bps": 95000000, "queue": "pfifo", "limit": 100}}}
 
-A class without a queue has classes below it.  A packet's class is its ``skb->priority``, which the ruleset sets from its DSCP.  Each class is sure of its own rate and
-borrows what others leave up to its ceiling, the highest priority first.  Standard library only: it runs on the device.
+A class without a queue has classes below it.  A packet's class is its ``skb->priority``, which the ruleset sets from
+its DSCP or its address.  Each class is sure of its own rate and borrows what others leave up to its ceiling, the
+highest priority first, equals in turns.  Standard library only: it runs on the device.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _CLASS = re.compile(r"class htb 1:(\w+) (?:root|parent 1:(\w+)) .*?rate (\d+)([KMG]?)bit ceil (\d+)([KMG]?)bit")
 _PRIO = re.compile(r"prio (\d+)")
-QUANTUM_BYTES = 6000  # what a class sends in one turn: a few packets, so that nobody waits long
+QUANTUM_BYTES = 66000  # of one turn among equals: no less than the largest packet the kernel hands on in one piece
 
 
 def read(qdiscs: list[dict[str, Any]], device: str, classes: str) -> dict[str, Any]:
