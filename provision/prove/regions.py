@@ -88,10 +88,13 @@ class Regions:
         denied = sets.compact(sets.subtract(pair, allowed))
         wanted = sets.overlap(self.intent.wanted(source, target), pair)
         agreed = not sets.subtract(allowed, wanted) and not sets.subtract(wanted, allowed)
+        apart = sets.disjoint(wanted)
         for boxes, verdict in ((allowed, True), (denied, False)):
-            for box in boxes:
-                for cell in _cells(box):
-                    yield Region(source, target, cell, verdict, agreed)
+            # Cut where the intent changes as well: then what is not as intended has packets of its own.
+            for part in (sets.overlap(boxes, apart), sets.subtract(boxes, apart)):
+                for box in sets.compact(part):
+                    for cell in _cells(box):
+                        yield Region(source, target, cell, verdict, agreed)
 
     # Boundaries -------------------------------------------------------------------------------------------
 
