@@ -35,17 +35,6 @@ Address = Annotated[IPv4Address, BeforeValidator(_written_as_text)]
 Prefix = Annotated[IPv4Network, BeforeValidator(_written_as_text)]
 
 
-def _written_as_text(value: object) -> object:
-    """YAML reads `5000` as a number and `false` as a switch; ipaddress would take either for an address."""
-    if not isinstance(value, str):
-        raise ValueError("text such as 192.0.2.1 or 192.0.2.0/24")
-    return value
-
-
-Address = Annotated[IPv4Address, BeforeValidator(_written_as_text)]
-Prefix = Annotated[IPv4Network, BeforeValidator(_written_as_text)]
-
-
 def _several(value: object) -> object:
     """One selector may be written without brackets."""
     return (value,) if isinstance(value, str) else value
