@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from drills import apply, sequence
+from drills import apply, change_lab, sequence
 from drills.lab import Lab
 from inventory.load import load_model
-from inventory.places import COUNTIES, Places
+from inventory.places import CHECKOUT, COUNTIES, Places
+from twin import faults
 
 INSTANCE = "zatest"
 
@@ -51,3 +58,44 @@ def test_kills_leave_no_device_in_between_and_the_county_as_it_was(lab: Lab) -> 
     answers = []
     lab.broker().call("many", method="diff", on_event=answers.append)
     assert [each for each in answers if each["result"]["changed"]] == []
+
+
+def sanwang_apply(lab: Lab, *words: str) -> tuple[int, dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "sanwang", "apply", *words, "--confirm-s", "60", "--json"],
+        cwd=CHECKOUT,
+        env=os.environ | {"SANWANG_INSTANCE": lab.places.instance, "SANWANG_WHO": change_lab.AUTHOR},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+    assert done.stdout, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return done.returncode, document
+
+
+def eventually(lab: Lab, plan: Path, words: str, within_s: float = 40.0) -> None:
+    """``apply --check`` says so."""
+    end = time.monotonic() + within_s
+    while words not in str(found := sanwang_apply(lab, str(plan), "--check")):
+        assert time.monotonic() < end, found
+
+
+@pytest.mark.twin
+def test_a_cut_ring_or_a_device_that_moved_refuses_the_plan(lab: Lab) -> None:
+    with change_lab.borrowed(lab) as changes:
+        changes.write(marked=True)
+        _, path = changes.plan()
+        fault = faults.cut(lab.twin, "ring-c1-c2")
+        try:
+            eventually(lab, path, "protection is already switched: ring-c1-c2 is down")
+        finally:
+            faults.heal(lab.twin, fault)
+        eventually(lab, path, "may be applied")
+        fault = faults.stop_daemon(lab.twin, "c3-core", "snmpd")
+        try:
+            eventually(lab, path, "c3-core: its configuration is not the one that was planned on")
+        finally:
+            faults.heal(lab.twin, fault)
+        eventually(lab, path, "may be applied")
