@@ -122,7 +122,7 @@ async def _who(devices: Devices, request: Request) -> dict[str, Any]:
     asked(request)
     what = {"address": address, "port": int(port), "at": when}
     await devices.trail.note(request.who, "exit.who", request.why, what)
-    command = f"nsenter -t 1 -m /etc/sanwang/bin/natlog find {address} {int(port)} {when}"
+    command = f"nsenter -t 1 -m /usr/bin/python3 -SE /etc/sanwang/bin/natlog find {address} {int(port)} {when}"
     found = await devices.sessions.on(model.hosts[model.firewall], lambda session: session.run(command).out)
     holder = _document(found.strip())
     site = _site(model, holder["inside"]) if holder else None
