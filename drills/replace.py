@@ -50,9 +50,7 @@ def replace(lab: Lab, host: str, step: Step) -> Replaced:
     if host == lab.model.nms:
         raise play.PlayError(f"{host} is the management host, which would replace itself: restore it from its backup")
     if _answers(lab, host):
-        raise play.PlayError(
-            f"{host} answers in band: there is no new box; `sanwang playbook run site.yml` mends it"
-        )
+        raise play.PlayError(f"{host} answers in band: there is no new box; `sanwang playbook run site.yml` mends it")
     began_s = time.monotonic()
     result = play.run(PLAYBOOK, places=lab.places, limit=host, progress=step)
     checked = {"expected": 0, "ok": 0}

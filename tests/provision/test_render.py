@@ -95,7 +95,8 @@ def test_rulesets_are_accepted_by_nft(model: NetworkModel) -> None:
             if file.group == "nft" and kind not in seen:
                 seen.add(kind)
                 # The switch of the exit is a file of its own beside it.
-                text = re.sub('include "([^"]*)"', lambda found: texts(model, host.name)[found[1]], file.text)
+                beside = texts(model, host.name)
+                text = re.sub('include "([^"]*)"', lambda found, beside=beside: beside[found[1]], file.text)
                 done = subprocess.run([nft, "-c", "-f", "-"], input=text, text=True, capture_output=True, check=False)
                 assert done.returncode == 0, (host.name, file.path, done.stderr)
 
