@@ -23,14 +23,16 @@ from inventory.load import load_model
 from inventory.model import NetworkModel
 from inventory.places import Places
 from provision.broker.client import BrokerClient
-from provision.broker.county import County
+from provision.broker.county import County, county_folder
 from provision.change import applied, planner
 from provision.change.plan import Evidence, Plan, PlanError, county_fingerprint
 from provision.change.runner import Runner
 from store.engine import open_store
+from twin.county import require_down
 
 Progress = Callable[[str], None]
 WINDOW = timedelta(hours=2)
+_WORK = "rehearsed"  # the twin's county; also the mark of an instance that is a rehearsal's own
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,27 @@ class Stage:
 
 def prepare(plan: Plan, running: Places, instance: str) -> Stage:
     """Check that the plan is of this county, and find where to start from.  PlanError when it cannot be rehearsed."""
-    county = Path((running.lib / "county").read_text().strip())
+    if instance == running.instance:
+        raise PlanError(f"--as: found {instance!r}, the running county's own name; expected another, as reh")
+    try:
+        places = Places(instance)
+    except ValueError as wrong:
+        raise PlanError(f"--as: {wrong}") from None
+    require_down(places)
+    if places.lib.exists() and not (places.lib / _WORK).is_dir():
+        raise PlanError(
+            f"--as: found {instance!r}, whose keys and data lie in {places.lib}; expected a name that is free, because"
+            " a rehearsal wipes its own when it ends: choose another"
+        )
+    county = county_folder(running)
     if (found := county_fingerprint(county)) != plan.fingerprint:
         raise PlanError(
             f"{county}: the county's files: found {found[:16]}...; expected {plan.fingerprint[:16]}... of the plan;"
             " they changed since it was made: make the plan again"
         )
-    if instance == running.instance:
-        raise PlanError(f"--as: found {instance!r}, the running county's own name; expected another, as reh")
     before = applied.folder(running)
     moves = before.is_dir() and _same_plant(load_model(before), load_model(county))
-    return Stage(Places(instance), before if moves else county, county, moves)
+    return Stage(places, before if moves else county, county, moves)
 
 
 def _same_plant(one: NetworkModel, other: NetworkModel) -> bool:
@@ -66,17 +78,21 @@ def _same_plant(one: NetworkModel, other: NetworkModel) -> bool:
 
 def rehearse(plan: Plan, stage: Stage, progress: Progress, lines: sequence.Progress) -> Evidence:
     """Bring a twin up, carry the plan out, prove policy and cut the ring; the twin is gone afterwards."""
-    work = stage.places.lib / "rehearsed"
-    figures: dict[str, Any] = {"transition": "stage by stage" if stage.moves else "from the new files at once"}
-    problems: list[str] = []
-    stage.places.lib.mkdir(parents=True, exist_ok=True)
+    work = stage.places.lib / _WORK
+    after = County(stage.after, plan.environment)
+    other = [host for host in plan.hosts if planner.wanted(after, host) != plan.device(host).wanted]
+    problems = [f"{host}: the twin would get other bytes than the plan has" for host in other]
+    figures: dict[str, Any] = {
+        "transition": "stage by stage" if stage.moves else "from the new files at once",
+        "devices": {"planned": len(plan.hosts), "rehearsed": 0, "other_bytes": len(other)},
+    }
     shutil.rmtree(work, ignore_errors=True)
     applied.put(stage.before, work)
     try:
         arrived = sequence.up(stage.places, str(work), lines, port=0, prove=False)
         figures["up"] = arrived.seconds
         lab = arrived.lab
-        if stage.moves:
+        if stage.moves and not problems:
             applied.put(stage.after, work)
             progress("the twin takes the plan")
             problems += _carry_out(plan, lab, work, figures, progress)
@@ -84,22 +100,20 @@ def rehearse(plan: Plan, stage: Stage, progress: Progress, lines: sequence.Progr
         problems += _prove(lab, figures, progress)
     finally:
         sequence.down(stage.places, wipe=True)
-    words = "; ".join(problems) or "carried out, policy holds, every ring fibre and centre router may fail"
+    how = "carried out" if figures["devices"]["rehearsed"] else "nothing to carry out, the twin had it from the start"
+    words = "; ".join(problems) or f"{how}; policy holds, every ring fibre and centre router may fail"
     return Evidence("rehearsal", datetime.now(UTC).isoformat(timespec="seconds"), not problems, words, figures)
 
 
 def _carry_out(plan: Plan, lab: Lab, folder: Path, figures: dict[str, Any], progress: Progress) -> list[str]:
-    """Apply the same bytes to the twin; what went wrong, in words."""
+    """Apply the plan to the twin; what went wrong, in words."""
     county, client = County(folder, plan.environment), BrokerClient(lab.places.broker_socket)
     before = county_fingerprint(folder)
     looked = planner.look(client, county, plan.hosts)
     planner.require_all(looked)
-    other = [host for host, device in looked.devices.items() if device.wanted != plan.device(host).wanted]
-    problems = [f"{host}: the twin would get other bytes than the plan has" for host in other]
-    figures["devices"] = {"planned": len(plan.hosts), "rehearsed": len(looked.devices), "other_bytes": len(other)}
-    # A device that only drifted from its files has nothing to take on a twin that never drifted.
-    if not looked.devices or problems:
-        return problems
+    figures["devices"]["rehearsed"] = len(looked.devices)
+    if not looked.devices:  # devices that only drifted from their files have nothing to take on a twin that never did
+        return []
     store = open_store(lab.places.database)
     try:
         now = datetime.now(UTC)
@@ -111,9 +125,7 @@ def _carry_out(plan: Plan, lab: Lab, folder: Path, figures: dict[str, Any], prog
     finally:
         store.close()
     figures["apply"] = outcome.as_json()
-    if outcome.outcome != "applied":
-        problems += [f"the plan was {outcome.outcome}: {'; '.join(outcome.reasons)}"]
-    return problems
+    return [] if outcome.outcome == "applied" else [f"the plan was {outcome.outcome}: {'; '.join(outcome.reasons)}"]
 
 
 def _prove(lab: Lab, figures: dict[str, Any], progress: Progress) -> list[str]:

@@ -101,11 +101,11 @@ def _many(
 def device_plan(county: County, name: str, diff: Mapping[str, Any], state: Mapping[str, Any]) -> DevicePlan:
     """One device's part, from the broker's ``diff`` and ``state`` of it and from the rendered files."""
     host = county.host(name)
-    wanted = {file.path: file for file in county.files(name)}
+    rendered = {file.path: file for file in county.files(name)}
     held: Mapping[str, Mapping[str, str]] = state.get("files", {})
     texts = {str(each["path"]): each for each in diff.get("diff", [])}
     files = tuple(
-        _file_change(path, wanted.get(path), held.get(path), texts.get(path, {})) for path in diff.get("files", [])
+        _file_change(path, rendered.get(path), held.get(path), texts.get(path, {})) for path in diff.get("files", [])
     )
     running = tuple(printable(str(line)) for line in diff.get("running", []))
     parts = {file.group for file in files} | {line.partition(":")[0] for line in running}
@@ -115,11 +115,16 @@ def device_plan(county: County, name: str, diff: Mapping[str, Any], state: Mappi
         role=host.role.value,
         platform=PLATFORM,
         base=state_fingerprint(state),
-        wanted=bundle_fingerprint((file.path, file.mode, file.text) for file in wanted.values()),
+        wanted=wanted(county, name),
         groups=tuple(group for group in GROUPS if group in parts) + tuple(sorted(parts - {*GROUPS})),
         files=files,
         running=running,
     )
+
+
+def wanted(county: County, name: str) -> str:
+    """SHA-256 over all files that the device shall have: ``DevicePlan.wanted``."""
+    return bundle_fingerprint((file.path, file.mode, file.text) for file in county.files(name))
 
 
 def _file_change(
