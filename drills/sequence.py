@@ -19,6 +19,7 @@ from inventory.load import load_model
 from inventory.places import COUNTIES, Places
 from provision import play
 from provision.broker.bootstrap import start_bootstrap_broker
+from provision.change import applied
 from store.engine import open_store
 from twin import check, children, county, portal
 from twin.county import Twin
@@ -128,6 +129,8 @@ def _play(places: Places, playbook: str, progress: Progress) -> None:
     if failed := [name for name, host in result.hosts.items() if host.failed]:
         progress.stage(f"{playbook} once more for {', '.join(failed)}: {'; '.join(result.failures)[:300]}")
         result = play.run(playbook, places=places, limit=",".join(failed), progress=progress.step)
+        if result.good:  # both runs together were whole
+            applied.keep(places, Path((places.lib / "county").read_text().strip()))
     if not result.good:
         raise Missing(f"{playbook} failed", *result.failures)
 

@@ -6,10 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from inventory.places import Places, current_instance
-from provision.broker.client import BrokerClient
 from sanwang.cli import run_app
-from sanwang.report import emit, guarded
+from sanwang.report import ask_broker, emit, guarded
 
 app = typer.Typer(
     help="Close the Internet exit of the whole county, open it again, look at it.\n\n"
@@ -22,15 +20,9 @@ Instance = Annotated[str, typer.Option(help="name of the instance")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document as the last line")]
 
 
-def _ask(instance: str, method: str, why: str = "", **params: Any) -> dict[str, Any]:
-    socket = Places(instance or current_instance()).broker_socket
-    answer: dict[str, Any] = BrokerClient(socket).call(method, why=why, **params)
-    return answer
-
-
 def _switch(state: str, why: str, instance: str, as_json: bool) -> int:
     def action() -> int:
-        answer = _ask(instance, "exit", why, state=state)
+        answer = ask_broker(instance, "exit", why, state=state)
         if as_json:
             emit(answer)
         elif answer["changed"]:
@@ -70,7 +62,7 @@ def status(instance: Instance = "", as_json: AsJson = False) -> int:
     """
 
     def action() -> int:
-        answer = _ask(instance, "exit_status")
+        answer = ask_broker(instance, "exit_status")
         if as_json:
             emit(answer)
         else:
@@ -95,7 +87,7 @@ def who(
     """
 
     def action() -> int:
-        answer = _ask(instance, "exit_who", why, address=address, port=port, at=at)
+        answer = ask_broker(instance, "exit_who", why, address=address, port=port, at=at)
         holder = answer["holder"]
         if as_json:
             emit(answer)

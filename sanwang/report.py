@@ -12,6 +12,8 @@ from typing import Any
 from drills.errors import Missing
 from drills.sequence import Progress
 from inventory.errors import CountyErrors
+from inventory.places import Places, current_instance
+from provision.broker.client import BrokerClient
 from provision.broker.wire import BrokerError
 from provision.play import PlayError
 from twin.errors import TwinError
@@ -83,6 +85,13 @@ def guarded(action: Callable[[], int]) -> int:
     except BrokerError as wrong:
         print(f"sanwang: the device broker: {wrong.message}", file=sys.stderr)
         return {"request": BAD_INPUT, "county": BAD_INPUT, "device": FAILED}.get(wrong.kind, MISSING)
+
+
+def ask_broker(instance: str, method: str, why: str = "", **params: Any) -> dict[str, Any]:
+    """One question to an instance's device broker ("" is the current one); BrokerError when it does not answer."""
+    socket = Places(instance or current_instance()).broker_socket
+    answer: dict[str, Any] = BrokerClient(socket).call(method, why=why, **params)
+    return answer
 
 
 def emit(document: dict[str, Any]) -> None:

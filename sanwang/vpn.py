@@ -11,9 +11,8 @@ from drills.errors import Missing
 from identity.ca import CountyCA
 from inventory.places import Places, current_instance
 from provision import play
-from provision.broker.client import BrokerClient
 from sanwang.cli import run_app
-from sanwang.report import Lines, emit, guarded
+from sanwang.report import Lines, ask_broker, emit, guarded
 
 app = typer.Typer(
     help="Remote sites' VPN access: list, rotate keys, revoke, enrol again, and what expires.\n\n"
@@ -27,12 +26,6 @@ Instance = Annotated[str, typer.Option(help="name of the instance")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document as the last line")]
 
 
-def _ask(instance: str, method: str, why: str = "", **params: Any) -> dict[str, Any]:
-    socket = Places(instance or current_instance()).broker_socket
-    answer: dict[str, Any] = BrokerClient(socket).call(method, why=why, **params)
-    return answer
-
-
 @app.command("list")
 def list_(instance: Instance = "", as_json: AsJson = False) -> int:
     """Every remote site, as the gateway sees it; exit code 1 when one that is not revoked is down.
@@ -41,7 +34,7 @@ def list_(instance: Instance = "", as_json: AsJson = False) -> int:
     """
 
     def action() -> int:
-        answer = _ask(instance, "vpn_list")
+        answer = ask_broker(instance, "vpn_list")
         if as_json:
             emit(answer)
         else:
@@ -62,7 +55,7 @@ def rotate(site: Site, why: Why, instance: Instance = "", as_json: AsJson = Fals
     """
 
     def action() -> int:
-        answer = _ask(instance, "vpn_rotate", why, site=site)
+        answer = ask_broker(instance, "vpn_rotate", why, site=site)
         if as_json:
             emit(answer)
         else:
@@ -80,7 +73,7 @@ def revoke(site: Site, why: Why, instance: Instance = "", as_json: AsJson = Fals
     """
 
     def action() -> int:
-        answer = _ask(instance, "vpn_revoke", why, site=site)
+        answer = ask_broker(instance, "vpn_revoke", why, site=site)
         if as_json:
             emit(answer)
         elif answer["changed"]:
@@ -107,7 +100,7 @@ def enrol(
     def action() -> int:
         places = Places(instance or current_instance())
         lines = Lines()
-        answer = _ask(instance, "vpn_restore", why, site=site)
+        answer = ask_broker(instance, "vpn_restore", why, site=site)
         result = play.run("site.yml", places=places, limit=answer["box"], progress=lines.step)
         for failure in result.failures:
             lines.note(failure)

@@ -12,7 +12,7 @@ settings.register_profile("default", deadline=None, max_examples=60)
 settings.register_profile(
     "fuzz",
     deadline=None,
-    max_examples=5_000,
+    max_examples=20_000,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 settings.load_profile("default")

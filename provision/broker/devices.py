@@ -181,7 +181,7 @@ class Devices:
         wait_s = min(float(request.params.get("wait_s", 60)), WAIT_LIMIT_S)
         if not await answers(str(host.management), within_s=0.5 if check else wait_s):
             if check:
-                return {"changed": False, "msg": "does not answer in band yet"}
+                return {"changed": False, "in_band": False, "msg": "does not answer in band yet"}
             raise BrokerError(
                 "unreachable",
                 f"{host.name} does not answer in band on {host.management} after {wait_s:.0f} s; its staging port stays"
@@ -193,7 +193,8 @@ class Devices:
         shut = await self.sessions.on(host, lambda session: tool.close_staging(session, check=check, keep_port=is_nms))
         if shut and not check:
             await self.trail.note(request.who, "staging.close", request.why, {"host": host.name})
-        return {"changed": shut, "msg": "staging port shut" if shut else "in band, staging port is shut"}
+        words = "staging port shut" if shut else "in band, staging port is shut"
+        return {"changed": shut, "in_band": True, "msg": words}
 
     async def state(self, request: Request) -> dict[str, Any]:
         """The device tool's ``state``: file hashes and the running configuration's fingerprint per part."""
