@@ -48,6 +48,7 @@ class Role(StrEnum):
     HEADEND = "headend"  # cable head-end (CMTS side)
     CPE = "cpe"  # small site's own box behind broadband or cable: WireGuard
     PARTNER = "partner"  # small site's own box: IPsec (IKEv2, certificates)
+    SWITCH = "switch"  # a vendor's access switch: the users of a township or body hang on it
     LEAF = "leaf"  # user equipment: a PC, a hall's computer, a set-top box
     OUTSIDE = "outside"  # carriers, city, province
 
@@ -158,11 +159,12 @@ class Port:
     peer_port: str
     mtu: int  # 1600 in the underlay, 1500 elsewhere
     vrf: str = ""  # network name of the VRF that owns it; "" is the host's default namespace
-    bridge: str = ""  # LAN bridge it is a member of ("lan-gov"), else routed
+    bridge: str = ""  # LAN bridge it is a member of ("lan-gov"; on a switch its VLAN, "vlan101"), else routed
     address: IPv4Interface | None = None  # None on a bridge member
     ospf: bool = False  # underlay OSPF + BFD run on it
     bfd_ms: int = 0  # BFD interval (detect multiplier 3); 0 = no BFD
     ospf_cost: int = 10
+    label: str = ""  # name in a vendor box's own command line ("GigabitEthernet0/0/8"); "" on Linux
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,7 @@ class Host:
     name: str  # "<site code>-<what>", unique in the county
     site: str
     role: Role
-    slot: int  # 1 router, 2 firewall, 3 vpn, 4 server, 5 relay, 6 nms, 7 head-end, 10 user equipment
+    slot: int  # 1 router, 2 firewall, 3 vpn, 4 server, 5 relay, 6 nms, 7 head-end, 10 user equipment, 14 switch
     networks: tuple[str, ...]
     ports: tuple[Port, ...]
     vrfs: tuple[Vrf, ...]  # the default one ("") first; centres tell each other connected prefixes too
@@ -234,11 +236,17 @@ class Host:
     management: IPv4Address | None = None  # in-band address (mgmt network); None for leaf and outside
     management_vrf: str = ""  # "mgmt" where sshd, snmpd and the agent live in that VRF, else ""
     staging: IPv4Interface | None = None  # port stg0 until enrolled; None for leaf and outside
+    platform: str = "linux"  # else a folder of provision/platforms/: a vendor's box
 
     @property
     def appliance(self) -> bool:
         """True when the host is ours to provision."""
         return self.role in APPLIANCES
+
+    @property
+    def linux(self) -> bool:
+        """True when it runs Linux: files, services and the agent; a vendor's box has none of these."""
+        return self.platform == "linux"
 
     def vrf(self, name: str) -> Vrf:
         """The VRF of that name; KeyError when the host has none."""
@@ -402,6 +410,10 @@ class NetworkModel:
     def appliances(self) -> Iterator[Host]:
         """Every host that is ours to provision, in the county's order; a revoked site's box is nobody's."""
         return (host for host in self.hosts.values() if host.appliance and host.site not in self.revoked)
+
+    def linux_appliances(self) -> Iterator[Host]:
+        """Those appliances that run Linux: every one but the vendors' access switches."""
+        return (host for host in self.appliances() if host.linux)
 
     def live_tunnels(self) -> Iterator[Tunnel]:
         """Every tunnel but those of revoked sites."""

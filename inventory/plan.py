@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from inventory.model import Network
 
 SITE_MAX = 2047
-LINK_MAX = 8191
+LINK_MAX = 8191  # of links with addresses of their own: cables of access switches, which have none, stand above it
 FIBRE_MAX = 2047  # numbers written for ring and access fibres; above it they are computed
 SERVICE_MAX = 99
 CENTRE_MAX = 9  # a centre's site number is also its place in service segments and on vc- overlays
@@ -21,7 +21,7 @@ SLOT_ROUTER, SLOT_FIREWALL, SLOT_VPN, SLOT_SERVER, SLOT_RELAY, SLOT_NMS, SLOT_HE
 SLOT_USER = 10
 SLOT_FIREWALL_CROSSING = 12  # the firewall's forwarding leg in mgmt; slot 2 there is its own management
 SLOT_VPN_CROSSING = 13
-SLOT_SWITCH = 14  # a body's access switch, in mgmt
+SLOT_SWITCH = 14  # a vendor's access switch, in mgmt
 
 COUNTY = IPv4Network("10.0.0.0/8")
 LOOPBACKS = IPv4Network("172.16.0.0/16")
@@ -144,6 +144,9 @@ PATCH_BASE = 6144  # + 224 per centre: patch cables in a centre's room
 PATCH_PER_CENTRE = 224
 PATCH_PER_BOX = 32
 FIREWALL_VPN = 192  # place of the cable between firewall and VPN gateway's outer port
+SWITCH_BASE = 8192  # + 64 per site: an access switch's uplinks by network number, and from 32 on its users' cables
+SWITCH_PER_SITE = 64
+SWITCH_USER = 32
 
 
 def line_number(site: int) -> int:
@@ -167,3 +170,13 @@ def patch_number(centre: int, slot: int, network: int) -> int:
 def outer_patch_number(centre: int) -> int:
     """Link number of the cable between a centre's firewall and its VPN gateway's outer port."""
     return PATCH_BASE + (centre - 1) * PATCH_PER_CENTRE + FIREWALL_VPN
+
+
+def switch_uplink_number(site: int, network: int) -> int:
+    """Link number of the patch cable from a router's ``lan-<network>`` to the site's access switch."""
+    return SWITCH_BASE + site * SWITCH_PER_SITE + network
+
+
+def switch_user_number(site: int, network: int) -> int:
+    """Link number of the cable from the site's access switch to the leg of its users' computer in a network."""
+    return switch_uplink_number(site, network) + SWITCH_USER

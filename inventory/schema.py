@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from inventory.hardware import Platform
+
 CODE = r"^[a-z][a-z0-9]{0,7}$"
 NAME = r"^[a-z][a-z0-9-]{0,31}$"
 RATE = r"^[1-9][0-9]{0,3}[MG]$"
@@ -86,6 +88,7 @@ class AccessIntent(SiteIntent):
     homes: Annotated[tuple[Code, ...], Field(min_length=1, max_length=2)]
     networks: tuple[Code, ...] | None = None  # None: as usual for its kind
     organisations: tuple[Named, ...] = ()
+    switch: Platform | None = None  # the vendor's access switch that its users hang on; None: they are on the router
 
 
 class SmallIntent(SiteIntent):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inventory.errors import Report
 from inventory.expand import numbers
+from inventory.expand.access import check_switches
 from inventory.expand.boxes import expand_boxes
 from inventory.expand.exits import expand_exits, expand_outside
 from inventory.expand.fibres import expand_ducts, expand_fibres
@@ -33,7 +34,9 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
     report.settle("networks")
     sites = expand_sites(intent, networks, report)
     report.settle("sites")
-    ground = check_boxes(intent, networks, sites, report)
+    switches = check_switches(intent, networks, sites, report)
+    report.settle("access switches")
+    ground = check_boxes(intent, networks, sites, switches, report)
     report.settle("boxes")
     ducts = expand_ducts(intent)
     fibres = expand_fibres(intent, sites, report)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from inventory import plan
+from inventory.expand.access import switch_vrf
 from inventory.expand.cable import Cable, Seat
 from inventory.expand.ground import Ground
 from inventory.expand.segments import service_networks
@@ -49,6 +50,8 @@ def expand_boxes(
                 vrfs[seat.name] = (_remote(ground, seat, peers[seat.name]),)
             case Role.LEAF:
                 vrfs[seat.name] = (_leaf(ground, seat, peers[seat.name]),)
+            case Role.SWITCH:
+                vrfs[seat.name] = (switch_vrf(ground.sites[seat.site], ground.networks["mgmt"]),)
             case Role.OUTSIDE:
                 vrfs[seat.name] = (_outside(intent, seat),)
     return vrfs
@@ -134,9 +137,12 @@ def _remote(ground: Ground, seat: Seat, peer: IPv4Interface | None) -> Vrf:
 
 
 def _leaf(ground: Ground, seat: Seat, peer: IPv4Interface | None) -> Vrf:
-    if peer is None:  # a hall's computer: its router's port is a member of the LAN's bridge
-        peer = plan.site_address(ground.networks["gov"], ground.sites[seat.site].number, plan.SLOT_ROUTER)
-    return Vrf("", routes=(_default(peer.ip),))
+    if peer is not None:
+        return Vrf("", routes=(_default(peer.ip),))
+    number = ground.sites[seat.site].number  # the other end is a member of a LAN's bridge: the router's address there
+    nets = [ground.networks[name] for name in seat.networks]
+    legs = [(network, plan.site_address(network, number, plan.SLOT_ROUTER).ip) for network in nets]
+    return _legs(legs) if len(legs) > 1 else Vrf("", routes=(_default(legs[0][1]),))
 
 
 def _outside(intent: Intent, seat: Seat) -> Vrf:

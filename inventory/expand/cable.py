@@ -18,6 +18,7 @@ class Seat:
     role: Role
     slot: int
     networks: tuple[str, ...]
+    platform: str = "linux"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class End:
     bfd_ms: int = 0
     cost: int = 10
     ospf: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +85,5 @@ def _port(mine: End, peer: End, port: str, link: str) -> Port:
         ospf=mine.ospf,
         bfd_ms=mine.bfd_ms,
         ospf_cost=mine.cost,
+        label=mine.label,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from inventory import plan
 from inventory.errors import Report
+from inventory.expand.access import switch_seats
 from inventory.expand.cable import Seat
 from inventory.expand.fibres import router_name
 from inventory.expand.segments import service_networks
@@ -37,6 +38,7 @@ class Ground:
     headend: str
     relays: tuple[str, ...]
     vpn_networks: tuple[str, ...]  # mgmt included
+    switches: dict[str, str]  # platform of each access switch, by its site
 
     @property
     def centres(self) -> tuple[Site, ...]:
@@ -52,7 +54,9 @@ class Ground:
         return router_name(self.sites[site])
 
 
-def check_boxes(intent: Intent, networks: dict[str, Network], sites: dict[str, Site], report: Report) -> Ground:
+def check_boxes(
+    intent: Intent, networks: dict[str, Network], sites: dict[str, Site], switches: dict[str, str], report: Report
+) -> Ground:
     """Every county has one firewall and one management host; remote sites need a VPN gateway beside the firewall."""
     for box in ("firewall", "nms", "vpn", "headend"):
         places = [code for code, centre in intent.centres.items() if box in centre.boxes]
@@ -94,11 +98,12 @@ def check_boxes(intent: Intent, networks: dict[str, Network], sites: dict[str, S
         headend=box_centre(intent, "headend"),
         relays=tuple(code for code, centre in intent.centres.items() if "relay" in centre.boxes),
         vpn_networks=tuple(name for name in networks if name in legs | {"mgmt"}) if vpn else (),
+        switches=switches,
     )
 
 
 def expand_seats(intent: Intent, ground: Ground, services: Mapping[str, Service]) -> tuple[Seat, ...]:
-    """Every host of the county, sites in order, the site's own host first; hall computers at the end of theirs."""
+    """Every host of the county, sites in order, the site's own host first; users' computers at the end of theirs."""
     halls = {hall.site for hall in intent.halls.values()}
     seats = []
     for written in written_sites(intent):
@@ -109,6 +114,8 @@ def expand_seats(intent: Intent, ground: Ground, services: Mapping[str, Service]
             suffix, role, slot = BOXES[box]
             networks = _box_networks(box, site.code, ground, services)
             seats.append(Seat(f"{site.code}-{suffix}", site.code, role, slot, networks))
+        if site.code in ground.switches:
+            seats += switch_seats(site, ground.switches[site.code], site.code in halls)
         if site.code in halls:
             seats.append(Seat(f"{site.code}-hall", site.code, Role.LEAF, plan.SLOT_USER, ("gov",)))
     return tuple(seats)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from inventory import plan
+from inventory.expand.access import users_name
 from inventory.expand.cable import Cable, Seat
 from inventory.expand.ground import Ground
 from inventory.expand.written import REMOTE, written_sites
@@ -42,6 +43,7 @@ def _host(seat: Seat, ground: Ground, ports: tuple[Port, ...], vrfs: tuple[Vrf, 
         management=management if ours else None,
         management_vrf="mgmt" if seat.role in FORWARDERS else "",
         staging=plan.staging(number, seat.slot) if ours else None,
+        platform=seat.platform,
     )
 
 
@@ -61,6 +63,8 @@ def expand_endpoints(intent: Intent, ground: Ground, halls: Mapping[str, Hall]) 
                 host, vrf, slot = f"{site.code}-hall", "", plan.SLOT_USER
             elif site.kind in (SiteKind.SCHOOL, SiteKind.CLINIC, SiteKind.SUBSCRIBERS):
                 vrf, slot = "", plan.SLOT_USER
+            elif site.code in ground.switches:
+                host, vrf, slot = users_name(site.code), "", plan.SLOT_USER
             elif written.section.name in REMOTE:
                 vrf = ""
             address = plan.site_address(ground.networks[name], site.number, slot).ip

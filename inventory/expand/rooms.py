@@ -1,4 +1,4 @@
-"""Phase 8, rooms: patch cables between a centre's router and its boxes, and to the halls' computers."""
+"""Phase 8, rooms: patch cables to a centre's boxes, to access switches and their users, and to halls' computers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from ipaddress import IPv4Interface
 
 from inventory import plan
+from inventory.expand.access import PATCH_BPS, switch_cables, user_port
 from inventory.expand.cable import Cable, End, cable
 from inventory.expand.ground import Ground
 from inventory.expand.segments import service_networks
 from inventory.model import Hall, LinkKind, Network, Service, Site
 from inventory.schema import Intent
-
-PATCH_BPS = 10**9
 
 
 def expand_rooms(
@@ -35,6 +34,9 @@ def expand_rooms(
         if "headend" in centre.boxes:
             cables.append(_lan(site, ground, "headend", "tv", plan.SLOT_HEADEND))
             cables.append(_lan(site, ground, "headend", "mgmt", plan.SLOT_HEADEND, vrf="mgmt"))
+    in_halls = {hall.site for hall in halls.values()}
+    for code, platform in ground.switches.items():
+        cables += switch_cables(ground.sites[code], platform, code in in_halls, ground.networks)
     cables += (_hall(hall, ground) for hall in halls.values())
     return tuple(cables)
 
@@ -118,12 +120,15 @@ def _patch(
 
 
 def _hall(hall: Hall, ground: Ground) -> Cable:
-    site = ground.sites[hall.site]
+    site, gov = ground.sites[hall.site], ground.networks["gov"]
+    near = End(ground.router(site.code), vrf="gov", bridge="lan-gov")
+    if site.code in ground.switches:
+        near = user_port(site, ground.switches[site.code], gov)
     return cable(
         hall.host,
         plan.user_number(site.number),
         LinkKind.LAN,
-        End(ground.router(site.code), vrf="gov", bridge="lan-gov"),
-        End(hall.host, address=plan.site_address(ground.networks["gov"], site.number, plan.SLOT_USER)),
+        near,
+        End(hall.host, address=plan.site_address(gov, site.number, plan.SLOT_USER)),
         rate_bps=PATCH_BPS,
     )

@@ -1,45 +1,31 @@
-"""The access switch of a body: its whole configuration in a vendor's words, from the model alone.
+"""An access switch: its whole configuration in a vendor's words, from the model alone.
 
-One trunk to the body's router carries one VLAN per network of the site; users' ports have one network each, and which
-one never moves: it follows from the network's number.  Priorities are believed at the uplink only.
+One patch cable per network leads to the site's router; users' ports have one network each, and which one never moves:
+it follows from the network's number (``inventory/hardware.py``).  Priorities are believed at the uplinks only.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 
 import jinja2
 
-from inventory.model import Network, NetworkModel, Role, SiteKind
-from inventory.plan import SLOT_SWITCH, site_address
+from inventory.hardware import HARDWARE, NetworkPorts, network_ports, vlan
+from inventory.model import Host, Network, NetworkModel, Role
+from inventory.plan import site_address
 from provision.platforms.base import load
+from provision.render.files import ConfigFile
 
-VLAN_BASE = 100
-"""A network's VLAN is this and its number: gov 101, mgmt 104."""
+RUNNING = "running-configuration"
+"""The path of a switch's one file: what the device calls its current configuration."""
 
-_PUBLIC = {"gov": (1, 8), "edu": (9, 10), "tv": (11, 12)}
-_FIRST_CLOSED, _CLOSED_PORT, _EACH = 10, 13, 2  # closed groups from number 10 upwards have two ports each, from 13
+STORM_PERCENT = 5
+"""Broadcasts may take this part of a user's port."""
 
-
-@dataclass(frozen=True, slots=True)
-class Hardware:
-    """How a platform names its ports."""
-
-    access: str  # {} is the port's number, from 1
-    count: int
-    uplinks: tuple[str, ...]  # the first goes to the router
-
-
-HARDWARE = {
-    "huawei_vrp5": Hardware("GigabitEthernet0/0/{}", 24, ("XGigabitEthernet0/0/1", "XGigabitEthernet0/0/2")),
-    "huawei_vrp8": Hardware("GE1/0/{}", 24, ("10GE1/0/1", "10GE1/0/2")),
-    "h3c_comware": Hardware("GigabitEthernet1/0/{}", 24, ("Ten-GigabitEthernet1/0/25", "Ten-GigabitEthernet1/0/26")),
-    "ruijie_rgos": Hardware("GigabitEthernet 0/{}", 24, ("TenGigabitEthernet 0/25", "TenGigabitEthernet 0/26")),
-    "zte_zxr10": Hardware("gei_1/{}", 24, ("xgei_1/25", "xgei_1/26")),
-}
+STATIONS = 16
+"""Addresses that a user's port may have behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +37,11 @@ class Vlan:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessPort:
-    """A port for users; ``vlan`` None: nobody's, and shut."""
+class SwitchPort:
+    """A port that is open."""
 
     name: str
-    vlan: Vlan | None
+    vlan: Vlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,89 +49,90 @@ class AccessSwitch:
     """Everything a template needs."""
 
     name: str  # "b01-sw"
-    site: str
     place: str  # for people, in English: device texts are ASCII
     management: IPv4Interface
     management_vlan: Vlan
     gateway: IPv4Address
     vlans: tuple[Vlan, ...]  # by number, the management VLAN among them
-    uplink: str
-    router: str  # at the uplink's other end
-    ports: tuple[AccessPort, ...]  # users' ports and spare uplinks
+    uplinks: tuple[SwitchPort, ...]  # one per network
+    users: tuple[SwitchPort, ...]
+    unused: tuple[str, ...]
+    out_of_band: str
+    router: str  # at the uplinks' other ends
     controller: IPv4Address  # may log in, asks by SNMP, takes the log
     time_servers: tuple[IPv4Address, ...]
+    whole: bool  # False: only what the management address needs (enrolment); the out-of-band port stays open
+    storm_percent: int = STORM_PERCENT
+    stations: int = STATIONS
 
     @property
-    def trunk(self) -> tuple[int, ...]:
-        """VLANs on the uplink."""
-        return tuple(vlan.number for vlan in self.vlans)
+    def open(self) -> tuple[SwitchPort, ...]:
+        """Every port that is not shut."""
+        return (*self.uplinks, *self.users) if self.whole else self.uplinks
 
 
-def access_switch(model: NetworkModel, site_code: str, platform: str) -> AccessSwitch:
-    """The switch of a site.
+def access_switch(model: NetworkModel, host: Host, *, networks: frozenset[str] | None = None) -> AccessSwitch:
+    """A switch of the county, or what it would be on another platform (``dataclasses.replace(host, platform=...)``).
 
-    Raises KeyError for an unknown site or platform, ValueError for a site without an access switch or with a network
-    whose number has no port.
+    ``networks``: only these, and nothing but what reaches the device (enrolment).  Raises KeyError for an unknown
+    platform, ValueError for a site without a router or management network, or with a closed group without ports.
     """
-    site = model.sites[site_code]
-    if site.kind not in (SiteKind.BODY, SiteKind.BUILDING):
-        raise ValueError(f"{site_code} is a {site.kind}: only a body or the county building has an access switch")
-    hardware = HARDWARE[platform]
-    networks = sorted((model.networks[name] for name in site.networks), key=lambda network: network.number)
-    vlans = {network.name: Vlan(VLAN_BASE + network.number, network.name) for network in networks}
-    taken = {number: vlans[network.name] for network in networks for number in _ports(network, hardware)}
-    ports = [AccessPort(hardware.access.format(number), taken.get(number)) for number in range(1, hardware.count + 1)]
-    management = next(network for network in networks if network.kind == "mgmt")
-    router = next(host for host in model.site_hosts(site_code) if host.role is Role.ACCESS)
+    hardware = HARDWARE[host.platform]
+    site = model.sites[host.site]
+    here = [model.networks[name] for name in site.networks if networks is None or name in networks]
+    here.sort(key=lambda network: network.number)
+    management = next((network for network in here if network.kind == "mgmt"), None)
+    router = next((one for one in model.site_hosts(site.code) if one.role in (Role.ACCESS, Role.CORE)), None)
     nms = model.hosts[model.nms].management
-    clocks = [host.management for host in model.by_role(Role.CORE) if host.site in site.homes]
-    if nms is None or router.management is None:
-        raise ValueError(f"{site_code}: the management host and {router.name} have no management address")
+    if management is None or router is None or router.management is None or nms is None:
+        raise ValueError(f"{host.name}: {site.code} and the management host need a router and the network mgmt")
+    vlans = {network.name: Vlan(vlan(network), network.name) for network in here}
+    plan = {network.name: network_ports(network, host.platform) for network in here}
+    taken = {name for ports in plan.values() for name in (ports.uplink, *ports.users)}
+    names = [*(hardware.port(number) for number in range(1, hardware.count + 1)), *hardware.uplinks]
+    clocks = [one.management for one in model.by_role(Role.CORE) if one.site in (*site.homes, site.code)]
     return AccessSwitch(
-        name=f"{site_code}-sw",
-        site=site_code,
+        name=host.name,
         place=site.en,
-        management=site_address(management, site.number, SLOT_SWITCH),
+        management=site_address(management, site.number, host.slot),
         management_vlan=vlans[management.name],
         gateway=router.management,
         vlans=tuple(vlans.values()),
-        uplink=hardware.uplinks[0],
+        uplinks=tuple(SwitchPort(plan[name].uplink, vlans[name]) for name in _ordered(here, plan)),
+        users=tuple(SwitchPort(port, vlans[network.name]) for network in here for port in plan[network.name].users),
+        unused=tuple(name for name in names if name not in taken),
+        out_of_band=hardware.oob,
         router=router.name,
-        ports=(*ports, *(AccessPort(name, None) for name in hardware.uplinks[1:])),
         controller=nms,
         time_servers=tuple(clock for clock in clocks if clock is not None),
+        whole=networks is None,
     )
 
 
-def _ports(network: Network, hardware: Hardware) -> Iterator[int]:
-    """The numbers of a network's ports, the same on every switch."""
-    if network.kind == "mgmt":
-        return
-    if network.name in _PUBLIC:
-        first, last = _PUBLIC[network.name]
-    else:
-        first = _CLOSED_PORT + (network.number - _FIRST_CLOSED) * _EACH
-        last = first + _EACH - 1
-    if not 1 <= first <= last <= hardware.count:
-        raise ValueError(
-            f"network {network.name} (number {network.number}) has no port on a switch of {hardware.count}"
-        )
-    yield from range(first, last + 1)
+def _ordered(networks: list[Network], plan: dict[str, NetworkPorts]) -> list[str]:
+    """Networks with an uplink, the management network first: its port is typed before any other is touched."""
+    return sorted((one.name for one in networks if plan[one.name].uplink), key=lambda name: name != "mgmt")
 
 
-def render_switch(model: NetworkModel, site_code: str, platform: str) -> str:
-    """The whole configuration of a site's access switch; secrets stand as ``@secret:NAME@``.
+def render_switch(model: NetworkModel, host: Host, *, networks: frozenset[str] | None = None) -> str:
+    """The whole configuration of a switch (or its part for enrolment); secrets stand as ``@secret:NAME@``.
 
     Raises what ``access_switch`` raises; jinja2.UndefinedError for a template that names what is not there.
     """
-    template = _templates(platform).get_template("access.j2")
-    return template.render(switch=access_switch(model, site_code, platform))
+    template = _templates(host.platform).get_template("access.j2")
+    return template.render(switch=access_switch(model, host, networks=networks))
+
+
+def switch_file(model: NetworkModel, host: Host, *, networks: frozenset[str] | None = None) -> ConfigFile:
+    """The one file that a switch has; raises what ``render_switch`` raises."""
+    return ConfigFile(RUNNING, "", render_switch(model, host, networks=networks), "configuration")
 
 
 @functools.cache
 def _templates(platform: str) -> jinja2.Environment:
+    folder = load(platform).folder
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(load(platform).folder / "templates"),
+        loader=jinja2.FileSystemLoader([folder / "templates", folder.parent / "huawei" / "templates"]),
         undefined=jinja2.StrictUndefined,
         autoescape=False,
         trim_blocks=True,

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from inventory.hardware import HARDWARE
 from inventory.load import load_model
 from inventory.model import NetworkModel
 from provision.platforms.base import diff, load, names, patch
-from provision.render.switch import HARDWARE, access_switch, render_switch
+from provision.render.switch import access_switch, render_switch
 from tests.provision.vendor_box import SPEECHES, Box, start
 
 PLATFORMS = [name for name in names() if (load(name).folder / "templates" / "access.j2").exists()]
