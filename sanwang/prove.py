@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from drills.lab import Lab
 from drills.prove import send
-from inventory.load import load_model
+from inventory.load import find, load_model
 from inventory.model import NetworkModel
 from inventory.places import Places, current_instance
+from provision.broker.county import County
+from provision.change.plan import Plan, PlanError
 from provision.environment import load_environment
 from provision.prove.errors import ProveError
+from provision.prove.planned import planned
 from provision.prove.proof import Proof, prove, try_eyes
 from provision.prove.query import Answer, QueryError, Witness, ask, parse
-from provision.prove.world import configurations
+from provision.prove.world import Configs, configurations
 from sanwang.cli import run_app
 from sanwang.report import BAD_INPUT, Lines, emit, guarded
 
@@ -33,6 +35,7 @@ def prove_command(
     ] = False,
     plant: Annotated[int, typer.Option("--plant", min=0, max=1000, help="with --all: plant so many mistakes")] = 0,
     seed: Annotated[int, typer.Option("--seed", help="seed of the first planted mistake")] = 1,
+    plan: Annotated[str, typer.Option(help="prove the bytes that this saved plan brings, and no others")] = "",
     county: Annotated[str, typer.Option(help="a folder of *.yml or a name; default: the running county's")] = "",
     environment: Annotated[str, typer.Option(help="environment that the files are rendered for")] = "twin",
     instance: Annotated[str, typer.Option(help="name of the instance (for --packets)")] = "",
@@ -46,6 +49,8 @@ def prove_command(
     Example: sanwang prove "edu:* -> gov:approval tcp/443"
 
     Example: sanwang prove --all --plant 30 --json
+
+    Example: sanwang prove --all --plan vrf.plan
     """
 
     def action() -> int:
@@ -53,15 +58,14 @@ def prove_command(
             print("sanwang prove: expected a question or --all; sanwang prove --help shows both", file=sys.stderr)
             return BAD_INPUT
         try:
-            if question:
-                query = parse(question)
-                model = _model(county, instance)
-                return _one(ask(model, configurations(model, load_environment(environment)), query), as_json)
-            model = _model(county, instance)
-            proof = prove(model, configurations(model, load_environment(environment)))
+            query = parse(question) if question else None
+            model, configs = _planned(plan, county, instance) if plan else _rendered(county, instance, environment)
+            if query is not None:
+                return _one(ask(model, configs, query), as_json)
+            proof = prove(model, configs)
             lines = Lines()
             try_eyes(proof, plant, seed, lines.step)
-            document = proof.document()
+            document = ({"plan": Plan.load(plan).digest} if plan else {}) | proof.document()
             good = proof.good
             if with_packets:
                 seen = send(Lab.attach(instance or current_instance()), proof, lines.step)
@@ -72,19 +76,30 @@ def prove_command(
             else:
                 _show(proof, document)
             return 0 if good else 1
-        except (QueryError, ProveError) as wrong:
+        except (QueryError, ProveError, PlanError) as wrong:
             print(f"sanwang prove: {wrong}", file=sys.stderr)
             return BAD_INPUT
 
     return guarded(action)
 
 
-def _model(county: str, instance: str) -> NetworkModel:
-    """The county named, else the running one, else the reference county."""
-    running = Places(instance or current_instance()).lib / "county"
-    if not county and running.exists():
-        county = Path(running).read_text().strip()
-    return load_model(county or "shili")
+def _rendered(county: str, instance: str, environment: str) -> tuple[NetworkModel, Configs]:
+    """What the county's files mean now."""
+    model = load_model(county or _recorded(instance) or "shili")
+    return model, configurations(model, load_environment(environment))
+
+
+def _planned(plan: str, county: str, instance: str) -> tuple[NetworkModel, Configs]:
+    """What a saved plan brings."""
+    saved = Plan.load(plan)
+    files = County(find(county or _recorded(instance or saved.instance) or saved.county), saved.environment)
+    return files.model, planned(saved, files)
+
+
+def _recorded(instance: str) -> str:
+    """The running county's folder, "" when none runs."""
+    record = Places(instance or current_instance()).lib / "county"
+    return record.read_text().strip() if record.exists() else ""
 
 
 def _one(answer: Answer, as_json: bool) -> int:

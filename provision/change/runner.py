@@ -22,6 +22,7 @@ from provision.broker.wire import BrokerError
 from provision.change import checks
 from provision.change.journal import Journal
 from provision.change.plan import Plan, Stage
+from provision.prove import planned
 from store.audit import record
 from store.engine import Store
 
@@ -116,6 +117,7 @@ class Runner:
         reasons = checks.devices(self.plan, self._client, self._county, rest)
         reasons += self._guard.reasons(self.plan, stages, len(stages) * self.confirm_s)
         reasons += checks.in_band(self.plan, self._client, model, self.plan.stages)
+        reasons += planned.unproved(self.plan, self._county)
         if reasons:
             raise checks.NotNow(*reasons)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
@@ -18,7 +18,7 @@ from provision.environment import Environment
 from provision.prove import frr, nft, tunnels
 from provision.prove.errors import ProveError
 from provision.prove.ruleset import Ruleset
-from provision.render import render
+from provision.render import ConfigFile, render
 
 Key = tuple[str, str]  # host, VRF ("" is the default namespace)
 Node = tuple[str, str, str]  # and interface
@@ -82,14 +82,12 @@ class World:
 
 def configurations(model: NetworkModel, environment: Environment) -> dict[str, dict[str, str]]:
     """What the renderer writes for every appliance, as far as it decides where packets go."""
-    return {
-        host.name: {
-            file.path: file.text
-            for file in render(model, host.name, environment)
-            if file.group in GROUPS and "/bin/" not in file.path
-        }
-        for host in model.appliances()
-    }
+    return {host.name: deciding(render(model, host.name, environment)) for host in model.appliances()}
+
+
+def deciding(files: Iterable[ConfigFile]) -> dict[str, str]:
+    """Path -> text of those of a device's files that decide where packets go."""
+    return {file.path: file.text for file in files if file.group in GROUPS and "/bin/" not in file.path}
 
 
 @functools.lru_cache(maxsize=4096)

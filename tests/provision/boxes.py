@@ -74,6 +74,7 @@ class Bench:
         self.boxes, self.store, self.places = boxes, store, places
         self.ill: set[str] = set()
         self.verified: list[str] = []
+        self.unproved: list[str] = []  # what the proof of a plan says
         (places.lib / "county").write_text(f"{self.county.folder}\n")
         self.sessions = BoxSessions(boxes)
 

@@ -21,6 +21,7 @@ from provision.change import checks
 from provision.change.journal import Journal
 from provision.change.plan import Plan
 from provision.change.runner import Runner
+from provision.prove import planned
 from store.audit import AuditEntry
 from store.engine import open_store
 from tests.provision.box import Box
@@ -47,6 +48,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
             box.start()
             assert box.device("apply", bundle=box.bundle("first"))["errors"] == []
         made = Bench(tmp_path / "county", boxes, store, places)
+        monkeypatch.setattr(planned, "unproved", lambda *_: made.unproved)  # three rulesets are no county to be proved
         now = datetime.now(UTC)
         with store.session() as session:
             write_links(session, dict.fromkeys(made.county.model.links, ("up", "", now)))
@@ -108,6 +110,16 @@ def test_what_moved_since_is_refused_before_anything_is_sent(bench: Bench) -> No
         with pytest.raises(BrokerError, match="county's files no longer say") as moved:
             client.call("apply", host="t01-rt", confirm_s=60, change="x", wanted=plan.device("t01-rt").wanted)
         assert moved.value.kind == "stale"
+        assert client.call("armed")["armed"] == []
+    assert bench.has() == everywhere("first")
+
+
+def test_what_does_not_prove_is_refused_before_anything_is_sent(bench: Bench) -> None:
+    with bench.broker() as client:
+        plan = bench.plan(client, "second")
+        bench.unproved = ["not proved: out of reach: mgmt:c2-nms -> t01-rt"]
+        with pytest.raises(checks.NotNow, match=r"^not proved: out of reach: mgmt:c2-nms -> t01-rt$"):
+            runner(bench, plan, client).refuse()
         assert client.call("armed")["armed"] == []
     assert bench.has() == everywhere("first")
 
