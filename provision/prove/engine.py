@@ -109,6 +109,7 @@ class Engine:
         self.hits = Hits()
         self._carried: dict[tuple[str, int, int], str | None] = {}
         self._tunnels: dict[tuple[str, str], bool] = {}
+        self._owned: dict[Key, Span] = {}
         self._tracing: list[Step] | None = None
 
     def flow(self, starts: Iterable[tuple[State, Box]], trace: bool = False) -> Flow:
@@ -162,7 +163,7 @@ class Engine:
         self, state: State, space: Space, box: Box, item: Item, connection: Connection, known: Connection | None,
         context: Context, result: Flow, following: dict[State, list[Box]],
     ) -> None:  # fmt: skip
-        own = sets.normal((address, address) for address in space.local)
+        own = self._own(space)
         here = meet(box.dst, own)
         if here:
             opened = _with(state, connection, known) if item.nat is not None else state
@@ -337,6 +338,12 @@ class Engine:
         return self._carried[key]
 
     # Helpers ----------------------------------------------------------------------------------------------
+
+    def _own(self, space: Space) -> Span:
+        """A space's own addresses."""
+        if space.key not in self._owned:
+            self._owned[space.key] = sets.normal((address, address) for address in space.local)
+        return self._owned[space.key]
 
     def _to(self, box: Box, to: str, side: str) -> Box:
         address, _, port = to.partition(":")

@@ -81,8 +81,12 @@ def meet(a: Span, b: Span) -> Span:
 
 def minus(a: Span, b: Span) -> Span:
     """What ``a`` holds and ``b`` does not."""
+    if not a or not b or a[-1][1] < b[0][0] or b[-1][1] < a[0][0]:
+        return a
+    if b[0][0] <= a[0][0] and a[-1][1] <= b[0][1]:
+        return ()
     found = []
-    j = 0
+    j = max(0, bisect_right(b, a[0]) - 1)
     for low, high in a:
         while j < len(b) and b[j][1] < low:
             j += 1
