@@ -21,9 +21,12 @@ from typing import Any
 from bench.provision_fleet import LINES, PASSWORD, Fleet, fleet, wrong
 from bench.provision_sides import PEER_OPTIONS, PeerMissing, ours, peer_by_hand, peer_library
 from bench.table import Row, printed
-from inventory.load import load_model
-from inventory.model import SiteKind
+from inventory.errors import Report
+from inventory.expand import expand
+from inventory.load import read
+from inventory.model import Host, Role
 from inventory.places import COUNTIES
+from inventory.schema import Intent
 from provision.broker.session import Address, SessionLog
 from provision.platforms import base as platforms
 from provision.render.switch import render_switch
@@ -90,17 +93,20 @@ def cpu_per_device(scales: tuple[int, ...]) -> dict[int, float]:
 
 def look(count: int) -> float:
     """Seconds to read what ``count`` devices run and to compute each one's patch to the county's own switch."""
-    model = load_model(COUNTIES / "shili")
-    bodies = [site.code for site in model.sites.values() if site.kind is SiteKind.BODY]
+    data = read(COUNTIES / "shili").data
+    for body in data["bodies"].values():
+        body["switch"] = "huawei_vrp8"
+    model = expand(Intent.model_validate(data), Report())
+    bodies = list(model.by_role(Role.SWITCH))
     platform = platforms.load("huawei_vrp8")
     credentials = Credentials(password=PASSWORD)
     with fleet(count, DELAYS["quick"]) as devices:
 
-        def one(where: Address, body: str) -> int:
+        def one(where: Address, body: Host) -> int:
             log = SessionLog(devices.folder / "look" / f"{where.host}.log")
             with VendorSession.open(where, "huawei_vrp8", credentials, log, pinned=devices.host_key) as session:
                 running = session.running()
-            return len(platforms.patch(platform, running, render_switch(model, body, "huawei_vrp8")))
+            return len(platforms.patch(platform, running, render_switch(model, body)))
 
         start = time.perf_counter()
         with ThreadPoolExecutor(THREADS) as pool:

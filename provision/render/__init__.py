@@ -19,6 +19,7 @@ from provision.render.hosted import chrony_files, nms_files, relay_files, server
 from provision.render.network import line_files, natlog_files, network_json
 from provision.render.nft import nft_files
 from provision.render.services import service_files, watches_lines
+from provision.render.switch import switch_file
 from provision.render.vpn import vpn_files
 from provision.render.watch import agent_files, snmp_files
 
@@ -32,6 +33,8 @@ def render(
 ) -> tuple[ConfigFile, ...]:
     """The files of one appliance, in the order of GROUPS; a pure function of its arguments.
 
+    A vendor's switch has one file: its whole running configuration.
+
     ``networks``: only the underlay and these networks' VRFs, sshd and what carries them (enrolment); a box behind
     a tunnel gets its tunnel too.  Secrets stand as ``@secret:NAME@``.
 
@@ -40,6 +43,8 @@ def render(
     host = model.hosts[host_name]
     if not host.appliance:
         raise ValueError(f"{host_name} is user equipment or stands outside: it is not ours to provision")
+    if not host.linux:
+        return (switch_file(model, host, networks=networks),)
     files = list(_files(model, host, environment, networks))
     return tuple(sorted(files, key=lambda file: GROUPS.index(file.group)))
 

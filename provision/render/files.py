@@ -28,6 +28,7 @@ GROUPS = (
     "relay",
     "nms",
     "services",
+    "configuration",
 )
 """Groups in the order in which a device takes them over."""
 
@@ -39,7 +40,7 @@ class ConfigFile:
     """One file of a device; ``text`` may hold ``@secret:NAME@``, which only the broker replaces."""
 
     path: str
-    mode: str  # "0644"
+    mode: str  # "0644"; "" where a device knows none
     text: str
     group: str  # one of GROUPS
 

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from inventory.load import load_model
+from inventory.errors import Report
+from inventory.expand import expand
+from inventory.load import find, load_model, read
 from inventory.model import NetworkModel
 from inventory.places import COUNTIES, Places
+from inventory.schema import Intent
 from provision.comply import Facts, Subject, Switch, assess, planned
 from provision.comply import page as page_module
 from provision.comply.findings import CHECKS, GROUPS, Found, Status
@@ -36,8 +39,10 @@ Plant = Callable[[Subject], Subject]
 
 @pytest.fixture(scope="module")
 def plain() -> Subject:
-    """The small county as it is rendered."""
-    return planned(load_model(COUNTIES / "shili"), load_environment("twin"))
+    """The county as it is rendered, one body with a vendor's switch."""
+    data = read(find("shili")).data
+    data["bodies"]["b01"]["switch"] = "huawei_vrp8"
+    return planned(expand(Intent.model_validate(data), Report()), load_environment("twin"))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +66,7 @@ def good(plain: Subject) -> Subject:
         kept = [file for file in held if file.path != CHRONY]
         kept.append(ConfigFile(CHRONY, "0644", "server 10.32.2.6 key 1\n", "chrony"))
         files[host] = tuple(kept)
-    text = render_switch(plain.model, "b01", "huawei_vrp8")
+    text = render_switch(plain.model, plain.model.hosts["b01-sw"])
     text = re.sub(r"(?m)^(ntp-service unicast-server .*)$", r"\1 authentication-keyid 1", text)
     nms = plain.model.hosts[plain.model.nms].management
     switches = (

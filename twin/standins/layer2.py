@@ -11,6 +11,8 @@ from twin.standins.kinds import numbers, split
 from twin.standins.tree import Node
 
 ALL_VLANS = frozenset(range(1, 4095))
+AGGREGATED = (("eth-trunk",), ("port", "link-aggregation"))
+"""A port that says so carries frames of its aggregate only."""
 
 
 class Layer2(Dialect):
@@ -18,7 +20,8 @@ class Layer2(Dialect):
 
     allowed: ClassVar[tuple[str, ...]] = ("port", "trunk", "allow-pass", "vlan")
     """The line that lists a trunk's VLANs."""
-    vlan_interface: ClassVar[str] = "Vlanif"
+    vlan_interface = "Vlanif"
+    route_words = ("ip", "route-static")
     default_type: ClassVar[str] = "access"
     """Link type of a port that says none; not shown."""
     virtual: ClassVar[tuple[str, ...]] = ("Vlanif", "Vbdif", "LoopBack", "NULL", "Eth-Trunk", "Tunnel", "Nve")
@@ -102,6 +105,11 @@ class Layer2(Dialect):
             port.put(match.words, Node(match.words, match.rule))
         return []
 
+    def set_port_stp(self, editor: Editor, match: Match) -> list[str]:
+        """`stp enable` is what a port does by itself: it only takes `stp disable` away."""
+        editor.target().drop("stp", "disable")
+        return []
+
     def set_link_type(self, editor: Editor, match: Match) -> list[str]:
         """The type changes only while nothing of the old type is set."""
         port = editor.target()
@@ -172,11 +180,7 @@ class Layer2(Dialect):
         self.bridged_only(port)
         if self.link_type(port) != "trunk":
             raise Rejected(self.wrong_type)
-        refused = port.get("undo", *self.allowed, "1") is not None
-        lines = port.starting(*self.allowed)
-        now = frozenset({1}) - ({1} if refused else set())
-        for line in lines:
-            now |= ALL_VLANS if line.words[4] in ("all", "2 to 4094") else self.vlan_set(line.words[4])
+        now = self.trunk_vlans(port)
         if match.rule.sort == "unset":
             now -= ALL_VLANS if match.words[-1] == "all" else numbers(match.words[-1])
         else:
@@ -191,6 +195,35 @@ class Layer2(Dialect):
         if others:
             port.put(self.allowed, Node((*self.allowed, self.vlans(others)), rule))
         return []
+
+    def trunk_vlans(self, port: Node) -> frozenset[int]:
+        """The VLANs a trunk lets through."""
+        now = frozenset() if port.get("undo", *self.allowed, "1") is not None else frozenset({1})
+        for line in port.starting(*self.allowed):
+            now |= ALL_VLANS if line.words[4] in ("all", "2 to 4094") else self.vlan_set(line.words[4])
+        return now
+
+    def vlan_numbers(self, root: Node) -> frozenset[int]:
+        return self.all_vlans(root) | {1}
+
+    def untagged_vlan(self, root: Node, port: str) -> int | None:
+        """An access port's VLAN; a trunk's or hybrid port's PVID where it is let out without a tag."""
+        node = root.get("interface", port)
+        if node is None or self.routed(node) or any(node.starting(*words) for words in AGGREGATED):
+            return None
+        kind = self.link_type(node)
+        if kind not in ("trunk", "hybrid"):
+            lines = [*node.starting("port", "default", "vlan"), *node.starting("port", "access", "vlan")]
+            return int(lines[0].words[3]) if lines else 1
+        lines = node.starting("port", kind, "pvid", "vlan")
+        pvid = int(lines[0].words[4]) if lines else 1
+        return pvid if pvid in (self.trunk_vlans(node) if kind == "trunk" else self.hybrid_vlans(node)) else None
+
+    def hybrid_vlans(self, port: Node) -> frozenset[int]:
+        """The VLANs that leave a hybrid port without a tag; VLAN 1 is one of them."""
+        line = port.get("port", "hybrid", "untagged")
+        listed = next(part for part in line.words if part[0].isdigit()) if line is not None else "1"
+        return self.vlan_set(listed) | {1}
 
     def vlan_set(self, text: str) -> frozenset[int]:
         return numbers(text)
