@@ -39,6 +39,8 @@ from identity.vault import Vault
 _RENEW_BEFORE = timedelta(days=30)
 NEXT_WIREGUARD = "wg-next"
 """``wg-next/<host>``: the key that a rotation under way is moving to."""
+_DERIVED = {"wg-pub": "wg", "ssh-pub": "ssh", "token-pub": "token", "cert": "key"}
+"""Kinds whose value follows from a secret of another kind and the same name."""
 _PHRASE_ALPHABET = string.ascii_letters + string.digits
 
 
@@ -80,6 +82,11 @@ class Secrets:
         if rest and kind in _MAKERS:
             return self.vault.ensure(name, _MAKERS[kind])
         raise UnknownSecret(f"no secret is called {name!r}: expected ca, crl, cert/<host> or one of {_kinds()}")
+
+    def held(self, name: str) -> bool:
+        """Whether the value is there already, or follows from one that is: ``resolve`` would make no new secret."""
+        kind, _, rest = name.partition("/")
+        return name in ("ca", "crl") or f"{_DERIVED.get(kind, kind)}/{rest}" in self.vault.names()
 
     def burn(self, host: str, reason: str) -> list[str]:
         """Forget every key of a host and revoke its certificates: it gets new ones when it is enrolled again.

@@ -42,6 +42,7 @@ COMMANDS: dict[str, Command] = {
     "rollback": Command("sanwang.rollback:main", "bring the devices of an applied plan back to what they were"),
     "playbook": Command("sanwang.playbook:main", "run a playbook with live progress per stage and host"),
     "backup": Command("sanwang.backup:main", "read devices and keep their configurations, with who and why"),
+    "restore": Command("sanwang.restore:main", "give a device, or Sanwang itself, back what was kept of it"),
     "history": Command("sanwang.history:main", "what a device was, when, by whom and why; its texts at any time"),
     "drift": Command("sanwang.drift:main", "which devices are not what was applied to them, and what differs"),
     "exit": Command("sanwang.exit:main", "close the Internet exit (intranet in one command), open it, look at it"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,6 +21,7 @@ from inventory.places import Places
 _BRANCH = "refs/heads/main"
 _TIMEOUT_S = 60.0
 _FIELD, _RECORD = "\x1f", "\x1e"
+_COMMIT = re.compile(r"[0-9a-f]{4,64}")
 
 
 class ArchiveError(Exception):
@@ -33,6 +35,7 @@ class Kept:
     text: str
     mode: str  # "0644"
     sha256: str
+    group: str = ""  # the part of the device that loads it; "" where it is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +103,26 @@ class Archive:
         except ArchiveError:
             return ""
 
+    def version(self, commit: str) -> Version | None:
+        """A commit by its name or the beginning of it; None when there is none, or more than one."""
+        if not _COMMIT.fullmatch(commit):
+            return None
+        try:
+            found = self._git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").strip()
+        except ArchiveError:
+            return None
+        return next(iter(self._log(found, "", 1)), None)
+
     def history(self, host: str = "", *, last: int = 20) -> list[Version]:
         """The newest commits, newest first; of one device when ``host`` is given."""
         if not self.head():
             return []
+        return self._log(_BRANCH, host, last)
+
+    def _log(self, start: str, host: str, last: int) -> list[Version]:
         marks = _FIELD.join(("%H", "%at", "%an", "%s", "%b"))
         text = self._git(
-            "log", f"--max-count={last}", f"--format={marks}{_RECORD}", _BRANCH, "--", *([host] if host else [])
+            "log", f"--max-count={last}", f"--format={marks}{_RECORD}", start, "--", *([host] if host else [])
         )
         versions = []
         for record in text.split(_RECORD):
@@ -128,7 +144,7 @@ class Archive:
         names = "".join(f"{commit or _BRANCH}:{host}/files{path}\n" for path in document["files"])
         texts = _blobs(self._git_bytes("cat-file", "--batch", data=names.encode()))
         files = {
-            path: Kept(text, each["mode"], each["sha256"])
+            path: Kept(text, each["mode"], each["sha256"], each.get("group", ""))
             for (path, each), text in zip(document["files"].items(), texts, strict=True)
         }
         return Snapshot(files, document["drift"])
@@ -189,7 +205,10 @@ def _blobs(answer: bytes) -> list[str]:
 
 def _tree(snapshot: Snapshot) -> dict[str, str]:
     """The device's folder: path -> text."""
-    files = {path: {"mode": kept.mode, "sha256": kept.sha256} for path, kept in sorted(snapshot.files.items())}
+    files = {
+        path: {"mode": kept.mode, "sha256": kept.sha256} | ({"group": kept.group} if kept.group else {})
+        for path, kept in sorted(snapshot.files.items())
+    }
     document = {"files": files, "drift": {part: list(lines) for part, lines in sorted(snapshot.drift.items())}}
     tree = {f"files{path}": kept.text for path, kept in sorted(snapshot.files.items())}
     return {"state.json": json.dumps(document, indent=1, sort_keys=True) + "\n", **tree}

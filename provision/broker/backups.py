@@ -34,7 +34,7 @@ _READ = (
     "python3 -c 'import json,sys\n"
     'print(json.dumps({p: open(p, encoding="utf-8", errors="replace").read() for p in json.load(sys.stdin)}))\''
 )
-ENDED = ("confirm", "revert", "rollback", "change.ended")
+ENDED = ("confirm", "revert", "rollback", "change.ended", "restore.new")
 """Audit entries after which a device's files are whatever it decided: it is read."""
 
 
@@ -74,7 +74,9 @@ class Backups:
         """Remember what a device has taken; ``whole``: it has nothing else."""
         texts = {file.path: file.text for file in self._devices.county.files(host.name)}
         kept = {
-            file.path: Kept(texts[file.path], file.mode, _digest(file.text)) for file in files if file.path in texts
+            file.path: Kept(texts[file.path], file.mode, _digest(file.text), file.group)
+            for file in files
+            if file.path in texts
         }
         waiting = self._waiting.setdefault(_Why(request.who, "apply", request.why), {})
         if whole or host.name not in waiting:
@@ -192,14 +194,15 @@ class Backups:
         """A device as it is."""
         bundle, secret = await self._devices.sessions.thread(lambda: self._devices.bundle(host))
         texts = {file.path: file.text for file in self._devices.county.files(host.name)}
-        rendered = {file.path: (_digest(file.text), texts[file.path]) for file in bundle}
+        rendered = {file.path: _digest(file.text) for file in bundle}
 
         def work(session: DeviceSession) -> Snapshot:
             state = tool.state(session)
-            own = [path for path, each in state["files"].items() if rendered.get(path, ("",))[0] != each["sha256"]]
-            read = _read(session, own, secret) if own else {}
+            own = [path for path, each in state["files"].items() if rendered.get(path) != each["sha256"]]
+            held = texts | (_read(session, own, secret) if own else {})
+            groups = state.get("groups", {})
             files = {
-                path: Kept(read[path] if path in read else rendered[path][1], each["mode"], each["sha256"])
+                path: Kept(held[path], each["mode"], each["sha256"], groups.get(path, ""))
                 for path, each in state["files"].items()
             }
             return Snapshot(files, state["drift"])

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from inventory.model import Host
@@ -53,8 +53,8 @@ class Changes:
         ``state_fingerprint`` as planned, ``wanted``: the ``bundle_fingerprint`` of all its files: refused, kind
         ``stale``, when one of them moved ("" = not looked at).
         """
-        host, seconds, change = await self._arguments(request)
-        base, wanted = str(request.params.get("base", "")), str(request.params.get("wanted", ""))
+        host, _, _ = await self._arguments(request)
+        wanted = str(request.params.get("wanted", ""))
         devices = self._devices
         if wanted:
             files = await devices.sessions.thread(lambda: devices.county.files(host.name))
@@ -63,6 +63,23 @@ class Changes:
                     "stale", f"{host.name}: the county's files no longer say what the plan says: plan again"
                 )
         bundle, secret = await devices.sessions.thread(lambda: devices.bundle(host))
+        return await self.send(request, bundle, secret)
+
+    async def send(
+        self,
+        request: Request,
+        bundle: Collection[tool.File],
+        secret: Mapping[str, str],
+        what: str = "apply",
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Make the device what these files say, armed; params of the request as for ``apply``.
+
+        ``what`` and ``more`` go to the audit log.
+        """
+        host, seconds, change = await self._arguments(request)
+        base = str(request.params.get("base", ""))
+        devices = self._devices
         await devices.wait_to_write()
 
         def work(session: DeviceSession) -> tool.Applied:
@@ -73,9 +90,9 @@ class Changes:
             if base:
                 await self._require_base(host, base, change)
             applied = await self._armed_work(request, host, change, seconds, work)
-        detail = {"host": host.name, "change": change, "confirm_s": seconds}
+        detail = {"host": host.name, "change": change, "confirm_s": seconds, **more}
         detail |= {"files": [each.path for each in applied.files], "running": applied.running}
-        await devices.trail.note(request.who, "apply", request.why, detail)
+        await devices.trail.note(request.who, what, request.why, detail)
         return {
             "changed": applied.changed,
             "pending": applied.pending,

@@ -27,6 +27,7 @@ from provision.broker.county import County, county_folder
 from provision.broker.groups import groups as host_groups
 from provision.broker.groups import stage
 from provision.broker.masking import mask
+from provision.broker.restoring import Restoring
 from provision.broker.secrets import DeviceSecrets
 from provision.broker.server import Request
 from provision.broker.session import DeviceSession
@@ -54,7 +55,9 @@ class Devices:
         self.secrets = secrets
         self.sessions = sessions
         self.trail = trail
-        self.backups = Backups(self, Archive(archive_place(places)))
+        archive = Archive(archive_place(places))
+        self.backups = Backups(self, archive)
+        self.restoring = Restoring(self, archive)
         self.may_write = asyncio.Event()  # set once the broker before this one has left
         self.changes = Changes(self, Armed(places.lib / "broker" / "armed.jsonl"))
         self._began_s = time.monotonic()
@@ -75,6 +78,7 @@ class Devices:
             "many": self.many,
             **self.changes.methods(),
             **self.backups.methods(),
+            **self.restoring.methods(),
             **exit_switch.methods(self),
             **vpn.methods(self),
         }
@@ -128,7 +132,7 @@ class Devices:
         """
         host = await self._host(request)
         check = bool(request.params.get("check", False))
-        if await self._enrolled(host):
+        if await self.enrolled(host):
             return {"changed": False, "msg": "enrolled already"}
         if check:
             return {"changed": True, "msg": "would be enrolled over its staging port"}
@@ -149,7 +153,7 @@ class Devices:
         await self.trail.note(request.who, "enrol", request.why, detail)
         return {"changed": True, "msg": f"{len(files)} files over the staging port"}
 
-    async def _enrolled(self, host: Host) -> bool:
+    async def enrolled(self, host: Host) -> bool:
         """True when the device answers in band with the key that enrolment gave it; False when only its staging port
         does.  BrokerError when neither does."""
         assert host.management is not None

@@ -6,6 +6,7 @@ site's key on another site's box.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -61,6 +62,10 @@ class DeviceSecrets:
             raise BrokerError("device", str(error.args[0])) from None
         self._kept[name] = value
         return value
+
+    def gone(self, names: Iterable[str]) -> list[str]:
+        """Those of the names that the vault no longer holds: asked for, they would be made anew."""
+        return [name for name in names if not self._secrets.held(name)]
 
     def burn(self, host: str, reason: str) -> list[str]:
         """Forget every key of a host and revoke its certificates; returns their serial numbers."""

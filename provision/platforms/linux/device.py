@@ -16,8 +16,9 @@ Pushed to /etc/sanwang/bin/device at enrolment; standard library only.  Usage::
     device boot                     start of the machine: rulesets, network, forwarding; then stays
     device listen VRF ADDRESS PORT ARGV...   open a UDP socket in a VRF and become ARGV, which inherits it
 
-``state`` gives {"files": {path: {"sha256", "mode"}}, "running": {group: hash}, "drift": {group: [what differs]},
-"pending": {"id", "phase", "left_s"} or null, "last": {"id", "outcome", "why", "at_unix_s"} or null}.
+``state`` gives {"files": {path: {"sha256", "mode"}}, "groups": {path: group}, "running": {group: hash},
+"drift": {group: [what differs]}, "pending": {"id", "phase", "left_s"} or null,
+"last": {"id", "outcome", "why", "at_unix_s"} or null}.
 Exit codes: 0 good, 1 it failed (and what was there before is back), 2 bad input.
 """
 
@@ -64,7 +65,8 @@ def state() -> dict[str, Any]:
     from provision.platforms.linux import running
 
     prints, drift = running.survey(ledger)
-    return {"files": files, "running": prints, "drift": drift, **undo.shown()}
+    groups = {path: ledger["files"][path] for path in files}
+    return {"files": files, "groups": groups, "running": prints, "drift": drift, **undo.shown()}
 
 
 def boot() -> None:
