@@ -67,7 +67,7 @@ class Collect:
         self._syslog: Syslog | None = None
         targets = [
             Target(host.name, str(host.management), frozenset(port.name for port in host.ports))
-            for host in model.appliances()
+            for host in model.linux_appliances()
             if host.management is not None
         ]
         self.poller = Poller(Snmp(credentials), targets, self._snmp_changed)

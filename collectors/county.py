@@ -42,7 +42,7 @@ class County:
         self.evaluations = 0
         self._judge = Judge(model, expected)
         self._judged = [link for link in model.links.values() if any(end.host in self.views for end in link.ends)]
-        self._host_names = (*expected.appliances, *expected.leaves)
+        self._host_names = expected.hosts
         self._started = time.monotonic()
         self._wake = asyncio.Event()
         self._verdicts: dict[str, Verdict] = {}

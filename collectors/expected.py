@@ -2,11 +2,13 @@
 
 Choices:
 
-- ``hosts`` are all appliances (judged by their agent) and every user's box that hangs on a port of an appliance
-  (judged by the carrier of that port: nothing of ours runs on it).
+- ``hosts`` are all Linux appliances (judged by their agent), every vendor's access switch (judged by the carrier of its
+  uplinks at the router) and every user's box that hangs on a port of a Linux appliance (judged by the carrier of that
+  port: nothing of ours runs on it).  What hangs on an access switch nobody of ours sees.
 - ``ospf``, ``bgp`` and ``bfd`` count ends: one adjacency seen from both routers is two.  OSPF runs in the underlay,
   BGP between the centres in every VRF, BFD under both.
-- ``targets`` are what the collector must hear: one agent and one SNMP agent per appliance, one answer per probed path.
+- ``targets`` are what the collector must hear: one agent and one SNMP agent per Linux appliance, one answer per probed
+  path.
 - ``services`` follow from the host's role, as docs/architecture.md lists them.
 """
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from inventory.model import APPLIANCES, Host, NetworkModel, Role
+from inventory.model import Host, NetworkModel, Role
 from inventory.probes import probe_paths
 
 _BASE = ("sshd", "snmpd", "agent")
@@ -44,7 +46,8 @@ class ExpectedTunnel:
 class Expected:
     """Everything the county must show when nothing is wrong."""
 
-    appliances: tuple[str, ...]
+    appliances: tuple[str, ...]  # those with an agent
+    switches: dict[str, tuple[tuple[str, str], ...]]  # access switch -> (router, its port) of every uplink
     leaves: dict[str, tuple[str, str]]  # user's box -> (appliance, its port)
     ospf: frozenset[tuple[str, str]]  # (host, "<vrf>/<interface>/<neighbour's router id>")
     bgp: frozenset[tuple[str, str]]  # (host, "<vrf>/<peer's address>")
@@ -56,9 +59,9 @@ class Expected:
     probes: dict[str, str]  # path -> host that sends
 
     @property
-    def hosts(self) -> int:
-        """How many hosts are judged."""
-        return len(self.appliances) + len(self.leaves)
+    def hosts(self) -> tuple[str, ...]:
+        """Every host that is judged."""
+        return (*self.appliances, *self.switches, *self.leaves)
 
     @property
     def targets(self) -> int:
@@ -82,9 +85,19 @@ def _leaves(model: NetworkModel) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for link in model.links.values():
         for near, far in (link.ends, link.ends[::-1]):
-            if model.hosts[far.host].role is Role.LEAF and model.hosts[near.host].role in APPLIANCES:
+            here = model.hosts[near.host]
+            if model.hosts[far.host].role is Role.LEAF and here.appliance and here.linux:
                 found.setdefault(far.host, (near.host, near.port))
     return found
+
+
+def _switches(model: NetworkModel) -> dict[str, tuple[tuple[str, str], ...]]:
+    return {
+        host.name: tuple(
+            (port.peer_host, port.peer_port) for port in host.ports if model.hosts[port.peer_host].role is Role.ACCESS
+        )
+        for host in model.by_role(Role.SWITCH)
+    }
 
 
 def _underlay(model: NetworkModel) -> tuple[set[tuple[str, str]], dict[tuple[str, str], str]]:
@@ -120,9 +133,10 @@ def expect(model: NetworkModel) -> Expected:
     """What the model asks for."""
     ospf, fibre_bfd = _underlay(model)
     bgp = _between_centres(model)
-    appliances = tuple(model.appliances())
+    appliances = tuple(model.linux_appliances())
     return Expected(
         appliances=tuple(host.name for host in appliances),
+        switches=_switches(model),
         leaves=_leaves(model),
         ospf=frozenset(ospf),
         bgp=frozenset(bgp),

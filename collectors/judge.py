@@ -7,7 +7,7 @@ end is stopped or has just been started: then a daemon is the matter, not the fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -103,7 +103,10 @@ class Judge:
         """State of one host; ``links`` as just judged, ``started`` when the collector began to listen."""
         leaf = self._expected.leaves.get(name)
         if leaf is not None:
-            return self._leaf(leaf, views, now)
+            return self._by_carrier((leaf,), views, now)
+        uplinks = self._expected.switches.get(name)
+        if uplinks is not None:
+            return self._by_carrier(uplinks, views, now)
         view = views.get(name)
         if view is None:
             return Verdict("unknown", "nothing of ours can see it")
@@ -121,15 +124,20 @@ class Judge:
         return Verdict("down", "its agent is silent" if view.connected else "its agent has gone")
 
     @staticmethod
-    def _leaf(leaf: tuple[str, str], views: Mapping[str, AgentView], now: float) -> Verdict:
-        host, port = leaf
-        view = views.get(host)
-        if view is None or not view.fresh(now):
-            return Verdict("unknown", f"{host} is not heard")
-        value = view.value("ports", port)
-        if value is not None and value.get("up"):
-            return Verdict("up")
-        return Verdict("down", f"no carrier at {host} {port}")
+    def _by_carrier(ports: Sequence[tuple[str, str]], views: Mapping[str, AgentView], now: float) -> Verdict:
+        """A box without an agent of ours lives while one of the ports it hangs on has a carrier."""
+        dark = []
+        for host, port in ports:
+            view = views.get(host)
+            if view is None or not view.fresh(now):
+                continue
+            value = view.value("ports", port)
+            if value is not None and value.get("up"):
+                return Verdict("up")
+            dark.append(f"{host} {port}")
+        if not dark:
+            return Verdict("unknown", f"{ports[0][0]} is not heard")
+        return Verdict("down", f"no carrier at {', '.join(dark)}")
 
     def _peers_say_dead(
         self, name: str, views: Mapping[str, AgentView], links: Mapping[str, Verdict], now: float

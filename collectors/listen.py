@@ -23,7 +23,7 @@ class AgentListener:
     def __init__(self, county: County) -> None:
         self._county = county
         self._writers: dict[str, asyncio.StreamWriter] = {}
-        self._addresses = {host.name: host.management for host in county.model.appliances()}
+        self._addresses = {host.name: host.management for host in county.model.linux_appliances()}
         self.refused = 0
         self.lines = 0
 

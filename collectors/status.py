@@ -78,7 +78,7 @@ def assess(expected: Expected, seen: Seen) -> dict[str, Any]:
         name: _Tally(problems) for name in ("hosts", "services", "ospf", "bgp", "bfd", "tunnels", "targets", "relay")
     }
     fresh = {name: view for name, view in seen.views.items() if view.fresh(seen.now)}
-    for host in (*expected.appliances, *expected.leaves):
+    for host in expected.hosts:
         verdict = seen.hosts.get(host, Verdict("unknown", "not judged yet"))
         parts["hosts"].add(verdict.state == "up", f"host {host} is {verdict.state}: {verdict.reason}")
     for host, name in sorted(expected.services):

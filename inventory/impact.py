@@ -5,8 +5,9 @@
     impact.sites_cut, impact.halls, impact.meetings
 
 Build one ``ImpactMap`` per model and ask it on each event: an answer is a handful of searches over the county's
-graph (a few milliseconds for 220 hosts). A site counts as cut when its gateway reaches no live centre router (a site
-behind the VPN: also when it does not reach the firewall and the VPN gateway). Paths follow the routing of
+graph (a few milliseconds for 300 hosts). A site counts as cut when its gateway reaches no live centre router (a site
+behind the VPN: also when it does not reach the firewall and the VPN gateway; one with an access switch: also when none
+of the ports its users hang on does). Paths follow the routing of
 ``docs/architecture.md``: an access router sends to its first home while the underlay reaches it, by least OSPF cost.
 """
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from heapq import heappop, heappush
 
-from inventory.model import LinkKind, NetworkModel, Role, Site, SiteKind
+from inventory.model import Host, LinkKind, NetworkModel, Port, Role, Site, SiteKind
 
 _GATEWAY_ORDER = (Role.CORE, Role.ACCESS, Role.CPE, Role.PARTNER, Role.HEADEND, Role.LEAF)
 _ARMS = frozenset({LinkKind.RING, LinkKind.ACCESS, LinkKind.SPUR, LinkKind.BROADBAND, LinkKind.CABLE})
@@ -84,6 +85,14 @@ class ServiceImpact:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkCut:
+    """A site whose users lost one network at their access switch, and not the others."""
+
+    site: str
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
 class Impact:
     """Everything a set of faults means; all tuples are in the model's order."""
 
@@ -92,6 +101,7 @@ class Impact:
     centres_dead: tuple[str, ...] = ()  # centres whose router is down
     centres_apart: tuple[str, ...] = ()  # live centres that no longer reach the first live one
     sites_cut: tuple[str, ...] = ()
+    networks_cut: tuple[NetworkCut, ...] = ()  # of sites that are not cut
     sites_unprotected: tuple[str, ...] = ()  # in service, but on their last arm (a centre: at most one ring fibre)
     halls: tuple[HallImpact, ...] = ()
     meetings: tuple[MeetingImpact, ...] = ()
@@ -108,6 +118,26 @@ class _Edge:
     link: str
     to: str
     cost: int
+    host: str  # of ``to``
+
+
+@dataclass(frozen=True, slots=True)
+class _Users:
+    """Where a site's users of one network are plugged into their access switch."""
+
+    network: str
+    cable: str
+    port: str  # the switch's node
+
+
+def _node(host: Host, port: Port) -> str:
+    """A node of the graph: a host; a switch's VLANs and the legs of users' computers each for themselves.
+
+    Neither lets anything pass from one to the other.
+    """
+    if host.role is Role.SWITCH:
+        return f"{host.name}/{port.bridge}"
+    return f"{host.name}/{port.name}" if host.role is Role.LEAF and len(host.ports) > 1 else host.name
 
 
 @dataclass(slots=True)
@@ -115,17 +145,17 @@ class _Tree:
     """Least-cost paths towards one host."""
 
     cost: dict[str, int] = field(default_factory=dict)
-    via: dict[str, _Edge] = field(default_factory=dict)  # host -> edge towards the root
+    via: dict[str, _Edge] = field(default_factory=dict)  # node -> edge towards the root
 
-    def path(self, host: str) -> tuple[str, ...] | None:
-        """Links from ``host`` to the root; None when there is no way."""
-        if host not in self.cost:
+    def path(self, node: str) -> tuple[str, ...] | None:
+        """Links from ``node`` to the root; None when there is no way."""
+        if node not in self.cost:
             return None
         links: list[str] = []
-        while host in self.via:
-            edge = self.via[host]
+        while node in self.via:
+            edge = self.via[node]
             links.append(edge.link)
-            host = edge.to
+            node = edge.to
         return tuple(links)
 
 
@@ -134,18 +164,26 @@ class ImpactMap:
 
     def __init__(self, model: NetworkModel) -> None:
         self.model = model
-        self._edges: dict[str, list[_Edge]] = {name: [] for name in model.hosts}
-        for link in model.links.values():
-            for here, there in (link.ends, link.ends[::-1]):
-                port = next((p for p in model.hosts[here.host].ports if p.name == here.port), None)
-                cost = port.ospf_cost if port is not None and port.ospf else 1
-                self._edges[here.host].append(_Edge(link.name, there.host, cost))
+        self._edges: dict[str, list[_Edge]] = {}
+        self._host: dict[str, str] = {}  # node -> its host
+        nodes: dict[tuple[str, str], str] = {}
+        for host in model.hosts.values():
+            for port in host.ports:
+                nodes[host.name, port.name] = _node(host, port)
+            for node in [nodes[host.name, port.name] for port in host.ports] or [host.name]:
+                self._edges[node], self._host[node] = [], host.name
+        for host in model.hosts.values():
+            for port in host.ports:
+                cost = port.ospf_cost if port.ospf else 1
+                to = nodes[port.peer_host, port.peer_port]
+                self._edges[nodes[host.name, port.name]].append(_Edge(port.link, to, cost, port.peer_host))
         self._gateway = {code: gateway for code in model.sites if (gateway := self._find_gateway(code))}
         self._cores = {code: host for code, host in self._gateway.items() if model.hosts[host].role is Role.CORE}
         self._arms = {code: self._find_arms(code) for code in self._gateway}
         self._tunnels: dict[str, list[str]] = {}
         for tunnel in model.tunnels.values():
             self._tunnels.setdefault(tunnel.site, []).append(tunnel.gateway)
+        self._users = self._find_users(nodes)
         self._usual = self._paths(Faults())
 
     def of(
@@ -159,7 +197,16 @@ class ImpactMap:
         part = self._parts(faults)
         live_cores = {code: part[host] for code, host in self._cores.items() if host in part}
         served = set(live_cores.values())
-        cut = [code for code in self._gateway if not model.sites[code].kind.outside and self._cut(code, part, served)]
+        without = {
+            code: [each.network for each in users if each.cable in faults.links or part.get(each.port) not in served]
+            for code, users in self._users.items()
+        }
+        dark = {code for code, users in self._users.items() if len(without[code]) == len(users)}
+        cut = [
+            code
+            for code in self._gateway
+            if not model.sites[code].kind.outside and (code in dark or self._cut(code, part, served))
+        ]
         lost = set(cut)
         unprotected = [
             code
@@ -174,6 +221,9 @@ class ImpactMap:
             centres_dead=tuple(code for code in self._cores if code not in live_cores),
             centres_apart=tuple(code for code, at in live_cores.items() if at != next(iter(live_cores.values()))),
             sites_cut=tuple(cut),
+            networks_cut=tuple(
+                NetworkCut(code, name) for code, names in without.items() if code not in lost for name in names
+            ),
             sites_unprotected=tuple(unprotected),
             halls=halls,
             meetings=tuple(
@@ -205,19 +255,30 @@ class ImpactMap:
             and (self.model.hosts[edge.to].site in site.homes or self._ring(edge.link))
         )
 
+    def _find_users(self, nodes: Mapping[tuple[str, str], str]) -> dict[str, list[_Users]]:
+        """Of every site with an access switch."""
+        found: dict[str, list[_Users]] = {}
+        for endpoint in self.model.endpoints:
+            for port in self.model.hosts[endpoint.host].ports:
+                own = port.address is not None and port.address.ip == endpoint.address
+                if own and self.model.hosts[port.peer_host].role is Role.SWITCH:
+                    node = nodes[port.peer_host, port.peer_port]
+                    found.setdefault(endpoint.site, []).append(_Users(endpoint.network, port.link, node))
+        return found
+
     def _ring(self, link: str) -> bool:
         return self.model.links[link].kind is LinkKind.RING
 
     # One answer.
 
-    def _alive(self, host: str, faults: Faults) -> Iterable[_Edge]:
-        return (e for e in self._edges[host] if e.link not in faults.links and e.to not in faults.hosts)
+    def _alive(self, node: str, faults: Faults) -> Iterable[_Edge]:
+        return (e for e in self._edges[node] if e.link not in faults.links and e.host not in faults.hosts)
 
     def _parts(self, faults: Faults) -> dict[str, int]:
-        """Live host -> number of the connected part it is in."""
+        """Live node -> number of the connected part it is in."""
         part: dict[str, int] = {}
-        for start in self._edges:
-            if start in part or start in faults.hosts:
+        for start, host in self._host.items():
+            if start in part or host in faults.hosts:
                 continue
             number, queue = len(part), [start]
             part[start] = number
@@ -256,7 +317,7 @@ class ImpactMap:
                 reached = cost + edge.cost
                 if reached < tree.cost.get(edge.to, reached + 1):
                     tree.cost[edge.to] = reached
-                    tree.via[edge.to] = _Edge(edge.link, here, edge.cost)
+                    tree.via[edge.to] = _Edge(edge.link, here, edge.cost, self._host[here])
                     heappush(queue, (reached, edge.to))
         return tree
 
