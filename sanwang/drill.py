@@ -13,6 +13,7 @@ from drills import exit as exit_drill
 from drills import meeting as meeting_drill
 from drills import qos as qos_drill
 from drills import replace as replace_drill
+from drills import restore as restore_drill
 from drills import revoke as revoke_drill
 from drills import ring as ring_drill
 from drills.lab import Lab
@@ -95,6 +96,24 @@ def replace(
     Example: sanwang drill replace t01-rt --json
     """
     return _run(instance, as_json, lambda lab, tell: replace_drill.drill(lab, tell, host), replace_drill.misses)
+
+
+@app.command()
+def restore(
+    host: Annotated[str, typer.Argument(help="the router that is spoilt; default: a township's")] = "",
+    seed: Annotated[int, typer.Option(help="what is spoilt; default another one each time, printed")] = -1,
+    instance: Instance = "",
+    as_json: AsJson = False,
+) -> int:
+    """Spoil a router by hand, restore it from git; put an empty box in its place, restore that; prove the county.
+
+    Example: sanwang drill restore --json
+    """
+
+    def drill(lab: Lab, tell: Callable[[str], None]) -> dict[str, Any]:
+        return restore_drill.drill(lab, tell, host, seed if seed >= 0 else None)
+
+    return _run(instance, as_json, drill, restore_drill.misses)
 
 
 @app.command()

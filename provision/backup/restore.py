@@ -91,11 +91,10 @@ class Restore:
         if not self.found["changed"]:
             done.outcome = "unchanged"
         else:
-            before = self._problems(0.0)
             if done.new:
                 self._fill(done)
             else:
-                self._change(done, before, confirm_s)
+                self._change(done, self._problems(0.0), confirm_s)
             done.seconds = round(time.monotonic() - began_s, 1)
             self._note(done)
         return done
