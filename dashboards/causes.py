@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from inventory.impact import Faults, Impact, ImpactMap
 from inventory.model import Role, SiteKind
 
-_CARRIERS = frozenset({Role.CORE, Role.ACCESS, Role.FIREWALL, Role.VPN, Role.HEADEND, Role.OUTSIDE})
+_CARRIERS = frozenset({Role.CORE, Role.ACCESS, Role.SWITCH, Role.FIREWALL, Role.VPN, Role.HEADEND, Role.OUTSIDE})
 
 
 @dataclass(frozen=True, slots=True)

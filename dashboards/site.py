@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboards.sources import Collector, Prometheus, SourceDown
-from inventory.model import Host, NetworkModel
+from inventory.model import Host, NetworkModel, Role
 from inventory.probes import probe_paths
 
 Document = dict[str, Any]
@@ -58,10 +58,12 @@ def by_port(vector: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], float]
 def _ports(
     model: NetworkModel, host: Host, received: Mapping[tuple[str, str], float], sent: Mapping[tuple[str, str], float]
 ) -> list[Document]:
+    # What leads to an access switch is listed as the switch's own port, under the name its front has.
     return [
         {
             "host": host.name,
             "port": port.name,
+            "label": port.label,
             "link": port.link,
             "kind": model.links[port.link].kind.value,
             "peer_host": port.peer_host,
@@ -71,6 +73,7 @@ def _ports(
             "tx_dbm": sent.get((host.name, port.name)),
         }
         for port in host.ports
+        if model.hosts[port.peer_host].role is not Role.SWITCH
     ]
 
 

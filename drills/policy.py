@@ -12,6 +12,8 @@ from inventory.model import NetworkModel, PolicyRule
 CONTROL_PORT = 7077
 """TCP port that verify listens on where a pair needs a listener and no service is named."""
 
+SSH_PORT = 22
+
 PAIRS_PER_CROSSING = 6
 """Denied pairs tried for every ordered pair of networks (fewer only where there are fewer sources and targets)."""
 
@@ -101,7 +103,7 @@ def managed(model: NetworkModel) -> tuple[Place, ...]:
 
 
 def allowed_checks(model: NetworkModel) -> tuple[Check, ...]:
-    """Every user to a neighbour in its own network, and to every target that policy opens to it."""
+    """Every user to a neighbour in its network and to all that policy opens to it; the controller to each switch."""
     everyone = users(model)
     checks = []
     for network, places in everyone.items():
@@ -113,6 +115,9 @@ def allowed_checks(model: NetworkModel) -> tuple[Check, ...]:
     for places in everyone.values():
         for place in places:
             checks.extend(_opened(model, place, everyone))
+    # A Linux appliance is heard by the collector; of a vendor's box only its SSH port shows that the controller has it.
+    boxes = [place for place in managed(model) if not model.hosts[place.host].linux]
+    checks += [Check(everyone["mgmt"][0], place, "tcp", SSH_PORT, "") for place in boxes]
     return tuple(checks)
 
 
@@ -165,7 +170,7 @@ def _listeners(
     """Targets in a network with their controls, and the TCP port they are tried on."""
     members = everyone[network]
     if network == "mgmt":
-        return tuple((place, members[0]) for place in managed(model)), 22
+        return tuple((place, members[0]) for place in managed(model)), SSH_PORT
     if network in model.networks:
         pairs = zip(members, islice(cycle(members), 1, None), strict=False)
         return tuple((place, other) for place, other in pairs if place.host != other.host), CONTROL_PORT

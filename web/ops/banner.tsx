@@ -15,10 +15,15 @@ export const hallName = (code: string): string => {
   return hall ? named(hall) : code;
 };
 
+const networkName = (name: string): string => {
+  const network = county.value?.networks.find((one) => one.name === name);
+  return network ? named(network) : name;
+};
+
 const FIBRES = new Set(["ring", "access", "spur"]);
 
 export function linkName(link: Link): string {
-  return `${siteName(link.a.site)} — ${siteName(link.b.site)}`;
+  return [...new Set([link.a.site, link.b.site])].map(siteName).join(" — ");
 }
 
 function title(cause: Cause): [what: string, which: string] {
@@ -59,7 +64,7 @@ export function Banner() {
   return (
     <section class="banner-place" aria-live="assertive">
       {impact && first && (
-        <div class={`banner ${impact.sites_cut.length || impact.centres_dead.length ? "serious" : "minor"}`}>
+        <div class={`banner ${impact.sites_cut.length || impact.networks_cut.length || impact.centres_dead.length ? "serious" : "minor"}`}>
           <span class="banner-mark" aria-hidden="true">
             ✕
           </span>
@@ -94,6 +99,8 @@ function consequences(impact: Impact): string[] {
       ? t("sitesCut", { names: list(impact.sites_cut.map(siteName), 2) })
       : t("noSiteCut"),
   );
+  const partly = impact.networks_cut.map((one) => `${siteName(one.site)} (${networkName(one.network)})`);
+  if (partly.length) lines.push(t("networksCut", { names: list(partly, 2) }));
   if (impact.sites_unprotected.length) lines.push(t("sitesUnprotected", { names: list(impact.sites_unprotected.map(siteName), 2) }));
   if (by("cut").length) lines.push(t("hallsCut", { names: list(by("cut"), 2) }));
   if (by("rerouted").length) lines.push(t("hallsRerouted", { names: list(by("rerouted"), 2) }));

@@ -13,6 +13,7 @@ import { KIND, LINK_KIND, ROLE, SITE_STATE, STATE, t } from "./words";
 interface PortRow {
   host: string;
   port: string;
+  label: string; // name on a vendor's box, "" on our own
   link: string;
   kind: string;
   peer_host: string;
@@ -170,7 +171,7 @@ function PortLine({ row, open }: { row: PortRow; open: (code: string) => void })
   return (
     <tr class={state}>
       <td>
-        {row.host} <small>{row.port}</small>
+        {row.host} <small>{row.label || row.port}</small>
       </td>
       <td>
         <button class="chip" onClick={() => open(row.peer_site)}>

@@ -93,7 +93,7 @@ const siteStates = computed(() => {
   const state = now.value;
   const found = new Map<string, State>();
   if (!state) return found;
-  const cut = new Set(state.impact.sites_cut);
+  const cut = new Set([...state.impact.sites_cut, ...state.impact.networks_cut.map((one) => one.site)]);
   const weak = new Set([...state.impact.sites_unprotected, ...state.impact.centres_apart]);
   for (const site of county.value?.sites ?? []) {
     const gateway = GATEWAYS.map((role) => hostsOf(site.code).find((host) => host.role === role)).find(Boolean);

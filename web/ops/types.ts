@@ -151,6 +151,7 @@ export interface Impact {
   centres_dead: string[];
   centres_apart: string[];
   sites_cut: string[];
+  networks_cut: { site: string; network: string }[];
   sites_unprotected: string[];
   halls: HallImpact[];
   meetings: MeetingImpact[];

@@ -44,6 +44,7 @@ export const t = words({
   duct: ["管道:{names}", "duct: {names}"],
   noSiteCut: ["站点全部在线", "every site stays in service"],
   sitesCut: ["中断站点:{names}", "out of service: {names}"],
+  networksCut: ["网络中断:{names}", "a network is out at: {names}"],
   sitesUnprotected: ["失去保护:{names}", "on their last line: {names}"],
   hallsCut: ["会场中断:{names}", "halls cut off: {names}"],
   hallsRerouted: ["会场改走备用路径:{names}", "halls on a backup path: {names}"],
@@ -149,6 +150,7 @@ export const ROLE: Record<string, Pair> = {
   headend: ["有线前端", "Head-end"],
   cpe: ["接入终端", "Site box"],
   partner: ["IPsec 终端", "IPsec box"],
+  switch: ["接入交换机", "Access switch"],
   leaf: ["用户设备", "User equipment"],
   outside: ["外部", "Outside"],
 };
