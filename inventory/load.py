@@ -26,6 +26,10 @@ from inventory.places import COUNTIES
 from inventory.schema import Intent
 
 
+WHOLE = ".import-whole"
+"""In a county's folder: the new files of an import that was killed while it put them in their places."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A county as written, as expanded, and what to be warned about."""
@@ -90,6 +94,9 @@ def read(folder: Path) -> Source:
     problems: list[Problem] = []
     places: dict[Key, Place] = {}
     data: dict[str, Any] = {}
+    if (folder / WHOLE).is_dir():
+        found, advice = "an import that was interrupted", f"finish it: sanwang import finish --into {folder}"
+        raise CountyErrors("files", [Problem(Place(folder.name), "county", found, "whole files", advice)])
     for path in sorted(folder.glob("*.yml")):
         try:
             tree = YAML(typ="rt").load(path.read_text(encoding="utf-8"))

@@ -35,6 +35,7 @@ COMMANDS: dict[str, Command] = {
     "drill": Command("sanwang.drill:main", "rehearse a failure and measure what it cost"),
     "shots": Command("sanwang.shots:main", "take screenshots of every page from the running county"),
     "county": Command("sanwang.county:main", "check, show or start a county's data"),
+    "import": Command("sanwang.importing:main", "take in sites and devices from CSV or Excel tables"),
     "plan": Command("sanwang.plan:main", "what every device would become, in which order, for whom, how risky"),
     "rehearse": Command("sanwang.rehearse:main", "try a plan on a twin of the county and attach what was seen"),
     "approve": Command("sanwang.approve:main", "sign a plan as another person, or check who stands behind it"),

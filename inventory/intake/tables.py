@@ -96,7 +96,7 @@ def _comma(name: str, raw: bytes) -> Sheet:
     if "\x00" in text:
         _refuse(name, text[: text.index("\x00")].count("\n") + 1, "a NUL byte", "text", "save the table as CSV again")
     best = max(",;\t", key=lambda mark: _recognised(text, mark))
-    rows = []
+    rows: list[tuple[int, tuple[str, ...]]] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=best)
     try:
         start = 1  # the line on which the record begins: a quoted cell may hold several
@@ -156,7 +156,9 @@ def _excel(name: str, raw: bytes) -> tuple[Sheet, ...]:
 
 def _within(name: str, row: int, rows: int, columns: int) -> None:
     if rows >= MOST_ROWS or columns > MOST_COLUMNS:
-        _refuse(name, row, "a longer or wider table", f"{MOST_ROWS} rows, {MOST_COLUMNS} columns", "clear what is spare")
+        _refuse(
+            name, row, "a longer or wider table", f"{MOST_ROWS} rows, {MOST_COLUMNS} columns", "clear what is spare"
+        )
 
 
 def _shown(value: object) -> str:

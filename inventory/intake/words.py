@@ -23,10 +23,14 @@ class Heading:
 
 
 HEADINGS: dict[str, Heading] = {
-    "kind": Heading(("种类", "类别", "类型", "站点类型"), ("kind", "type"), "what the row is; or the sheet's name says it"),
+    "kind": Heading(
+        ("种类", "类别", "类型", "站点类型"), ("kind", "type"), "what the row is; or the sheet's name says it"
+    ),
     "code": Heading(("代码", "站点代码", "编码", "简码"), ("code", "site code"), "short and for ever, such as t12"),
     "number": Heading(("编号", "站点编号", "站号"), ("number", "site number"), "1 to 2047, for ever; empty: proposed"),
-    "zh": Heading(("名称", "中文名", "中文名称", "站点名称", "单位名称"), ("chinese name", "zh", "name"), "Chinese name"),
+    "zh": Heading(
+        ("名称", "中文名", "中文名称", "站点名称", "单位名称"), ("chinese name", "zh", "name"), "Chinese name"
+    ),
     "en": Heading(("英文名", "英文名称"), ("english name", "en"), "English name; empty: proposed from kind and code"),
     "homes": Heading(
         ("上联", "主用上联", "主用中心", "上联中心", "上联站点", "甲端"),
@@ -34,14 +38,20 @@ HEADINGS: dict[str, Heading] = {
         "site it hangs on, preferred first (code or name)",
     ),
     "home2": Heading(("备用上联", "备用中心", "乙端"), ("home 2", "secondary", "backup", "end b"), "the second one"),
-    "networks": Heading(("网络", "业务网络", "所属网络"), ("networks", "network"), "networks and closed groups, code or name"),
-    "switch": Heading(("接入交换机", "交换机", "交换机平台"), ("switch", "access switch", "platform"), "its command line"),
+    "networks": Heading(
+        ("网络", "业务网络", "所属网络"), ("networks", "network"), "networks and closed groups, code or name"
+    ),
+    "switch": Heading(
+        ("接入交换机", "交换机", "交换机平台"), ("switch", "access switch", "platform"), "its command line"
+    ),
     "boxes": Heading(("设备", "中心设备"), ("boxes", "devices"), "boxes of a centre: firewall, vpn, server, ..."),
     "east": Heading(("东", "东向公里", "x"), ("east", "east km"), "kilometres east of the information centre"),
     "north": Heading(("北", "北向公里", "y"), ("north", "north km"), "kilometres north of it"),
     "lon": Heading(("经度",), ("longitude", "lon", "lng"), "degrees; needs --origin"),
     "lat": Heading(("纬度",), ("latitude", "lat"), "degrees; needs --origin"),
-    "km": Heading(("光缆公里", "主用光缆", "主用光缆公里", "光缆长度", "公里"), ("km", "km 1", "fibre km"), "its fibre's length"),
+    "km": Heading(
+        ("光缆公里", "主用光缆", "主用光缆公里", "光缆长度", "公里"), ("km", "km 1", "fibre km"), "its fibre's length"
+    ),
     "km2": Heading(("备用光缆公里", "备用光缆"), ("km 2", "second fibre km"), "of the fibre to the second home"),
     "ducts": Heading(("管道", "主用管道"), ("ducts", "duct", "ducts 1"), "trenches of its fibre (code or name)"),
     "ducts2": Heading(("备用管道",), ("ducts 2", "second ducts"), "of the fibre to the second home"),
@@ -52,7 +62,21 @@ HEADINGS: dict[str, Heading] = {
     "metric": Heading(("优先级",), ("metric", "priority"), "a carrier's: lower is preferred"),
     "probe": Heading(("探测地址",), ("probe",), "an address beyond the carrier that answers ping"),
 }
-QUIET = ("序号", "备注", "说明", "联系人", "电话", "联系电话", "地址", "no", "remarks", "notes", "contact", "phone", "address")
+QUIET = (
+    "序号",
+    "备注",
+    "说明",
+    "联系人",
+    "电话",
+    "联系电话",
+    "地址",
+    "no",
+    "remarks",
+    "notes",
+    "contact",
+    "phone",
+    "address",
+)
 """Columns that every office's table has and no county's files."""
 
 KINDS: dict[str, tuple[str, ...]] = {
@@ -119,11 +143,7 @@ def folded(word: str) -> str:
     return _NOISE.sub("", unicodedata.normalize("NFKC", word).lower())
 
 
-_HEADING = {
-    folded(word): field
-    for field, heading in HEADINGS.items()
-    for word in (*heading.zh, *heading.en)
-}
+_HEADING = {folded(word): field for field, heading in HEADINGS.items() for word in (*heading.zh, *heading.en)}
 _KIND = {folded(word): section for section, words in KINDS.items() for word in (section, *words)}
 _QUIET = frozenset(map(folded, QUIET))
 
