@@ -25,7 +25,6 @@ from inventory.model import NetworkModel
 from inventory.places import COUNTIES
 from inventory.schema import Intent
 
-
 WHOLE = ".import-whole"
 """In a county's folder: the new files of an import that was killed while it put them in their places."""
 
