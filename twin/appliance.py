@@ -81,7 +81,7 @@ def make_disk(places: Places, host: Host, bootstrap_key: str) -> None:
     (etc / "service").symlink_to("/etc/sanwang/sv")
     (staging / "sshd_config").write_text(_STAGING_CONFIG.format(address=host.staging.ip))
     (staging / "authorized_keys").write_text(bootstrap_key.strip() + "\n")
-    _host_key(staging / "ssh_host_ed25519_key", host.name)
+    host_key(staging / "ssh_host_ed25519_key", host.name)
     run = service / "run"
     run.write_text(_STAGING_RUN)
     run.chmod(0o755)
@@ -97,7 +97,7 @@ def _own(folder: Path, user: str) -> None:
     os.chown(folder, entry.pw_uid, entry.pw_gid)
 
 
-def _host_key(path: Path, host: str) -> None:
+def host_key(path: Path, host: str) -> None:
     """Generate the staging sshd's own key, once in the life of a disk."""
     argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{host} staging", "-f", str(path)]
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)

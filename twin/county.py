@@ -15,7 +15,7 @@ from pathlib import Path
 
 from inventory.model import Host, NetworkModel
 from inventory.places import Places
-from twin import appliance, cables, children, faults, leaf, names, namespaces
+from twin import appliance, cables, children, faults, leaf, names, namespaces, power, switch
 from twin.errors import TwinError
 from twin.state import Process, State, wait_gone
 
@@ -102,13 +102,16 @@ class Twin:
         namespaces.ip_batch(lines, names.namespace(self.places.instance, host.name))
 
     def _first_start(self, host: Host, bootstrap_key: str) -> None:
-        appliance.make_disk(self.places, host, bootstrap_key)
+        power.new_disk(self, host, bootstrap_key)
         self.start(host)
 
     def start(self, host: Host) -> None:
         """Give power to a host whose namespace and cables are there: an appliance boots from its own disk."""
         if not host.appliance:
             self._configure_leaf(host)
+            return
+        if not host.linux:
+            switch.start(self.places, self.model, host)
             return
         visible = []
         with contextlib.suppress(OSError):
@@ -127,8 +130,7 @@ class Twin:
         """Swap a host's disk for an empty one, as a box from the factory has: its staging port is open again."""
         found = self._host(host)
         fault = faults.kill_host(self, host)
-        shutil.rmtree(self.places.hosts / host)
-        appliance.make_disk(self.places, found, bootstrap_key)
+        power.new_disk(self, found, bootstrap_key)
         faults.heal(self, fault)
 
     def down(self, progress: Progress | None = None, *, wipe: bool = True) -> None:
@@ -141,7 +143,7 @@ class Twin:
         TwinError (exit code 2) for an unknown host, (1) for one without power.
         """
         found = self._host(host)
-        if not found.appliance:
+        if not found.appliance or not found.linux:
             return ["nsenter", f"--net=/run/netns/{names.namespace(self.places.instance, host)}", "--", *argv]
         pid = self._init(host)
         network = f"--net={self.namespace(host, vrf)}" if vrf else "--net"

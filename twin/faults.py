@@ -125,7 +125,7 @@ def kill_hosts(twin: Twin, hosts: Sequence[str]) -> list[Fault]:
 def stop_daemon(twin: Twin, host: str, daemon: str) -> Fault:
     """Stop one of a host's services as its supervisor does, until it is healed."""
     found = targets.host(twin.model, host)
-    known = twin.run(found.name, ["ls", "/etc/sanwang/sv"]).stdout.split() if found.appliance else []
+    known = twin.run(found.name, ["ls", "/etc/sanwang/sv"]).stdout.split() if found.appliance and found.linux else []
     if daemon not in known:
         raise TwinError(f"{host} has no service {daemon!r}; it has: {', '.join(known) or 'none'}", 2)
     with twin.state.locked():

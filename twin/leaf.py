@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
 
 from inventory.model import Host, Role
 from twin.namespaces import HOST_SYSCTLS
 
+_SWITCH_SYSCTLS: Mapping[str, str] = {
+    **HOST_SYSCTLS,
+    "net/ipv4/conf/all/arp_ignore": "1",  # an address belongs to its VLAN interface alone, not to every port
+    "net/ipv4/conf/all/rp_filter": "1",
+    "net/ipv4/conf/all/promote_secondaries": "1",
+}
+
 
 def sysctls(host: Host) -> Mapping[str, str]:
     """Settings of a host's namespace: only the outside world forwards from the start."""
+    if host.role is Role.SWITCH:
+        return _SWITCH_SYSCTLS
     return {**HOST_SYSCTLS, "net/ipv4/ip_forward": "1"} if host.role is Role.OUTSIDE else HOST_SYSCTLS
+
+
+_FIRST_TABLE = 100
+"""Routing tables for routes by source, and their rules' priorities."""
 
 
 def configure(host: Host) -> Iterator[str]:
@@ -26,5 +40,16 @@ def configure(host: Host) -> Iterator[str]:
         yield f"link set dev {port.name}{master} up"
         if port.address is not None:
             yield f"address add {port.address} dev {port.name}"
+    tables: dict[IPv4Network, int] = {}
     for route in own.routes:
-        yield f"route replace {route.prefix} via {route.via}"
+        if route.source is None:
+            yield f"route replace {route.prefix} via {route.via}"
+            continue
+        # Ahead of the main table, as on the appliances: the leg's own network is in the table too.
+        leg = next(port for port in host.ports if port.address is not None and route.via in port.address.network)
+        assert leg.address is not None
+        if route.source not in tables:
+            table = tables[route.source] = _FIRST_TABLE + len(tables)
+            yield f"rule add from {route.source} lookup {table} priority {table}"
+            yield f"route replace {leg.address.network} dev {leg.name} table {table}"
+        yield f"route replace {route.prefix} via {route.via} dev {leg.name} table {tables[route.source]}"

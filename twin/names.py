@@ -40,7 +40,8 @@ def side_of(link: Link, host: str) -> str:
 
 def port_mac(link: Link, side: str) -> str:
     """The MAC of a port: the same after every restart, as a machine's own port has it."""
-    return f"02:54:{link.number >> 8:02x}:{link.number & 255:02x}:00:0{side}"
+    high, middle, low = link.number.to_bytes(3)
+    return f"02:54:{high:02x}:{middle:02x}:{low:02x}:0{side}"
 
 
 def staging_middle(host: Host, site_number: int) -> str:
@@ -51,3 +52,8 @@ def staging_middle(host: Host, site_number: int) -> str:
 def staging_mac(host: Host, site_number: int) -> str:
     """The MAC of a host's staging port."""
     return f"02:55:{site_number >> 8:02x}:{site_number & 255:02x}:00:{host.slot:02x}"
+
+
+def switch_mac(host: Host, site_number: int) -> str:
+    """The MAC of a switch's VLAN interfaces."""
+    return f"02:56:{site_number >> 8:02x}:{site_number & 255:02x}:00:{host.slot:02x}"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from inventory.model import Host
-from twin import appliance, cables, children, effects, leaf, names, namespaces
+from twin import appliance, cables, children, effects, leaf, names, namespaces, switch
 from twin.errors import TwinError
 from twin.state import Process, wait_gone
 
@@ -87,7 +87,7 @@ def on(twin: Twin, host: Host) -> None:
 def new_disk(twin: Twin, host: Host, bootstrap_key: str) -> None:
     """Throw a host's disk away and give it an empty one, as a box comes from the shop."""
     shutil.rmtree(twin.places.hosts / host.name, ignore_errors=True)
-    appliance.make_disk(twin.places, host, bootstrap_key)
+    (appliance if host.linux else switch).make_disk(twin.places, host, bootstrap_key)
 
 
 def service(twin: Twin, host: str, daemon: str, *, run: bool) -> None:

@@ -40,12 +40,12 @@ def processes(places: Places) -> set[int]:
     state = State(places)
     networks = namespaces.inodes(state.namespaces())
     found = {process.pid for process in state.helpers().values() if process.alive}
-    pids = set()
+    pids, machine = set(), _inode(os.getpid(), "pid")
     for keeper, init in state.running().values():
         if keeper.alive:
             found.add(keeper.pid)
         inode = _inode(init.pid, "pid")
-        if init.alive and inode is not None:
+        if init.alive and inode not in (None, machine):  # a switch has no pid namespace of its own
             pids.add(inode)
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

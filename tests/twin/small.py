@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from inventory.hardware import HARDWARE
 from inventory.model import Host, Link, LinkEnd, LinkKind, NetworkModel, Port, Role, Site, SiteKind, StaticRoute, Vrf
 
 
@@ -65,3 +66,30 @@ def _host(
     if role not in (Role.LEAF, Role.OUTSIDE):
         staging = IPv4Interface((int(IPv4Network("100.96.0.0/15")[0]) + (site << 4) + slot, 15))
     return Host(name, name.partition("-")[0], role, slot, (), tuple(ports), (own,), staging=staging)
+
+
+def switch_model() -> NetworkModel:
+    """A switch of each platform, s1-sw to s5-sw; on its first three ports s1-a, s1-b and s1-c in one subnet."""
+    hosts: list[Host] = []
+    links: dict[str, Link] = {}
+    sites: dict[str, Site] = {}
+    for number, (platform, hardware) in enumerate(HARDWARE.items(), 1):
+        code = f"s{number}"
+        sites[code] = Site(code, number, SiteKind.BODY, code, code, (), ())
+        ports = []
+        for place, name in enumerate("abc", 1):
+            cable = 139250 - 10 * number + place
+            link = _link(f"{code}-{name}", cable, (f"{code}-{name}", f"{code}-sw"), LinkKind.LAN)
+            links[link.name] = link
+            hosts.append(_host(link.a.host, number, Role.LEAF, 10, {cable: f"10.8.{number}.{place}/24"}, links))
+            ports.append(Port(link.b.port, link.name, link.a.host, link.a.port, 1500, label=hardware.port(place)))
+        staging = IPv4Interface((int(IPv4Network("100.96.0.0/15")[0]) + (number << 4) + 14, 15))
+        switch = Host(
+            f"{code}-sw", code, Role.SWITCH, 14, (), tuple(ports), (Vrf(""),), staging=staging, platform=platform
+        )
+        hosts.append(switch)
+    return NetworkModel(
+        name="bench", zh="小县", en="Small", networks={}, sites=sites, ducts={}, links=links,
+        hosts={host.name: host for host in hosts}, endpoints=(), tunnels={}, services={}, policy=(), halls={},
+        exits=(), people={}, firewall="", vpn="", nms="",
+    )  # fmt: skip

@@ -20,8 +20,9 @@ from netmiko import BaseConnection, ConnectHandler
 from netmiko.exceptions import NetmikoAuthenticationException
 
 from tests.twin.user import device
+from twin.standins.access import OneUser
 from twin.standins.platforms import PLATFORMS
-from twin.standins.server import Access, listen
+from twin.standins.server import listen
 
 TYPES = {
     "huawei_vrp8": "huawei_vrpv8",
@@ -64,7 +65,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    access = Access("admin", "right", asyncssh.import_authorized_keys(public))
+    access = OneUser("admin", "right", asyncssh.import_authorized_keys(public))
     ports: dict[str, int] = {}
     servers: list[asyncssh.SSHAcceptor] = []
 
@@ -128,7 +129,7 @@ async def greeted(farm: Farm, stack: AsyncExitStack, port: int) -> tuple[str, bo
 @pytest.mark.parametrize("platform", PLATFORMS)
 async def test_a_third_login_is_turned_away_when_two_vtys_are_taken(farm: Farm, platform: str) -> None:
     dialect, session = PLATFORMS[platform]
-    access = Access("admin", None, asyncssh.import_authorized_keys(farm.key.with_suffix(".pub").read_text()))
+    access = OneUser("admin", None, asyncssh.import_authorized_keys(farm.key.with_suffix(".pub").read_text()))
     server = await listen(device(platform, vtys=2), session, access, "127.0.0.1", 0, farm.key.with_name("host"))
     async with server, AsyncExitStack() as stack:
         for _ in range(2):

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import asyncssh
 
+from twin.standins.access import OneUser
 from twin.standins.device import Delays, Device, Settings
 from twin.standins.platforms import PLATFORMS
 from twin.standins.ports import PortDriver
-from twin.standins.server import Access, listen
+from twin.standins.server import listen
 
 EXAMPLE = """example:
   python -m twin.standins --platform huawei_vrp8 --listen 127.0.0.1:2201 --hostname b01-sw \\
@@ -99,7 +100,7 @@ async def run(options: argparse.Namespace) -> None:
     if not options.host_key.exists():
         asyncssh.generate_private_key("ssh-ed25519").write_private_key(options.host_key)
         options.host_key.chmod(0o600)
-    access = Access(
+    access = OneUser(
         options.user,
         read_secret(options.password_file),
         asyncssh.read_authorized_keys(str(options.authorized_keys)) if options.authorized_keys else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import secrets
 from datetime import datetime
 from typing import ClassVar
@@ -74,11 +75,30 @@ class ComwareDialect(VrpDialect):
     def texts(self, node: Node) -> list[str]:
         return node.line.split("\n")
 
-    def cipher(self, plain: str, way: str) -> str:
-        salt = secrets.token_bytes(12)
-        digest = hashlib.sha256(salt + plain.encode()).digest()
+    def cipher(self, plain: str, way: str, salt: str = "") -> str:
+        salted = bytes.fromhex(salt) or secrets.token_bytes(12)
+        digest = hashlib.sha256(salted + plain.encode()).digest()
         head = "$h$6$" if way == "hash" else "$c$3$"
-        return head + base64.b64encode(salt + digest).decode().rstrip("=")
+        return head + base64.b64encode(salted + digest).decode().rstrip("=")
+
+    def fits(self, shown: str, plain: str) -> bool:
+        try:
+            salt = base64.b64decode(shown[5:] + "=" * (-len(shown[5:]) % 4))[:12]
+        except ValueError:
+            return False
+        return hmac.compare_digest(self.cipher(plain, "hash" if shown.startswith("$h$") else "", salt.hex()), shown)
+
+    def passwords(self, root: Node) -> dict[str, str]:
+        """Of managing local users with service type ssh."""
+        if root.get("ssh", "server", "enable") is None:
+            return {}
+        found: dict[str, str] = {}
+        for user in root.starting("local-user"):
+            served = "ssh" in {word for node in user.starting("service-type") for word in node.words}
+            for line in user.starting("password"):
+                if served and user.words[-1] == "manage" and not user.starting("state", "block"):
+                    found[user.words[1]] = line.words[-1]
+        return found
 
     def set_cipher(self, editor: Editor, match: Match) -> list[str]:
         """`simple` is what one types; the device shows `hash` for a login and `cipher` elsewhere."""

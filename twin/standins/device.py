@@ -9,17 +9,27 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twin.standins.dialect import Dialect
 from twin.standins.editor import load_text
-from twin.standins.ports import PortDriver, expand_ports
+from twin.standins.ports import Driver, PortDriver, expand_ports
 from twin.standins.tree import Node
 
 if TYPE_CHECKING:
     from twin.standins.session import Session
+
+
+class Connection(Protocol):
+    """Somebody's line to the device, with a login on it or not."""
+
+    def abort(self) -> None: ...
+
+
+LAST_WORDS_S = 0.1
+"""What is said before a restart has this long to reach the user."""
 
 MAX_POINTS = 80
 """Rollback points a device keeps."""
@@ -55,6 +65,19 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Restart:
+    """A restart that is planned: when by the device's clock, and monotonic seconds."""
+
+    at: datetime
+    deadline: float
+    timer: asyncio.TimerHandle
+
+    def left_s(self, second_s: float) -> int:
+        """Seconds of the device until then."""
+        return max(0, round((self.deadline - time.monotonic()) / second_s))
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """A rollback point: a commit and the configurations before and after it."""
 
@@ -82,6 +105,8 @@ class Settings:
     """Ports besides or instead of the platform's own."""
     second_s: float = 1.0
     """How long a second of the device's timers takes; shorter in tests."""
+    restart_s: float = 0.0
+    """How long a restart takes, without power for ports and logins."""
     trial_ends_with_session: bool = False
     """Is a trial without a persistence id rolled back at once when its session ends?"""
 
@@ -94,26 +119,29 @@ class Device:
         dialect: type[Dialect],
         settings: Settings,
         *,
-        driver: PortDriver | None = None,
+        driver: Driver | None = None,
         delays: Delays | None = None,
         config: str = "",
     ) -> None:
         self.settings = settings
         self.hostname = settings.hostname
-        self.driver = driver or PortDriver()
+        self.driver: Driver = driver or PortDriver()
         self.delays = delays or Delays()
         self.started = time.monotonic()
         self.dialect = dialect(self)
         self.ports = self._ports()
         self.sessions: dict[int, Session] = {}
         self.session_count = 0
+        self.connections: set[Connection] = set()
+        self.powered = True
         self.pending: Pending | None = None
+        self.restart: Restart | None = None
         self.points: list[Point] = []
         self.changed_at = self.saved_at = datetime.now()
         self.changed_by = ""
         self.startup = ""
         self.files: dict[str, str] = {}
-        self._shut: set[str] = set()
+        self._stale = False
         self._settling: asyncio.Task[None] | None = None
         self._load_state(config)
         self.running = self._boot()
@@ -176,30 +204,23 @@ class Device:
     def changed(self, user: str) -> None:
         """The running configuration has changed: ports follow it."""
         self.changed_at, self.changed_by = datetime.now(), user
+        self._stale = True
         if self._settling is None or self._settling.done():
             self._settling = asyncio.get_running_loop().create_task(self._settle())
 
     async def _settle(self) -> None:
-        while True:
-            want = {port for port in self.ports if self.dialect.is_shut(self.running, port)}
-            if want == self._shut:
-                return
-            for port in sorted(want ^ self._shut):
-                await self.driver.set(port, port not in want)
-                self._shut ^= {port}
+        while self._stale:
+            self._stale = False
+            await self.driver.follow(self.dialect, self.running, self.ports)
 
     async def settle(self) -> None:
-        """Until every port is as the running configuration says."""
+        """Until the hardware is as the running configuration says."""
         if self._settling is not None:
             await self._settling
 
     async def power_on(self) -> None:
-        """Bring ports to what the startup configuration says."""
-        for port in {*self.driver.links, *(self.ports if self.driver.hook else ())}:
-            up = not self.dialect.is_shut(self.running, port)
-            await self.driver.set(port, up)
-            if not up:
-                self._shut.add(port)
+        """Bring the hardware to what the startup configuration says."""
+        await self.driver.start(self.dialect, self.running, self.ports)
 
     def commit_point(self, before: Node, user: str, terminal: str, label: str = "", description: str = "") -> Point:
         """Remember a commit."""
@@ -239,14 +260,54 @@ class Device:
         self.changed(user)
         return True
 
+    # --- restarts
+
     def reboot(self) -> None:
         """As after a power cut: what was not saved is lost, and so is every login."""
+        if not self.powered:
+            return
         self.disarm()
+        self.cancel_restart()
+        self.powered = False
         for session in list(self.sessions.values()):
             session.hang_up()
+        if self.settings.restart_s:
+            self._settling = asyncio.get_running_loop().create_task(self._restart(self._settling))
+        else:
+            self._boot_again()
+
+    def _boot_again(self) -> None:
         self.running = self._boot()
         self.started = time.monotonic()
+        self.powered = True
         self.changed("")
+
+    async def _restart(self, settling: asyncio.Task[None] | None) -> None:
+        """Down for a while. Lines are aborted before the ports go, or nobody would hear of it."""
+        await asyncio.sleep(LAST_WORDS_S)
+        if settling is not None:
+            await settling
+        for connection in list(self.connections):
+            connection.abort()
+        await asyncio.sleep(LAST_WORDS_S)
+        await self.driver.off()
+        await asyncio.sleep(self.settings.restart_s)
+        self._boot_again()
+        await self._settle()
+
+    def schedule_restart(self, seconds: float) -> None:
+        """Restart then; a restart that was planned before is not."""
+        self.cancel_restart()
+        real_s = seconds * self.settings.second_s
+        timer = asyncio.get_running_loop().call_later(real_s, self.reboot)
+        self.restart = Restart(datetime.now() + timedelta(seconds=seconds), time.monotonic() + real_s, timer)
+
+    def cancel_restart(self) -> bool:
+        """Take back a planned restart; False when there is none."""
+        restart, self.restart = self.restart, None
+        if restart is not None:
+            restart.timer.cancel()
+        return restart is not None
 
     # --- VTYs
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -46,6 +47,10 @@ class Dialect:
     factory: ClassVar[str]
     """Configuration of a device out of the box, {host} filled."""
     version: ClassVar[str]
+    vlan_interface: ClassVar[str]
+    """A VLAN interface's name up to the number."""
+    route_words: ClassVar[tuple[str, str]] = ("ip", "route")
+    """How a static route begins."""
 
     _grammars: ClassVar[dict[str, Grammar]] = {}
 
@@ -194,3 +199,51 @@ class Dialect:
             if node is not None:
                 return node.words[1]
         return self.device.hostname
+
+    # --- what a configuration means for the frames and packets
+
+    def vlan_numbers(self, root: Node) -> frozenset[int]:
+        """The VLANs that exist."""
+        raise TypeError(self.name)
+
+    def untagged_vlan(self, root: Node, port: str) -> int | None:
+        """The VLAN whose frames go in and out of a physical port without a tag; None: there is none."""
+        raise TypeError(self.name)
+
+    def vlan_of_interface(self, name: str) -> int | None:
+        """The VLAN of a VLAN interface; None for other interfaces."""
+        number = name.removeprefix(self.vlan_interface)
+        return int(number) if number != name and number.isdecimal() else None
+
+    def addresses(self, root: Node) -> Iterator[tuple[str, IPv4Interface]]:
+        """(interface, address) of every interface that is not shut, and of physical ports in any case."""
+        for node in root.starting("interface"):
+            if node.get("shutdown") is not None and self.vlan_of_interface(node.words[1]) is not None:
+                continue
+            for line in node.starting("ip", "address"):
+                yield node.words[1], IPv4Interface(f"{line.words[2]}/{line.words[3]}")
+
+    def next_hops(self, root: Node) -> Iterator[tuple[IPv4Network, IPv4Address]]:
+        """(prefix, next hop) of every static route that names an address, in whatever VPN instance or VRF."""
+        for node in root.starting(*self.route_words):
+            words = node.words[4:] if node.words[2] in ("vrf", "vpn-instance") else node.words[2:]
+            hop = next((address for word in words[2:5] if (address := _address(word)) is not None), None)
+            if hop is not None:
+                yield IPv4Network(f"{words[0]}/{words[1]}", strict=False), hop
+
+    # --- who may log in
+
+    def passwords(self, root: Node) -> dict[str, str]:
+        """Users who may log in over SSH, and their passwords as the configuration shows them."""
+        raise TypeError(self.name)
+
+    def fits(self, shown: str, plain: str) -> bool:
+        """Is a password the one that a configuration shows so?"""
+        raise TypeError(self.name)
+
+
+def _address(word: str) -> IPv4Address | None:
+    try:
+        return IPv4Address(word)
+    except AddressValueError:
+        return None

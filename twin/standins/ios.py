@@ -203,9 +203,10 @@ class IosDialect(Dialect):
 
     # --- passwords
 
-    def hidden(self, plain: str) -> str:
+    def hidden(self, plain: str, salt: str = "") -> str:
         """A password as it is shown afterwards."""
-        return hashlib.sha256((secrets.token_hex(4) + plain).encode()).hexdigest()[:32]
+        salt = salt or secrets.token_hex(4)
+        return salt + hashlib.sha256((salt + plain).encode()).hexdigest()[:24]
 
     def set_snmp_user(self, editor: Editor, match: Match) -> list[str]:
         words = list(match.words)

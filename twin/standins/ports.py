@@ -5,8 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from twin.standins.fabric import running
+
+if TYPE_CHECKING:
+    from twin.standins.dialect import Dialect
+    from twin.standins.tree import Node
 
 
 def expand_ports(text: str) -> list[str]:
@@ -21,6 +28,25 @@ def expand_ports(text: str) -> list[str]:
     return ports
 
 
+class Driver(Protocol):
+    """The hardware under a device's running configuration."""
+
+    links: dict[str, str]
+    """Linux interface by port."""
+
+    async def start(self, dialect: Dialect, root: Node, ports: Iterable[str]) -> None:
+        """Become what a configuration says, whatever there was before."""
+
+    async def follow(self, dialect: Dialect, root: Node, ports: Iterable[str]) -> None:
+        """Become what a configuration says."""
+
+    async def off(self) -> None:
+        """Be without power."""
+
+    def carrier(self, port: str) -> bool:
+        """Has a port a live cable?"""
+
+
 @dataclass(slots=True)
 class PortDriver:
     """Tells the machine which ports are up.
@@ -32,6 +58,31 @@ class PortDriver:
     links: dict[str, str] = field(default_factory=dict)
     hook: tuple[str, ...] = ()
     failures: int = 0
+    now: dict[str, bool] = field(default_factory=dict)
+    """Which ports are up; one that was never told is."""
+
+    async def start(self, dialect: Dialect, root: Node, ports: Iterable[str]) -> None:
+        """Set every port that somebody wants to know of."""
+        self.now = {port: dialect.is_shut(root, port) for port in self._watched(ports)}
+        await self.follow(dialect, root, ports)
+
+    async def follow(self, dialect: Dialect, root: Node, ports: Iterable[str]) -> None:
+        """Set the ports whose state in the configuration has changed."""
+        for port in self._watched(ports):
+            await self._become(port, not dialect.is_shut(root, port))
+
+    async def off(self) -> None:
+        """Every port is down."""
+        for port in {**self.now, **self.links}:
+            await self._become(port, False)
+
+    def _watched(self, ports: Iterable[str]) -> Iterable[str]:
+        return ports if self.hook else self.links
+
+    async def _become(self, port: str, up: bool) -> None:
+        if self.now.get(port, True) != up:
+            await self.set(port, up)
+            self.now[port] = up
 
     async def set(self, port: str, up: bool) -> None:
         """Make a port up or down.  What goes wrong is said on stderr and counted."""
@@ -60,9 +111,4 @@ class PortDriver:
 
     def carrier(self, port: str) -> bool:
         """Has the port a live cable?  A port without a Linux interface behind it always has."""
-        if port not in self.links:
-            return True
-        try:
-            return Path(f"/sys/class/net/{self.links[port]}/carrier").read_text().strip() == "1"
-        except OSError:
-            return False
+        return port not in self.links or running(self.links[port])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import secrets
 
 from twin.standins.editor import Editor, Rejected
@@ -20,6 +21,7 @@ class RgosDialect(IosDialect):
     grammar_file = "ruijie_rgos.grammar"
     factory_host = "Ruijie"
     ports = "GigabitEthernet 0/1-24;TenGigabitEthernet 0/25-28;Mgmt 0"
+    vlan_interface = "VLAN "
     virtual = ("VLAN", "Loopback", "AggregatePort", "Null")
     model = "S5750C-28GT4XS-H"
     version = "version RGOS 11.4(1)B74P3"
@@ -162,6 +164,22 @@ class RgosDialect(IosDialect):
             port.put(prefix, Node((*prefix, "only", self.vlans(now)), match.rule.sets or match.rule))
         return []
 
+    def vlan_numbers(self, root: Node) -> frozenset[int]:
+        return frozenset(int(node.words[1]) for node in root.starting("vlan"))
+
+    def untagged_vlan(self, root: Node, port: str) -> int | None:
+        """An access port's VLAN, another port's native one; an uplink's native VLAN has its tag too."""
+        node = root.get("interface", port)
+        if node is None or port.startswith("Mgmt") or node.get("no", "switchport") is not None:
+            return None
+        mode = next((line.words[2] for line in node.starting("switchport", "mode")), "access")
+        if mode == "uplink" or node.starting("port-group"):
+            return None
+        key = ("switchport", "access", "vlan") if mode == "access" else ("switchport", mode, "native", "vlan")
+        vlan = next((int(line.words[-1]) for line in node.starting(*key)), 1)
+        lines = node.starting("switchport", "trunk", "allowed", "vlan") if mode == "trunk" else []
+        return vlan if not lines or vlan in numbers(lines[0].words[5]) else None
+
     # --- access lists
 
     def set_ace(self, editor: Editor, match: Match) -> list[str]:
@@ -206,9 +224,28 @@ class RgosDialect(IosDialect):
         target.put(match.key, Node(tuple(words), match.rule))
         return []
 
+    def passwords(self, root: Node) -> dict[str, str]:
+        """Of users with a password or a secret."""
+        if root.get("enable", "service", "ssh-server") is None:
+            return {}
+        found: dict[str, str] = {}
+        for line in root.starting("username"):
+            at = next((at for at, word in enumerate(line.words) if at > 1 and word in ("password", "secret")), None)
+            if at is not None:
+                found[line.words[1]] = " ".join(line.words[at + 1 :])
+        return found
+
+    def fits(self, shown: str, plain: str) -> bool:
+        kind, _, value = shown.rpartition(" ")
+        if kind == "7":
+            return hmac.compare_digest(self.hidden(plain, value[:8]), value)
+        if kind == "5":
+            return hmac.compare_digest(self.secret(plain, value.removeprefix("$1$").partition("$")[0]), value)
+        return kind in ("", "0") and hmac.compare_digest(plain.encode(), value.encode())
+
     @staticmethod
-    def secret(plain: str) -> str:
-        salt = secrets.token_hex(2)
+    def secret(plain: str, salt: str = "") -> str:
+        salt = salt or secrets.token_hex(2)
         digest = base64.b64encode(hashlib.sha256((salt + plain).encode()).digest()).decode()[:22]
         return f"$1${salt}${digest}"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import traceback
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
 
+from twin.standins.access import Access, Way
 from twin.standins.device import Device
 from twin.standins.session import Session
 
@@ -49,37 +49,39 @@ class Channel:
         self._process.exit(0)
 
 
-@dataclass(slots=True)
-class Access:
-    """Who may log in to a device."""
-
-    user: str
-    password: str | None
-    keys: asyncssh.SSHAuthorizedKeys | None
-
-
 class Login(asyncssh.SSHServer):
     """One SSH connection before it has a shell."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, device: Device, access: Access) -> None:
+        self._device = device
         self._access = access
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
+        self._way = Way(conn.get_extra_info("sockname")[0], conn.get_extra_info("peername")[0])
+        if self._access.admitted(self._way):
+            self._device.connections.add(conn)
+        else:
+            conn.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._device.connections.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
-        if self._access.keys is not None and username == self._access.user:
-            self._connection.set_authorized_keys(self._access.keys)
+        keys = self._access.keys(username, self._way)
+        self._keys = keys is not None
+        if keys is not None:
+            self._connection.set_authorized_keys(keys)
         return True
 
     def public_key_auth_supported(self) -> bool:
-        return self._access.keys is not None
+        return self._keys
 
     def password_auth_supported(self) -> bool:
-        return self._access.password is not None
+        return True
 
     def validate_password(self, username: str, password: str) -> bool:
-        return username == self._access.user and password == self._access.password
+        return self._access.password(username, password, self._way)
 
 
 async def listen(
@@ -96,7 +98,7 @@ async def listen(
         channel = Channel(process)
         user = str(process.get_extra_info("username"))
         number = device.vty()
-        if user != access.user or number is None:
+        if number is None:
             channel.write(f"\r\n{device.dialect.busy}\r\n".encode())
             await channel.drain()
             process.exit(1)
@@ -113,7 +115,7 @@ async def listen(
             process.exit(0)
 
     return await asyncssh.create_server(
-        lambda: Login(access),
+        lambda: Login(device, access),
         address,
         port,
         server_host_keys=[str(host_key)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import secrets
 from typing import ClassVar
 
@@ -94,11 +95,32 @@ class VrpDialect(Layer2, Layer3, Dialect):
 
     # --- passwords
 
-    def cipher(self, plain: str, way: str) -> str:
+    def cipher(self, plain: str, way: str, salt: str = "") -> str:
         """How the device shows a password that was typed plain."""
-        salt = secrets.token_hex(8)
+        salt = salt or secrets.token_hex(8)
         digest = base64.b64encode(hashlib.sha256((salt + plain).encode()).digest()).decode()
         return f"$1c${salt}${digest[:43]}$" if way == "irreversible-cipher" else f"%^%#{salt}{digest[:16]}%^%#"
+
+    def fits(self, shown: str, plain: str) -> bool:
+        way = "irreversible-cipher" if shown.startswith("$1c$") else "cipher"
+        return hmac.compare_digest(self.cipher(plain, way, shown[4:20]), shown)
+
+    def passwords(self, root: Node) -> dict[str, str]:
+        """Of local users with service type ssh whom SSH asks for a password."""
+        aaa = root.get("aaa")
+        if aaa is None or root.get("stelnet", "server", "enable") is None:
+            return {}
+        found: dict[str, str] = {}
+        for line in aaa.starting("local-user"):
+            name = line.words[1]
+            blocked = aaa.get("local-user", name, "state") is not None and aaa.starting(
+                *line.words[:2], "state", "block"
+            )
+            ways = {word for node in root.starting("ssh", "user", name) for word in node.words[3:]}
+            served = "ssh" in {word for node in aaa.starting("local-user", name, "service-type") for word in node.words}
+            if line.words[2] == "password" and served and not blocked and ways & {"password", "all", "password-rsa"}:
+                found[name] = line.words[-1]
+        return found
 
     def set_cipher(self, editor: Editor, match: Match) -> list[str]:
         """A password typed plain is shown ciphered, differently each time; one typed ciphered stays."""

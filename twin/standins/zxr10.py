@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import ClassVar
 
 from twin.standins.editor import Editor, Rejected, WrongWord
@@ -17,6 +18,7 @@ class ZxrDialect(IosDialect):
     factory_host = "ZXR10"
     indent = 2
     ports = "gei-0/1/1/1-24;xgei-0/1/2/1-4;mgmt_eth"
+    vlan_interface = "vlan"
     virtual = ("vlan", "loopback", "smartgroup", "null")
     model = "ZXR10 5960-28PM"
     version = "ZXR10 5960 Software, Version: V3.00.11.P10"
@@ -171,6 +173,22 @@ class ZxrDialect(IosDialect):
             port.put(prefix, Node((*prefix, self.vlans(now)), match.rule.sets or match.rule))
         return []
 
+    def vlan_numbers(self, root: Node) -> frozenset[int]:
+        part = root.get("switchvlan-configuration")
+        return frozenset(int(node.words[1]) for node in part.starting("vlan")) | {1} if part else frozenset({1})
+
+    def untagged_vlan(self, root: Node, port: str) -> int | None:
+        """An access port's VLAN, another port's native one."""
+        if port == "mgmt_eth":
+            return None
+        part = root.get("switchvlan-configuration")
+        node = part.get("interface", port) if part is not None else None
+        if node is None:
+            return 1
+        mode = next((line.words[2] for line in node.starting("switchport", "mode")), "access")
+        key = ("switchport", "access", "vlan") if mode == "access" else ("switchport", mode, "native", "vlan")
+        return next((int(line.words[-1]) for line in node.starting(*key)), 1)
+
     # --- passwords
 
     def set_password(self, editor: Editor, match: Match) -> list[str]:
@@ -181,6 +199,18 @@ class ZxrDialect(IosDialect):
             words[at:] = ["encrypted", f"*21*{self.hidden(plain)}"]
         editor.store(Match(match.rule, tuple(words), match.key))
         return []
+
+    def passwords(self, root: Node) -> dict[str, str]:
+        """Of the users of the system."""
+        part = root.get("system-user")
+        if part is None or root.get("ssh", "server", "enable") is None:
+            return {}
+        users = part.starting("user-name")
+        return {user.words[1]: line.words[-1] for user in users for line in user.starting("password")}
+
+    def fits(self, shown: str, plain: str) -> bool:
+        value = shown.removeprefix("*21*")
+        return hmac.compare_digest(self.hidden(plain, value[:8]), value)
 
 
 class ZxrSession(IosSession):
