@@ -17,7 +17,7 @@ VLAN_BASE = 100
 """A network's VLAN is this and its number: gov 101, mgmt 104."""
 
 _PUBLIC = {"gov": (range(1, 8), 8), "edu": (range(9, 10), 10), "tv": (range(11, 12), 12)}
-_FIRST_CLOSED, _CLOSED_PORT, _EACH = 10, 13, 2  # closed groups from number 10 upwards have two ports each, from 13
+FIRST_CLOSED, _CLOSED_PORT, _EACH = 10, 13, 2  # closed groups from number 10 upwards have two ports each, from 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def network_ports(network: Network, platform: str) -> NetworkPorts:
     if network.name in _PUBLIC:
         users, uplink = _PUBLIC[network.name]
     else:
-        first = _CLOSED_PORT + (network.number - _FIRST_CLOSED) * _EACH
+        first = _CLOSED_PORT + (network.number - FIRST_CLOSED) * _EACH
         users, uplink = range(first, first + 1), first + 1
         if not 1 <= first < uplink <= hardware.count:
             raise ValueError(
@@ -87,4 +87,4 @@ def network_ports(network: Network, platform: str) -> NetworkPorts:
 
 def last_closed(platform: str) -> int:
     """The highest number of a closed group that still has ports on this platform."""
-    return _FIRST_CLOSED + (HARDWARE[platform].count - _CLOSED_PORT - 1) // _EACH
+    return FIRST_CLOSED + (HARDWARE[platform].count - _CLOSED_PORT - 1) // _EACH

@@ -9,7 +9,7 @@ from inventory.errors import Report
 from inventory.expand.cable import Cable, End, Seat, cable
 from inventory.expand.fibres import router_name
 from inventory.expand.written import written_sites
-from inventory.hardware import last_closed, network_ports, vlan
+from inventory.hardware import FIRST_CLOSED, last_closed, network_ports, vlan
 from inventory.model import Bridge, LinkKind, Network, Role, Site, StaticRoute, Vrf
 from inventory.schema import AccessIntent, Intent
 
@@ -28,11 +28,11 @@ def check_switches(
         for name in sites[written.code].networks:
             try:
                 network_ports(networks[name], platform)
-            except ValueError as wrong:
+            except ValueError:
                 report.error(
                     (*written.key, "switch"),
-                    f"{platform}, where {wrong}",
-                    f"closed groups numbered 10 to {last_closed(platform)} at a site with a switch",
+                    f"{platform} at a member of {name} (number {networks[name].number})",
+                    f"closed groups numbered {FIRST_CLOSED} to {last_closed(platform)}: the others have no port there",
                     f"take {written.code} out of networks.{name}.members, or remove `switch:`",
                 )
     return platforms
