@@ -65,6 +65,10 @@ def _print_device(console: Console, saved: Plan, host: str, diff: bool) -> None:
         for line in file.diff.splitlines() if diff else ():
             style = "green" if line.startswith("+") else "red" if line.startswith("-") else "dim"
             console.print(Text(f"    {printable(line)}", style=style))
+    if device.commands:
+        console.print(f"  {len(device.commands)} commands will be typed ({device.platform})")
+    for line in device.commands if diff else ():
+        console.print(Text(f"    > {printable(line)}", style="dim"))
     for line in device.running:
         console.print(printable(f"  running: {line}"))
 

@@ -14,7 +14,7 @@ from inventory.model import LinkKind, NetworkModel, Role
 from inventory.places import Places
 from provision.broker.client import BrokerClient
 from provision.broker.county import County
-from provision.change import approval, inband, planner, touches
+from provision.change import approval, inband, planner, touches, ways
 from provision.change.plan import Plan, PlanError, Stage, county_fingerprint
 from provision.change.stages import backs_up
 from store.engine import Store
@@ -122,16 +122,28 @@ class Guard:
         ]
 
 
-def in_band(plan: Plan, client: BrokerClient, model: NetworkModel, stages: Sequence[Stage]) -> list[str]:
-    """Stages after which the controller would no longer reach a device that it reaches now."""
-    running = {}
+def in_band(plan: Plan, client: BrokerClient, county: County, stages: Sequence[Stage]) -> list[str]:
+    """Stages after which the controller would no longer reach a device, or get into a switch, that it reaches now."""
+    model, running = county.model, {}
     for device in plan.devices:
         if any(file.path in (inband.NETWORK, inband.FRR) for file in device.files):
             diff = client.call("diff", host=device.host)["diff"]
             running[device.host] = {each["path"]: each["before"] for each in diff if each["before"]}
     lost = inband.lost(model, running, [(stage.name, stage.hosts) for stage in stages])
-    return [
+    return _locked_out(plan, county) + [
         f"stage {name}: the controller would no longer reach {', '.join(hosts[:6])}"
         f"{f' and {len(hosts) - 6} more' if len(hosts) > 6 else ''} in band"
         for name, hosts in lost.items()
+    ]
+
+
+def _locked_out(plan: Plan, county: County) -> list[str]:
+    """Switches whose planned configuration would not let the controller in."""
+    model = county.model
+    return [
+        f"{device.host}: the controller would be locked out: {words}"
+        for device in plan.devices
+        if not model.hosts[device.host].linux
+        for file in county.files(device.host)
+        for words in ways.problems(model, model.hosts[device.host], file.text)
     ]

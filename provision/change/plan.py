@@ -10,12 +10,13 @@ Fields, as they are saved::
                 touches         Touches, risk: Risk
                 approvals       Approval ... beside the content, not in the digest
                 evidence        Evidence ... the same
-    DevicePlan  host, site, role, platform ("linux")
+    DevicePlan  host, site, role, platform ("linux", "huawei_vrp8" ...)
                 base            fingerprint of the device's state when it was planned (``state_fingerprint``)
                 wanted          SHA-256 over ALL files the device shall have (``bundle_fingerprint``)
                 groups          parts that will be loaded again, in the device's order
                 files           FileChange ...
                 running         differences of the running configuration that will be put right, a line each
+                commands        what will be typed at a vendor's switch, in this order, secrets masked; () elsewhere
     FileChange  path, group, change ("created", "changed", "removed"), mode ("0644", "" when removed)
                 before_sha256   of the bytes on the device ("" when there is no file, or none of ours)
                 after_sha256    of the wanted text with ``@secret:NAME@`` unfilled ("" when removed)
@@ -43,7 +44,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from identity.files import write_atomic
 
-FORMAT = "sanwang plan 1"
+FORMAT = "sanwang plan 2"
 
 
 class PlanError(Exception):
@@ -82,6 +83,7 @@ class DevicePlan:
     groups: tuple[str, ...]
     files: tuple[FileChange, ...]
     running: tuple[str, ...]
+    commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,6 @@ from provision.render import GROUPS, ConfigFile
 from store.engine import Store
 from store.queries import booked_meetings, link_states
 
-PLATFORM = "linux"
 Progress = Callable[[int, int], None]
 """Called with (devices that have answered, devices asked)."""
 
@@ -113,12 +112,13 @@ def device_plan(county: County, name: str, diff: Mapping[str, Any], state: Mappi
         host=host.name,
         site=host.site,
         role=host.role.value,
-        platform=PLATFORM,
+        platform=host.platform,
         base=state_fingerprint(state),
         wanted=wanted(county, name),
         groups=tuple(group for group in GROUPS if group in parts) + tuple(sorted(parts - {*GROUPS})),
         files=files,
         running=running,
+        commands=tuple(printable(str(line)) for line in diff.get("commands", [])),
     )
 
 
@@ -152,7 +152,7 @@ def _file_change(
 
 def _group_of(path: str) -> str:
     """The group of a file that the model no longer knows, where the broker does not tell it."""
-    return "services" if path.startswith(("/etc/sanwang/sv/", "/etc/systemd/")) else "network"
+    return "services" if path.startswith("/etc/sanwang/sv/") else "network"
 
 
 def moved(planned: DevicePlan, now: DevicePlan | None) -> tuple[str, ...]:
@@ -177,6 +177,8 @@ def moved(planned: DevicePlan, now: DevicePlan | None) -> tuple[str, ...]:
             reasons.append(f"{planned.host}: {path} would become something else than was planned")
         elif old[path] != new[path] and now.base == planned.base:
             reasons.append(f"{planned.host}: {path} would not change as the plan shows")
+    if now.commands != planned.commands and now.base == planned.base:
+        reasons.append(f"{planned.host}: other commands would be typed than were planned")
     if not reasons:
         reasons.append(f"{planned.host}: what would change is not what was planned")
     return tuple(reasons)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from inventory.model import NetworkModel, Role
 from provision.change.plan import DevicePlan, Risk, Stage, Touches
 from provision.change.touches import forwards
+from provision.change.undo import RESTART_S, UNDO
 
 LEVELS = ("low", "medium", "high")
 LINKS_FRESH_S = 30
@@ -54,6 +55,10 @@ def _reasons(
         yield "medium", f"centre routers change: {_some(sorted(cores))}"
     if model.vpn in forwarding:
         yield "medium", f"{model.vpn} carries every site behind the VPN"
+    restarting = [f"{device.host} ({device.platform})" for device in devices if UNDO[device.platform].restart]
+    if restarting:
+        words = f"goes back by a restart should we be lost, and cuts its users off for up to {RESTART_S // 60} minutes"
+        yield "medium", f"without an undo of its own, {words}: {_some(restarting)}"
     for stage in stages:
         if stage.sites_cut:
             level = "high" if len(stage.sites_cut) >= MANY_SITES else "medium"

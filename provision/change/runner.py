@@ -22,6 +22,8 @@ from provision.broker.wire import BrokerError
 from provision.change import checks
 from provision.change.journal import Journal
 from provision.change.plan import Plan, Stage
+from provision.change.stages import waves
+from provision.change.undo import timer_s
 from provision.prove import planned
 from store.audit import record
 from store.engine import Store
@@ -32,6 +34,9 @@ CONFIRM_S = 120
 AT_ONCE = 10
 SEND_S = 10
 """What each further ten devices of a stage add to that time: the first ones wait for the last."""
+
+TYPING_S = 30
+"""What the switches of a stage add to it: a command line takes its configuration word by word."""
 
 BROKER_BACK_S = 45.0
 """A broker that is gone has this long to be started again by its supervisor."""
@@ -116,7 +121,7 @@ class Runner:
         stages = [stage for stage in self.plan.stages if any(begun.get(host) != "confirmed" for host in stage.hosts)]
         reasons = checks.devices(self.plan, self._client, self._county, rest)
         reasons += self._guard.reasons(self.plan, stages, len(stages) * self.confirm_s)
-        reasons += checks.in_band(self.plan, self._client, model, self.plan.stages)
+        reasons += checks.in_band(self.plan, self._client, self._county, self.plan.stages)
         reasons += planned.unproved(self.plan, self._county)
         if reasons:
             raise checks.NotNow(*reasons)
@@ -175,7 +180,8 @@ class Runner:
         if not any(host in begun for host in stage.hosts):
             self._require_well(around, f"before stage {stage.name}", 5.0)
         self.journal.add("stage", stage=stage.name)
-        self._each(hosts, lambda host: self._send(stage, host))
+        for wave in waves(self._county.model, hosts):
+            self._each(wave, lambda host: self._send(stage, host))
         self._require_well(around, f"after stage {stage.name}", self._wait_s)
         self._each(hosts, lambda host: self._confirm(stage, host))
         self.journal.add("passed", stage=stage.name)
@@ -193,13 +199,19 @@ class Runner:
         answer = self._ask(
             "apply",
             host=host,
-            confirm_s=self.confirm_s + SEND_S * ((len(stage.hosts) - 1) // AT_ONCE),
+            confirm_s=self._timer_s(host, stage.hosts),
             change=self.plan.id,
             base=device.base,
             wanted=device.wanted,
         )
         self.journal.add("applied", stage=stage.name, host=host)
         self._tell(f"{host}: {answer['msg']}")
+
+    def _timer_s(self, host: str, together: tuple[str, ...]) -> int:
+        """How long a device waits for its confirmation when these are changed together: never less than it can."""
+        model = self._county.model
+        more = SEND_S * ((len(together) - 1) // AT_ONCE) + TYPING_S * (len(waves(model, together)) - 1)
+        return timer_s(model.hosts[host].platform, self.confirm_s + more)
 
     def _confirm(self, stage: Stage, host: str) -> None:
         self._ask("confirm", host=host, change=self.plan.id)
@@ -226,7 +238,9 @@ class Runner:
 
     def _back(self, result: StageResult) -> list[str]:
         """Take one stage back: pending devices revert, confirmed ones roll back; returns those that did not answer."""
-        problems = self._try_each(result.hosts, lambda host: self._back_one(result.name, host))
+        problems: dict[str, str] = {}
+        for wave in reversed(waves(self._county.model, result.hosts)):
+            problems |= self._try_each(wave, lambda host: self._back_one(result.name, host))
         result.outcome = "reverted" if not problems else result.outcome
         for host, words in problems.items():
             self._tell(f"{host}: {words}")
@@ -246,7 +260,7 @@ class Runner:
         name = f"{self.plan.id}-back"
         last = state.get("last") or {}
         if (last.get("id"), last.get("outcome")) != (name, "confirmed"):
-            self._ask("rollback", host=host, change=name, of=self.plan.id, confirm_s=self.confirm_s)
+            self._ask("rollback", host=host, change=name, of=self.plan.id, confirm_s=self._timer_s(host, (host,)))
             self._ask("confirm", host=host, change=name)
         self.journal.add("rolled-back", stage=stage, host=host)
 

@@ -1,5 +1,8 @@
 """In which order devices are changed: the canary, one arm of the ring after the other, access, small sites, ourselves.
 
+The canary is one device of each platform that changes.  A switch comes after its site's router, through which the
+controller reaches it: within a stage ``waves`` tells who is first.
+
 Pure functions of the model.  Nothing that backs another thing up is ever in the same stage as it: neither the centre
 routers of both homes of a site, nor two backends of one service.
 """
@@ -28,7 +31,7 @@ def order(impacts: ImpactMap, hosts: Iterable[str]) -> Order:
     stages |= {"access": [], "small": [], "management": []}
     canary = _canary(impacts, concerned)
     for host in concerned:
-        stages["canary" if host.name == canary else _stage(model, host, arms)].append(host.name)
+        stages["canary" if host.name in canary else _stage(model, host, arms)].append(host.name)
     return tuple((name, tuple(members)) for name, members in stages.items() if members)
 
 
@@ -59,17 +62,34 @@ def _stage(model: NetworkModel, host: Host, arms: dict[str, int]) -> str:
     return "access" if site.kind in ACCESS_KINDS else "small"
 
 
-def _canary(impacts: ImpactMap, concerned: Sequence[Host]) -> str:
-    """The access device whose failure hurts least, or else a small site's; "" where one device is all there is."""
+def waves(model: NetworkModel, hosts: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """The hosts of a stage, those that carry others' management first."""
+    named = tuple(hosts)
+    switches = tuple(host for host in named if model.hosts[host].role is Role.SWITCH)
+    return tuple(wave for wave in (tuple(host for host in named if host not in switches), switches) if wave)
+
+
+def _canary(impacts: ImpactMap, concerned: Sequence[Host]) -> frozenset[str]:
+    """Of each platform the access device whose failure hurts least, or else a small site's box.
+
+    Nothing where one device is all there is.  A switch brings its router along, unless no access device would be left
+    for later.
+    """
     model = impacts.model
     outer = [host for host in concerned if model.sites[host.site].kind is not SiteKind.CENTRE]
     access = [host for host in outer if model.sites[host.site].kind in ACCESS_KINDS]
     candidates = access or outer
     if len(concerned) < 2 or not candidates:
-        return ""
+        return frozenset()
 
     def harm(host: Host) -> tuple[int, int]:
         impact = impacts.of(Faults(hosts=frozenset({host.name})))
         return len(impact.halls), len(impact.sites_cut)
 
-    return min(candidates, key=harm).name
+    first: dict[str, Host] = {}
+    for host in sorted(candidates, key=harm):
+        first.setdefault(host.platform, host)
+    sites = {host.site for host in first.values() if host.role is Role.SWITCH}
+    chosen = frozenset(host.name for host in first.values())
+    paired = chosen | {host.name for host in candidates if host.role is Role.ACCESS and host.site in sites}
+    return paired if len(paired) < len(candidates) else chosen

@@ -16,7 +16,19 @@ from provision.change.stages import Order
 from store.queries import BookedMeeting, LinkState
 
 FORWARDING = frozenset(
-    {"network", "sysctl", "nft", "frr", "wireguard", "ipsec", "keepalived", "nginx", "relay", "services"}
+    {
+        "network",
+        "sysctl",
+        "nft",
+        "frr",
+        "wireguard",
+        "ipsec",
+        "keepalived",
+        "nginx",
+        "relay",
+        "services",
+        "configuration",
+    }
 )
 """Groups whose loading may stop packets or services; the others (snmp, agent, chrony, nms, ssh) only tell or watch."""
 

@@ -79,8 +79,13 @@ def test_every_device_once_and_nothing_beside_what_backs_it_up(hosts: set[str]) 
     assert "canary" not in names or names[0] == "canary"
     if len(hosts) > 1 and any(model.hosts[host].role is Role.ACCESS for host in hosts):
         assert names[0] == "canary"
-        assert len(order[0][1]) == 1
-        assert model.hosts[order[0][1][0]].role is Role.ACCESS
+        canary = [model.hosts[host] for host in order[0][1]]
+        assert {host.role for host in canary} <= {Role.ACCESS, Role.SWITCH}
+        assert {host.platform for host in canary} == {
+            model.hosts[name].platform
+            for name in hosts
+            if model.sites[model.hosts[name].site].kind in stages.ACCESS_KINDS
+        }
 
 
 def test_the_management_host_is_last_and_one_device_needs_no_canary() -> None:
