@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
-from inventory.places import CHECKOUT
+from inventory.places import CHECKOUT, Places
 
 _FOLDER = Path(__file__).with_name("environments")
 
@@ -27,26 +27,17 @@ class Environment(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    vrf_backend: Literal["netns", "kernel"]
-    dummy_kind: Literal["ifb", "dummy"]
-    """Kind of link that stands in for a loopback with an OSPF cost of its own."""
-    service_backend: Literal["runit", "systemd"]
     program: str
     """How ``sanwang`` is started on a host: a path, or ``checkout`` for this checkout with its own Python."""
-    ssh_user: str
-    ssh_port: int = Field(ge=1, le=65535)
-    staging_port: int = Field(ge=1, le=65535)
+    management: Literal["runit", "systemd"]
+    """Who runs the management host's own daemons: its supervisor, or sandboxed units of the Debian package."""
     bfd_scale: int = Field(ge=1, le=20)
     """BFD intervals of the underlay are this many times the model's: where two cores carry a whole county."""
     core_bfd_ms: int = Field(ge=3, le=1000)
     """BFD between the centres inside a VRF; slower than the underlay, which must have healed first."""
     ospf_hello_s: int = Field(ge=1, le=60)
     ospf_dead_s: int = Field(ge=2, le=240)
-    vrrp_advert_s: float = Field(ge=0.01, le=10)
-    realtime: bool
-    """Give bfdd and ospfd real-time priority."""
     wireguard: Literal["userspace", "kernel"]
-    ipsec: Literal["libipsec", "kernel"]
     queue: Literal["pfifo", "fq_codel"]
     """How packets of one class wait on a shaped line."""
     optics: Literal["budget", "module"]
@@ -66,8 +57,16 @@ class Environment(BaseModel):
     @property
     def rules(self) -> str:
         """Where Prometheus finds our rules on the management host."""
-        base = CHECKOUT / "dashboards" if self.program == "checkout" else Path("/usr/share/sanwang")
+        base = CHECKOUT / "dashboards" if self.program == "checkout" else Path("/opt/sanwang/dashboards")
         return str(base / "prometheus" / "*.yml")
+
+
+def recorded(places: Places) -> str:
+    """The environment that an instance stands in, as ``sanwang commission init`` wrote it down; else the twin."""
+    try:
+        return (places.lib / "environment").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return "twin"
 
 
 def environment_path(name: str) -> Path:

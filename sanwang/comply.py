@@ -17,6 +17,7 @@ from provision.comply.live import gather
 from provision.comply.page import WORDS, ChromiumMissing, html, pdf
 from provision.comply.switches import TONGUES
 from provision.environment import EnvironmentProblem, load_environment
+from provision.environment import recorded as recorded_environment
 from sanwang.cli import run_app
 from sanwang.report import BAD_INPUT, MISSING, emit, guarded
 
@@ -29,7 +30,7 @@ def comply(
         str, typer.Argument(help="a county's folder or name; default: the instance's own, else shili")
     ] = "",
     instance: Annotated[str, typer.Option(help="name of the instance whose live facts count")] = "",
-    environment: Annotated[str, typer.Option(help="where devices stand: twin or production")] = "",
+    environment: Annotated[str, typer.Option(help="where devices stand; default: as the instance says, else twin")] = "",
     switch: Annotated[list[str] | None, typer.Option(help="PLATFORM:FILE: a vendor's configuration, too")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="write the report as one HTML file")] = None,
     pdf_file: Annotated[Path | None, typer.Option("--pdf", help="write the report as PDF (needs chromium)")] = None,
@@ -49,7 +50,7 @@ def comply(
         named = county or (recorded.read_text(encoding="utf-8").strip() if recorded.exists() else "shili")
         folder = Path(named) if "/" in named else COUNTIES / named
         try:
-            found = load_environment(environment or "twin")
+            found = load_environment(environment or recorded_environment(places))
         except EnvironmentProblem as problem:
             print(f"sanwang comply: {problem}", file=sys.stderr)
             return BAD_INPUT

@@ -19,6 +19,7 @@ from provision.broker.groups import groups, match
 from provision.broker.wire import BrokerError
 from provision.change import planner
 from provision.change.plan import Plan, PlanError, county_fingerprint
+from provision.environment import recorded
 from sanwang.cli import run_app
 from sanwang.plan_words import print_plan
 from sanwang.report import BAD_INPUT, Lines, emit, guarded
@@ -61,7 +62,7 @@ def plan(
         began_s = time.monotonic()
         places = Places(instance or current_instance())
         allowed = parse_window(window, datetime.now(UTC))
-        county = County(recorded_folder(places))
+        county = County(recorded_folder(places), recorded(places))
         before = county_fingerprint(county.folder)
         hosts = _limited(county, limit)
         lines = Lines()

@@ -14,7 +14,7 @@ from inventory.model import NetworkModel
 from inventory.places import Places, current_instance
 from provision.broker.county import County
 from provision.change.plan import Plan, PlanError
-from provision.environment import load_environment
+from provision.environment import load_environment, recorded
 from provision.prove.errors import ProveError
 from provision.prove.planned import planned
 from provision.prove.proof import Proof, prove, try_eyes
@@ -37,7 +37,7 @@ def prove_command(
     seed: Annotated[int, typer.Option("--seed", help="seed of the first planted mistake")] = 1,
     plan: Annotated[str, typer.Option(help="prove the bytes that this saved plan brings, and no others")] = "",
     county: Annotated[str, typer.Option(help="a folder of *.yml or a name; default: the running county's")] = "",
-    environment: Annotated[str, typer.Option(help="environment that the files are rendered for")] = "twin",
+    environment: Annotated[str, typer.Option(help="what files are rendered for; default: as the instance says")] = "",
     instance: Annotated[str, typer.Option(help="name of the instance (for --packets)")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document as the last line")] = False,
 ) -> int:
@@ -86,7 +86,8 @@ def prove_command(
 def _rendered(county: str, instance: str, environment: str) -> tuple[NetworkModel, Configs]:
     """What the county's files mean now."""
     model = load_model(county or _recorded(instance) or "shili")
-    return model, configurations(model, load_environment(environment))
+    chosen = environment or recorded(Places(instance or current_instance()))
+    return model, configurations(model, load_environment(chosen))
 
 
 def _planned(plan: str, county: str, instance: str) -> tuple[NetworkModel, Configs]:

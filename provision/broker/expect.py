@@ -15,10 +15,7 @@ from inventory.model import Host, NetworkModel, Role, Tunnel
 MARK = "=====sanwang"
 """Line that starts each part of the answer; the part's name follows it."""
 
-_ASK_SERVICES = (
-    "if [ -d /etc/sanwang/sv ]; then sv status /etc/sanwang/sv/*/ 2>&1; "
-    "else systemctl list-units 'sanwang-*' --state=running --plain --no-legend; fi"
-)
+_ASK_SERVICES = "sv status /etc/sanwang/sv/*/ 2>&1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +119,6 @@ def _services(want: Expected, text: str) -> list[str]:
     for line in text.splitlines():
         if line.startswith("run:") and line.count(":") >= 2:  # runit: "run: /etc/sanwang/sv/sshd/: (pid 12) 5s"
             running.add(line.split(":")[1].strip().rstrip("/").rpartition("/")[2])
-        elif line.startswith("sanwang-"):  # systemd: "sanwang-sshd.service loaded active running ..."
-            running.add(line.split(".service")[0].removeprefix("sanwang-"))
     return [f"service {name}: expected running, found down" for name in want.services if name not in running]
 
 

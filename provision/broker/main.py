@@ -16,13 +16,14 @@ from provision.broker.server import Server
 from provision.broker.sessions import Sessions
 from provision.broker.trail import Trail
 from provision.broker.wire import BrokerError
+from provision.environment import recorded
 
 log = logging.getLogger("sanwang.broker")
 
 
 async def run(places: Places) -> None:
     """Serve until told to leave; BrokerError when the broker cannot start here."""
-    county = County(county_folder(places))
+    county = County(county_folder(places), recorded(places))
     model = county.model
     require_management_host(model.hosts[model.nms])
     secrets = DeviceSecrets(places.lib / "identity")

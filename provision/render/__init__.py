@@ -65,7 +65,7 @@ def _files(
         yield ConfigFile("/etc/frr/vtysh.conf", "0644", "service integrated-vtysh-config\n", "frr")
     yield from ssh_files(host)
     if host.role in (Role.CPE, Role.PARTNER) or (host.role is Role.VPN and networks is None):
-        yield from vpn_files(model, host, environment)
+        yield from vpn_files(model, host)
     if networks is None:
         yield from snmp_files(model, host, environment)
         yield from agent_files(model, host)
@@ -74,7 +74,7 @@ def _files(
         if host.role is Role.FIREWALL and model.exits:
             yield from natlog_files(model)
         if host.role is Role.SERVER:
-            yield from server_files(model, host, environment)
+            yield from server_files(model, host)
         if host.role in (Role.NMS, Role.CORE):
             yield from chrony_files(model, host)
         if host.role is Role.RELAY:

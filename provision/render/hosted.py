@@ -9,6 +9,8 @@ from inventory.model import Host, NetworkModel, Port, Role, Service
 from provision.environment import Environment
 from provision.render.files import ConfigFile, fill
 
+VRRP_ADVERT_S = 0.2
+
 
 def ssh_files(host: Host) -> Iterator[ConfigFile]:
     """sshd on the management address only: keys only, root by the broker's key."""
@@ -35,14 +37,14 @@ def web_services(model: NetworkModel, host: Host) -> list[tuple[Service, int, Po
     return found
 
 
-def server_files(model: NetworkModel, host: Host, environment: Environment) -> Iterator[ConfigFile]:
+def server_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
     """nginx and keepalived of a centre's server."""
     services = web_services(model, host)
     site = model.sites[host.site]
     yield from tls_files(host, "nginx")
     text = fill("nginx.conf.j2", host=host, site=site, services=services)
     yield ConfigFile("/etc/nginx/nginx.conf", "0644", text, "nginx")
-    text = fill("keepalived.conf.j2", host=host, services=services, advert_s=environment.vrrp_advert_s)
+    text = fill("keepalived.conf.j2", host=host, services=services, advert_s=VRRP_ADVERT_S)
     yield ConfigFile("/etc/keepalived/keepalived.conf", "0644", text, "keepalived")
 
 

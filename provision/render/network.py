@@ -49,7 +49,7 @@ def network_json(model: NetworkModel, host: Host, environment: Environment, netw
     for vrf in host.vrfs:
         if wanted(host, vrf.name, networks):
             spaces[vrf.name] = _namespace(model, host, vrf, environment, networks)
-    document = {"vrf_backend": environment.vrf_backend, "namespaces": spaces}
+    document = {"namespaces": spaces}
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
 
@@ -124,7 +124,7 @@ def _namespace(
             if any(route.via in prefix for prefix in reachable):
                 _route(model, host, route, routes, rules)
         if vrf.name == "":
-            _tunnels(model, host, environment, links, routes)
+            _tunnels(model, host, links, routes)
             if host.role is Role.FIREWALL and networks is None:
                 _carriers(model, routes, rules)
     forward = host.role in _FORWARDERS and not (vrf.name and host.role not in ROUTERS)
@@ -133,7 +133,6 @@ def _namespace(
         "routes": routes,
         "rules": rules,
         "forward": forward,
-        "dummy_kind": environment.dummy_kind,
         "sysctl": _SYSCTLS | _ROLE_SYSCTLS.get(host.role, {}),
     }
 
@@ -165,13 +164,9 @@ def _route(
     rules += [{**rule, "iif": device} for device in tunnel_device(model, host).values()]
 
 
-def _tunnels(
-    model: NetworkModel, host: Host, environment: Environment, links: dict[str, Any], routes: list[dict[str, str]]
-) -> None:
-    """The tunnels' devices and what is reached through them; the kernel's own IPsec needs neither."""
+def _tunnels(model: NetworkModel, host: Host, links: dict[str, Any], routes: list[dict[str, str]]) -> None:
+    """The tunnels' devices and what is reached through them."""
     devices = tunnel_device(model, host)
-    if environment.ipsec == "kernel":
-        devices.pop("ipsec", None)
     for device in devices.values():
         links[device] = {"kind": "tunnel", "mtu": _TUNNEL_MTU[device], "master": "", "addresses": []}
     for tunnel in model.tunnels.values():

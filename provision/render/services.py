@@ -1,11 +1,9 @@
-"""The services of a host, and how its supervisor runs them (runit in the twin, systemd in a county)."""
+"""The services of a host, each with the run script of its supervisor."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from inventory.model import ROUTERS, Host, NetworkModel, Role
 from provision.environment import Environment
@@ -48,7 +46,7 @@ def services(
     """Every service of a host; at enrolment only what carries the management network, and sshd."""
     found = [Service("network", (_TOOL, "boot"))]
     if host.role in ROUTERS:
-        found += (_frr(name, environment) for name in daemons(host))
+        found += (_frr(name) for name in daemons(host))
     if (networks is None and host.role is Role.VPN) or host.role in (Role.CPE, Role.PARTNER):
         found += _tunnels(model, host, environment)
     found.append(Service("sshd", ("/usr/sbin/sshd", "-D", "-e", "-f", "/etc/ssh/sshd_config"), vrf=host.management_vrf))
@@ -116,8 +114,8 @@ def services(
                 before=("mkdir -p /run/chrony && chown _chrony:_chrony /run/chrony && chmod 750 /run/chrony",),
             )
         )
-    if host.role is Role.NMS:
-        found += _management(model, host, environment)
+    if host.role is Role.NMS and environment.management == "runit":
+        found += _management(model, environment)
     return tuple(found)
 
 
@@ -130,10 +128,10 @@ def _ours(environment: Environment, name: str, *arguments: str, vrf: str = "") -
     return Service(name, tuple(environment.command(name, *arguments)), vrf=vrf, folder=environment.folder)
 
 
-def _frr(name: str, environment: Environment) -> Service:
+def _frr(name: str) -> Service:
     """One FRR daemon; it takes its part of frr.conf as soon as it answers, also after a crash."""
-    options = ("-n",) if name == "zebra" and environment.vrf_backend == "netns" else ()
-    priority = _REALTIME if environment.realtime and name in ("ospfd", "bfdd") else ()
+    options = ("-n",) if name == "zebra" else ()
+    priority = _REALTIME if name in ("ospfd", "bfdd") else ()
     # A client that asks zebra before it answers comes back ten seconds later, and BFD sessions asked for meanwhile
     # are never asked for again: so each daemon waits for those it needs.
     needs = {"zebra": (), "ospfd": ("zebra", "bfdd"), "bgpd": ("zebra", "bfdd")}.get(name, ("zebra",))
@@ -165,7 +163,7 @@ def _tunnels(model: NetworkModel, host: Host, environment: Environment) -> Itera
         argv = (
             ("/usr/bin/wireguard-go", "-f", "wg0")
             if userspace
-            else ("sh", "-c", "ip link add wg0 type wireguard; exec sleep infinity")
+            else ("sh", "-c", "ip link add wg0 type wireguard && exec sleep infinity")
         )
         yield Service(
             "wireguard",
@@ -187,32 +185,29 @@ def _tunnels(model: NetworkModel, host: Host, environment: Environment) -> Itera
                 "until [ -S /run/charon.vici ]; do sleep 0.1; done",
                 "swanctl --load-all --noprompt",
                 f"{_TOOL} net",
-                *_keep_up(model, host, environment),
+                *_keep_up(model, host),
             ),
         )
 
 
-def _keep_up(model: NetworkModel, host: Host, environment: Environment) -> Iterator[str]:
+def _keep_up(model: NetworkModel, host: Host) -> Iterator[str]:
     """charon asks once for a tunnel, and over userspace IPsec no packet can ask again: so the box goes on asking."""
     for tunnel in model.tunnels.values():
-        if tunnel.host == host.name and tunnel.kind == "ipsec" and environment.ipsec == "libipsec":
+        if tunnel.host == host.name and tunnel.kind == "ipsec":
             there = f"swanctl --list-sas --ike {tunnel.name} 2>/dev/null | grep -q INSTALLED"
             ask = f"swanctl --initiate --child {tunnel.name} --timeout 10 >/dev/null 2>&1"
             yield f"while [ -d /proc/$$ ]; do {there} || {ask}; sleep 5; done"
 
 
-def _management(model: NetworkModel, host: Host, environment: Environment) -> Iterator[Service]:
+def _management(model: NetworkModel, environment: Environment) -> Iterator[Service]:
     # The instance is whose folder the host sees: the county's own name unless two of them run on one machine.
     instance = (
         'SANWANG_INSTANCE="$(ls /run/sanwang 2>/dev/null | head -n 1)"',
         f'export SANWANG_INSTANCE="${{SANWANG_INSTANCE:-{model.name}}}"',
     )
     for name in ("broker", "collect", "serve"):
-        service = _ours(environment, name)
-        if environment.service_backend == "runit":
-            yield dataclasses.replace(service, before=instance)
-        else:
-            yield dataclasses.replace(service, environment=(("SANWANG_INSTANCE", model.name),))
+        argv = tuple(environment.command(name))
+        yield Service(name, argv, folder=environment.folder, before=instance)
     yield Service(
         "prometheus",
         (
@@ -244,9 +239,5 @@ def service_files(
 ) -> Iterator[ConfigFile]:
     """The supervisor's files, one set for each service."""
     for service in services(model, host, environment, networks):
-        if environment.service_backend == "runit":
-            text = fill("run.j2", service=service, host=host)
-            yield ConfigFile(f"/etc/sanwang/sv/{service.name}/run", "0755", text, "services")
-        else:
-            path = Path("/etc/systemd/system") / f"sanwang-{service.name}.service"
-            yield ConfigFile(str(path), "0644", fill("unit.j2", service=service, host=host), "services")
+        text = fill("run.j2", service=service, host=host)
+        yield ConfigFile(f"/etc/sanwang/sv/{service.name}/run", "0755", text, "services")

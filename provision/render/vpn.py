@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from inventory.model import Host, NetworkModel, Tunnel
-from provision.environment import Environment
 from provision.render.files import ConfigFile, fill
 
 KEEPALIVE_S = 25
 CHARON_RULE = 40000  # priority of charon's routing rule: after the main table's 32766
 
 
-def vpn_files(model: NetworkModel, host: Host, environment: Environment) -> Iterator[ConfigFile]:
+def vpn_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
     """Files of the VPN on a gateway or on a small site's box."""
     mine = [each for each in model.tunnels.values() if host.name in (each.host, each.gateway)]
     wireguard = [each for each in mine if each.kind == "wireguard"]
@@ -20,7 +19,7 @@ def vpn_files(model: NetworkModel, host: Host, environment: Environment) -> Iter
     if wireguard:
         yield ConfigFile("/etc/wireguard/wg0.conf", "0600", _wireguard(host, wireguard, model.revoked), "wireguard")
     if ipsec:
-        yield from _ipsec(host, ipsec, model.revoked, environment)
+        yield from _ipsec(host, ipsec, model.revoked)
 
 
 def _wireguard(host: Host, tunnels: list[Tunnel], revoked: Collection[str]) -> str:
@@ -38,9 +37,7 @@ def _wireguard(host: Host, tunnels: list[Tunnel], revoked: Collection[str]) -> s
     return fill("wg.conf.j2", host=host, peers=peers, listen=tunnels[0].port, keepalive=KEEPALIVE_S)
 
 
-def _ipsec(
-    host: Host, tunnels: list[Tunnel], revoked: Collection[str], environment: Environment
-) -> Iterator[ConfigFile]:
+def _ipsec(host: Host, tunnels: list[Tunnel], revoked: Collection[str]) -> Iterator[ConfigFile]:
     gateway = tunnels[0].gateway == host.name
     known = [each for each in tunnels if not gateway or each.site not in revoked]
     text = fill("swanctl.conf.j2", host=host, tunnels=known, gateway=gateway)
@@ -52,6 +49,5 @@ def _ipsec(
     yield ConfigFile(
         "/etc/strongswan.d/county.conf", "0644", fill("strongswan.conf.j2", host=host, rule=CHARON_RULE), "ipsec"
     )
-    load = "yes" if environment.ipsec == "libipsec" else "no"
-    text = f"kernel-libipsec {{\n    load = {load}\n    allow_peer_ts = yes\n}}\n"
+    text = "kernel-libipsec {\n    load = yes\n    allow_peer_ts = yes\n}\n"
     yield ConfigFile("/etc/strongswan.d/charon/kernel-libipsec.conf", "0644", text, "ipsec")

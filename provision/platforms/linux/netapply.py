@@ -14,7 +14,7 @@ from provision.platforms.linux.network import PROTOCOL, DeviceError, desired, en
 _VXLAN_PORT = 4789
 
 
-def apply(wanted: dict[str, Any], dummy_kind: str = "dummy") -> list[str]:
+def apply(wanted: dict[str, Any]) -> list[str]:
     """Bring every namespace to its wanted state; returns what was done, one line each."""
     done = make_vrfs(wanted)
     spaces: dict[str, Any] = wanted["namespaces"]
@@ -22,7 +22,7 @@ def apply(wanted: dict[str, Any], dummy_kind: str = "dummy") -> list[str]:
     done += _move_ports(spaces)
     for name in ["", *(each for each in spaces if each)]:
         found = read(name, spaces[name])
-        done += _namespace(name, desired(spaces[name], found), found, spaces[name].get("dummy_kind", dummy_kind))
+        done += _namespace(name, desired(spaces[name], found), found)
     return done
 
 
@@ -96,7 +96,7 @@ def _devices(name: str) -> list[str]:
     return found
 
 
-def _namespace(name: str, goal: dict[str, Any], found: dict[str, Any], dummy_kind: str) -> list[str]:
+def _namespace(name: str, goal: dict[str, Any], found: dict[str, Any]) -> list[str]:
     """Bring one namespace to its goal."""
     outside: list[str] = []  # in the underlay's namespace: a VXLAN keeps its socket where it was made
     inside: list[str] = []
@@ -116,7 +116,7 @@ def _namespace(name: str, goal: dict[str, Any], found: dict[str, Any], dummy_kin
     for device, want in sorted(goal["links"].items(), key=lambda item: item[1]["kind"] != "bridge"):
         have = found["links"].get(device)
         if have is None:
-            have = _make(name, device, want, dummy_kind, outside, inside)
+            have = _make(name, device, want, outside, inside)
         _settings(device, want, have, inside)
         if want.get("shape", {}) != have.get("shape", {}):
             queues += shape.lines(device, want.get("shape", {}), have.get("shape", {}))
@@ -151,9 +151,7 @@ def _remade(want: dict[str, Any], have: dict[str, Any]) -> bool:
     return want["kind"] == "vxlan" and any(want[key] != have[key] for key in ("id", "local", "learning"))
 
 
-def _make(
-    name: str, device: str, want: dict[str, Any], dummy_kind: str, outside: list[str], inside: list[str]
-) -> dict[str, Any]:
+def _make(name: str, device: str, want: dict[str, Any], outside: list[str], inside: list[str]) -> dict[str, Any]:
     """Lines that make a link; returns it as it is then."""
     made: dict[str, Any] = {
         "addresses": [],
@@ -168,7 +166,7 @@ def _make(
         # The bridge takes no part in anybody's spanning tree and forwards every multicast: keepalived needs it.
         inside.append(f"link add name {device} type bridge stp_state 0 forward_delay 0 mcast_snooping 0")
     elif want["kind"] == "dummy":
-        inside.append(f"link add name {device} type {dummy_kind}")
+        inside.append(f"link add name {device} type ifb")  # carries an address as a dummy does, and is in more kernels
     elif want["kind"] == "vxlan":
         learning = "learning" if want["learning"] else "nolearning"
         outside.append(

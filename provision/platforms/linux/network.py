@@ -5,8 +5,7 @@ differs, and removes what is ours and no longer wanted.  Standard library only: 
 
 Shape of network.json::
 
-    {"vrf_backend": "netns",
-     "namespaces": {"": {...}, "gov": {
+    {"namespaces": {"": {...}, "gov": {
         "sysctl": {"net/ipv4/conf/all/rp_filter": "0"}, "forward": true,
         "links": {"p12": {"kind": "port", "mtu": 1500, "master": "lan-gov", "addresses": [], "shape": {...}},
                   "vx-gov": {"kind": "vxlan", "id": 1001, "local": "172.16.0.11", "mac": "02:...", "learning": false,
@@ -77,9 +76,7 @@ def load(path: str = PATH) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             wanted: dict[str, Any] = json.load(file)
     except FileNotFoundError:
-        return {"vrf_backend": "netns", "namespaces": {"": {}}}
-    if wanted["vrf_backend"] != "netns":
-        raise DeviceError(f"{path}: vrf_backend {wanted['vrf_backend']!r}: this device tool knows only 'netns'")
+        return {"namespaces": {"": {}}}
     return wanted
 
 

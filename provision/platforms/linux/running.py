@@ -20,6 +20,7 @@ from provision.platforms.linux import frr, netapply, network
 from provision.platforms.linux.network import DeviceError, enter, existing, run
 
 _SV = "/etc/sanwang/sv"
+_SUPERVISOR = "/run/sanwang-supervisor.pid"  # its unit's; without one the supervisor is process 1
 READY = "/run/sanwang-network.ready"
 _EXIT = "/etc/sanwang/exit.nft"
 _GUARD = (
@@ -262,8 +263,10 @@ def _load_services(changed: set[str], ledger: dict[str, Any]) -> set[str]:
 
 def _look_for_services() -> None:
     """Make runsvdir look into its folder now: a byte for its log wakes it, otherwise it looks every five seconds."""
-    with contextlib.suppress(OSError), open("/proc/1/fd/2", "wb", buffering=0) as log:
-        log.write(b".")
+    with contextlib.suppress(OSError):
+        pid = _text(_SUPERVISOR).strip() if os.path.exists(_SUPERVISOR) else "1"
+        with open(f"/proc/{pid}/fd/2", "wb", buffering=0) as log:
+            log.write(b".")
 
 
 def retire(name: str) -> None:
