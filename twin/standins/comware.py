@@ -232,6 +232,9 @@ class ComwareDialect(VrpDialect):
 class ComwareSession(VrpSession):
     dialect: ComwareDialect
     system_view_said = "System View: return to User View with Ctrl+Z."
+    asks_to_save = ""
+    asks_to_plan = "Reboot system at {when:%H:%M:%S %m/%d/%Y} (in {hours} hours and {minutes} minutes). confirm? [Y/N]:"
+    plan_shown = "System will reboot at {when:%H:%M:%S %m/%d/%Y} (in {hours} hours and {minutes} minutes)."
 
     async def greet(self) -> None:
         rule = "*" * 78

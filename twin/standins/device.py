@@ -187,6 +187,13 @@ class Device:
         self.saved_at = datetime.now()
         self.write_state()
 
+    @property
+    def unsaved(self) -> bool:
+        """Would a restart lose something? Lines that only say when something was done do not count."""
+        texts = (self.startup, self.dialect.text(self.running))
+        before, now = ([line for line in text.splitlines() if not line.startswith("!")] for text in texts)
+        return before != now
+
     def write_state(self) -> None:
         path = self.settings.state
         if path is None:

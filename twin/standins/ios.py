@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Interface
 from typing import ClassVar
 
@@ -12,6 +12,7 @@ from twin.standins.dialect import Dialect
 from twin.standins.editor import Editor, Frame, Rejected, WrongWord
 from twin.standins.grammar import Match
 from twin.standins.kinds import numbers, split
+from twin.standins.restarts import delay_s, hours_minutes, until_s
 from twin.standins.session import Session
 from twin.standins.tree import Node
 
@@ -279,6 +280,33 @@ class IosSession(Session):
     async def do_reload(self, match: Match) -> None:
         if await self.yes("Proceed with reload? [yes/no]:"):
             self.device.reboot()
+
+    async def do_reload_later(self, match: Match) -> None:
+        """`in [hh:]mm` or `at hh:mm`; a new plan takes the old one's place."""
+        at = next(at for at, word in enumerate(match.words) if word in ("in", "at"))
+        time = match.words[at + 1]
+        seconds = delay_s(time) if match.words[at] == "in" else until_s(time, "", datetime.now())
+        if seconds is None:
+            raise WrongWord(at + 1)
+        self.say(self.planned(datetime.now() + timedelta(seconds=seconds), seconds))
+        if await self.yes("Proceed with reload? [yes/no]:"):
+            self.device.schedule_restart(seconds)
+
+    async def do_reload_cancel(self, match: Match) -> None:
+        if not self.device.cancel_restart():
+            raise Rejected("% No reload is scheduled.")
+        self.say("Reload is cancelled.")
+
+    async def do_planned_reload(self, match: Match) -> list[str]:
+        restart = self.device.restart
+        if restart is None:
+            return ["No reload is scheduled."]
+        return [self.planned(restart.at, restart.left_s(self.device.settings.second_s))]
+
+    @staticmethod
+    def planned(when: datetime, seconds: float) -> str:
+        hours, minutes = hours_minutes(seconds)
+        return f"Reload scheduled for {when:%Y-%m-%d %H:%M:%S} UTC (in {hours} hours {minutes} minutes)"
 
     # --- displays
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
+from twin.standins.editor import WrongWord
 from twin.standins.grammar import Match
+from twin.standins.restarts import delay_s, hours_minutes, until_s
 from twin.standins.session import Session
 from twin.standins.tree import Node
 from twin.standins.vrp import VrpDialect
@@ -91,8 +93,47 @@ class VrpSession(Session):
         if await self.yes("Warning: The system will reboot. Continue? [Y/N]:"):
             self.device.reboot()
 
+    # --- a restart that is planned
+
+    asks_to_save: ClassVar[str] = (
+        "Warning: All the configuration will be saved to the next startup configuration. Continue ? [Y/N]:"
+    )
+    """Before a restart is planned while something is not saved; "" asks nothing."""
+    asks_to_plan: ClassVar[str] = (
+        "Info: Reboot system at {when:%H:%M:%S UTC %Y/%m/%d} (in {hours} hours and {minutes} minutes) confirm?[Y/N]:"
+    )
+    plan_shown: ClassVar[str] = (
+        "System will reboot at {when:%H:%M:%S UTC %Y/%m/%d} (in {hours} hours and {minutes} minutes)."
+    )
+
+    async def do_schedule_reboot(self, match: Match) -> None:
+        """`schedule reboot delay [hh:]mm` or `at hh:mm [yyyy/mm/dd]`; a new plan takes the old one's place."""
+        _, _, way, time, *rest = match.words
+        date = rest[0] if way == "at" and rest else ""
+        seconds = delay_s(time) if way == "delay" else until_s(time, date, datetime.now())
+        if seconds is None:
+            raise WrongWord(3)
+        if self.asks_to_save and "force" not in rest:
+            self.say("Info: The system is now comparing the configuration, please wait.")
+            if self.device.unsaved and await self.yes(self.asks_to_save):
+                self.device.save()
+        hours, minutes = hours_minutes(seconds)
+        when = datetime.now() + timedelta(seconds=seconds)
+        if "force" in rest or await self.yes(self.asks_to_plan.format(when=when, hours=hours, minutes=minutes)):
+            self.device.schedule_restart(seconds)
+
+    async def do_undo_schedule_reboot(self, match: Match) -> None:
+        self.device.cancel_restart()
+
+    async def do_planned_reboot(self, match: Match) -> list[str]:
+        restart = self.device.restart
+        if restart is None:
+            return []
+        hours, minutes = hours_minutes(restart.left_s(self.device.settings.second_s))
+        return [self.plan_shown.format(when=restart.at, hours=hours, minutes=minutes)]
+
     async def do_compare(self, match: Match) -> list[str]:
-        if self.device.startup == self.dialect.text(self.device.running):
+        if not self.device.unsaved:
             return ["The current configuration is the same as the next startup configuration file."]
         return ["The current configuration is not the same as the next startup configuration file."]
 
