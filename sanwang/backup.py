@@ -1,34 +1,48 @@
-"""``sanwang backup``: read devices and keep their configurations in the county's git repository."""
+"""``sanwang backup``: devices' configurations into the county's repository, and Sanwang itself into a sealed file."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from inventory.places import Places, current_instance
 from provision.backup.archive import place
-from provision.broker.client import BrokerClient
+from provision.backup.putback import check as check_backup
+from provision.backup.sealed import SealError, decode_key, key_id
+from provision.backup.system import KEY, BackupError, create, find_key, recovery_key
+from provision.broker.client import BrokerClient, operator
 from sanwang.cli import run_app
-from sanwang.report import FAILED, Lines, emit, guarded
+from sanwang.report import BAD_INPUT, FAILED, MISSING, Lines, emit, guarded
+from store.audit import record
+from store.engine import open_store
 
 app = typer.Typer(
-    help="Keep devices' configurations.\n\nexample: sanwang backup take --why 'before the carrier works'",
+    help="Keep devices' configurations (take), and Sanwang itself (create, check, key).\n\n"
+    "example: sanwang backup take --why 'before the carrier works'",
     no_args_is_help=True,
     add_completion=False,
 )
 
 
+Instance = Annotated[str, typer.Option(help="name of the instance")]
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document as the last line")]
+
+
 @app.callback()
 def group() -> None:
-    """Keep devices' configurations."""
+    """Keep devices' configurations, and Sanwang itself."""
 
 
 @app.command()
 def take(
     hosts: Annotated[list[str] | None, typer.Argument(help="devices; default all", show_default=False)] = None,
     why: Annotated[str, typer.Option(help="the reason, kept beside the texts")] = "by hand",
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document as the last line")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Read devices now and commit what changed; secrets stay out.  Exit code 1 when a device could not be read.
 
@@ -55,6 +69,97 @@ def _take(hosts: list[str] | None, why: str, as_json: bool) -> int:
         kept = f"commit {answer['commit'][:12]}" if answer["commit"] else "nothing had changed"
         print(f"{answer['hosts']} devices read, {answer['missing']} not; {kept} in {place(places)}")
     return FAILED if missing else 0
+
+
+@app.command("create")
+def create_(
+    out: Annotated[Path, typer.Option(help="a file, or a folder in which it gets a name by its time")],
+    keep: Annotated[int, typer.Option(help="with a folder: remove all but the newest so many", min=0)] = 0,
+    why: Annotated[str, typer.Option(help="the reason, kept in it and in the audit log")] = "nightly",
+    instance: Instance = "",
+    as_json: AsJson = False,
+) -> int:
+    """Keep Sanwang itself: store, keys, authority, county, plans, journals, devices' history; sealed, while it runs.
+
+    Only the recovery key opens it (`sanwang backup key`): keep that in a safe, apart from the backups.
+
+    example: sanwang backup create --out /var/backups/sanwang --keep 30
+    """
+
+    def action() -> int:
+        made = create(Places(instance or current_instance()), out, who=operator(), why=why, keep=keep)
+        if as_json:
+            emit(asdict(made))
+        else:
+            gone = f"; {len(made.removed)} older removed" if made.removed else ""
+            print(f"{made.path}: {made.files} files, {made.bytes} bytes, {made.seconds:.1f} s, key {made.key}{gone}")
+        return 0
+
+    return told(action)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="a backup")],
+    key: Annotated[Path | None, typer.Option(help="file with the recovery key", show_default=False)] = None,
+    instance: Instance = "",
+    as_json: AsJson = False,
+) -> int:
+    """Read a backup to its end and prove every byte of it; writes nothing.
+
+    example: sanwang backup check /var/backups/sanwang/sanwang-shili-20270501T010000Z.swb
+    """
+
+    def action() -> int:
+        found = check_backup(file, find_key(Places(instance or current_instance()), key))
+        size = sum(entry.size for entry in found.files.values())
+        if as_json:
+            kept = {name: value for name, value in asdict(found).items() if name != "files"}
+            emit({**kept, "files": len(found.files), "bytes": size})
+        else:
+            print(
+                f"{file}: whole; {found.instance}, {found.county}, of {found.made_at} on {found.made_on}: {found.why}"
+            )
+            print(f"{len(found.files)} files, {size} bytes; the audit has {found.audit[0]} entries")
+        return 0
+
+    return told(action)
+
+
+@app.command("key")
+def key_(instance: Instance = "") -> int:
+    """Print the recovery key, for the safe and for the standby host.  Audited.
+
+    example: sanwang backup key > /media/stick/recovery.key
+    """
+
+    def action() -> int:
+        places = Places(instance or current_instance())
+        if not (places.lib / "identity").is_dir():
+            raise BackupError(f"{places.lib}: found no county; expected an instance that was up once: see --instance")
+        text = recovery_key(places)
+        store = open_store(places.database)
+        try:
+            with store.session() as session:
+                record(session, operator(), "backup.key", "", {"key": key_id(decode_key(text, KEY))})
+        finally:
+            store.close()
+        print(text)
+        return 0
+
+    return told(action)
+
+
+def told(action: Callable[[], int]) -> int:
+    """Run it; a backup that cannot be used gives 2, what the environment lacks gives 3, in plain words."""
+    try:
+        return guarded(action)
+    except SealError as wrong:
+        print(f"sanwang: {wrong}", file=sys.stderr)
+        return BAD_INPUT
+    except BackupError as lack:
+        print(f"sanwang: {lack}", file=sys.stderr)
+        return MISSING
 
 
 def main(argv: list[str]) -> int:

@@ -1,17 +1,23 @@
-"""``sanwang restore``: a device gets back what it was, from the county's git repository."""
+"""``sanwang restore``: a device gets back what it was, from git; Sanwang itself what it was, from a sealed backup."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from drills.lab import Lab
-from inventory.places import current_instance
+from inventory.places import Places, current_instance
+from provision.backup.putback import check as check_backup
+from provision.backup.putback import put_back
 from provision.backup.restore import CONFIRM_S, Restore
+from provision.backup.system import find_key
+from provision.broker.client import operator
 from provision.broker.masking import unified
 from provision.change.checks import NotNow
+from sanwang.backup import told
 from sanwang.cli import run_app
 from sanwang.report import FAILED, Lines, emit, guarded
 from store.engine import open_store
@@ -78,6 +84,48 @@ def device(
             store.close()
 
     return guarded(action)
+
+
+@app.command()
+def system(
+    file: Annotated[Path, typer.Argument(help="a backup that `sanwang backup create` made")],
+    why: Annotated[str, typer.Option(help="the reason, for the audit log")] = "restored",
+    key: Annotated[Path | None, typer.Option(help="file with the recovery key", show_default=False)] = None,
+    check: Annotated[bool, typer.Option("--check", help="prove the backup; change nothing")] = False,
+    instance: Instance = "",
+    as_json: AsJson = False,
+) -> int:
+    """Make Sanwang itself what a backup holds: whole, or not at all.
+
+    It is unpacked beside the old state and proved (seal, every file, the audit's chain, vault, county, repository);
+    then the two change places, and the old one stays until somebody removes it. No broker may run meanwhile.
+
+    Exit code 0: it is so; 2: the backup is not whole, was made by somebody else, or the key is wrong; 3: not here.
+
+    example: sanwang restore system sanwang-shili-20270501T010000Z.swb --key /media/stick/recovery.key
+    """
+
+    def action() -> int:
+        places = Places(instance or current_instance())
+        found = find_key(places, key)
+        if check:
+            manifest = check_backup(file, found)
+            if as_json:
+                emit({"path": str(file), "instance": manifest.instance, "made_at": manifest.made_at, "whole": True})
+            else:
+                print(f"{file}: whole; {manifest.instance} of {manifest.made_at}")
+            return 0
+        done = put_back(places, file, found, who=operator(), why=why)
+        if as_json:
+            emit(asdict(done))
+        else:
+            print(f"{done.instance} is as of {done.made_at}: {done.files} files, {done.audit_entries} audit entries")
+            print(f"the county's files: {done.county}")
+            if done.before:
+                print(f"what was there before: {done.before} (it holds secrets: remove it when it is not needed)")
+        return 0
+
+    return told(action)
 
 
 def _show(asked: Restore) -> None:
