@@ -8,6 +8,8 @@ name                   value
 ``ssh/<name>``         Ed25519 private key, OpenSSH format (``ssh/broker``, ``ssh/host/<host>``);
                        ``ssh-pub/<name>`` the public line
 ``snmp/<name>``        SNMPv3 pass phrase, 32 letters and digits (RFC 3414 asks for at least 8)
+``switch/<host>/...``  a password that every vendor's rule takes: 20 letters, digits and a dash
+``host-key/<host>``    the SSH host key that a vendor's device showed at its enrolment; learned, never made
 ``token/<name>``       Ed25519 private key, PEM, for signed tokens; ``token-pub/<name>`` its public key
 ``key/<host>``         ECDSA P-256 private key, PEM; ``cert/<host>`` the county's certificate for it
 ``ca``, ``crl``        the county's root certificate and its revocation list, PEM
@@ -79,6 +81,10 @@ class Secrets:
             return _public_pem(self.resolve(f"token/{rest}"))
         if rest and kind == "cert":
             return self._certificate(rest, dns, ips)
+        if rest and kind == "host-key":
+            if name not in self.vault.names():
+                raise UnknownSecret(f"{rest} has shown no host key yet: enrol it over its staging port")
+            return self.vault.get(name)
         if rest and kind in _MAKERS:
             return self.vault.ensure(name, _MAKERS[kind])
         raise UnknownSecret(f"no secret is called {name!r}: expected ca, crl, cert/<host> or one of {_kinds()}")
@@ -93,8 +99,9 @@ class Secrets:
 
         Returns the serial numbers of the certificates revoked.
         """
-        for kind in ("wg", NEXT_WIREGUARD, "key", "cert", "ssh/host"):
+        for kind in ("wg", NEXT_WIREGUARD, "key", "cert", "ssh/host", "host-key"):
             self.vault.forget(f"{kind}/{host}")
+        self.vault.forget(f"switch/{host}/password")
         return [row.serial for row in self.ca.revoke_host(host, reason)]
 
     def ssh_public(self, name: str) -> str:
@@ -157,6 +164,13 @@ def _phrase() -> str:
     return "".join(secrets.choice(_PHRASE_ALPHABET) for _ in range(32))
 
 
+def _password() -> str:
+    """Upper and lower case, digits and a sign that no command line means anything by; the first is a letter."""
+    parts = ["".join(secrets.choice(letters) for _ in range(5)) for letters in (string.ascii_letters, _PHRASE_ALPHABET)]
+    sure = (string.ascii_uppercase, string.ascii_lowercase, string.digits)
+    return "".join(parts) + "-" + "".join(secrets.choice(letters) for letters in (*sure, *sure, *sure))
+
+
 def _shared_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
@@ -166,6 +180,7 @@ _MAKERS: dict[str, Callable[[], str]] = {
     "psk": _shared_key,
     "ssh": _ssh_private,
     "snmp": _phrase,
+    "switch": _password,
     "token": _token_private,
     "key": new_key,
 }

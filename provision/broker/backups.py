@@ -10,16 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provision.backup.archive import Archive, ArchiveError, Kept, Snapshot
-from provision.broker import tool
-from provision.broker.masking import mask, unified
-from provision.broker.session import DeviceSession
+from provision.broker.driver import File
+from provision.broker.masking import unified
 from provision.broker.wire import BrokerError
 
 if TYPE_CHECKING:
@@ -30,10 +28,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("sanwang.broker")
 
 TOGETHER_S = 10.0  # changes within this time become one commit: a county that comes up has other things to do
-_READ = (
-    "python3 -c 'import json,sys\n"
-    'print(json.dumps({p: open(p, encoding="utf-8", errors="replace").read() for p in json.load(sys.stdin)}))\''
-)
 ENDED = ("confirm", "revert", "rollback", "change.ended", "restore.new")
 """Audit entries after which a device's files are whatever it decided: it is read."""
 
@@ -70,7 +64,7 @@ class Backups:
         """Method name -> coroutine function."""
         return {"backup": self.backup, "drift": self.drift}
 
-    def applied(self, host: Host, files: Collection[tool.File], request: Request, *, whole: bool) -> None:
+    def applied(self, host: Host, files: Collection[File], request: Request, *, whole: bool) -> None:
         """Remember what a device has taken; ``whole``: it has nothing else."""
         texts = {file.path: file.text for file in self._devices.county.files(host.name)}
         kept = {
@@ -83,6 +77,11 @@ class Backups:
             waiting[host.name] = _Taken(kept, whole)
         else:
             waiting[host.name].files.update(kept)
+        self._start()
+
+    def changed(self, host: Host, request: Request) -> None:
+        """A device that shows its own text has taken a change: it is read."""
+        self._to_read[host.name] = _Why(request.who, "apply", request.why)
         self._start()
 
     def _noted(self, who: str, what: str, why: str, detail: Mapping[str, object]) -> None:
@@ -194,31 +193,7 @@ class Backups:
         """A device as it is."""
         bundle, secret = await self._devices.sessions.thread(lambda: self._devices.bundle(host))
         texts = {file.path: file.text for file in self._devices.county.files(host.name)}
-        rendered = {file.path: _digest(file.text) for file in bundle}
-
-        def work(session: DeviceSession) -> Snapshot:
-            state = tool.state(session)
-            own = [path for path, each in state["files"].items() if rendered.get(path) != each["sha256"]]
-            held = texts | (_read(session, own, secret) if own else {})
-            groups = state.get("groups", {})
-            files = {
-                path: Kept(held[path], each["mode"], each["sha256"], groups.get(path, ""))
-                for path, each in state["files"].items()
-            }
-            return Snapshot(files, state["drift"])
-
-        return await self._devices.sessions.on(host, work)
-
-
-def _read(session: DeviceSession, paths: list[str], secret: Mapping[str, str]) -> dict[str, str]:
-    done = session.run(_READ, json.dumps(paths).encode())
-    try:
-        texts: dict[str, str] = json.loads(done.out)
-    except ValueError:
-        raise BrokerError(
-            "device", f"{session.where.host}: its files cannot be read: {mask(done.err, secret).strip()[-300:]}"
-        ) from None
-    return {path: mask(text, secret) for path, text in texts.items()}
+        return await self._devices.on(host, lambda device: device.snapshot(bundle, texts, secret))
 
 
 def _digest(text: str) -> str:

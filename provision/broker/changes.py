@@ -14,11 +14,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from inventory.model import Host
-from provision.broker import tool
 from provision.broker.armed import Armed, Arming
-from provision.broker.masking import mask
+from provision.broker.driver import Applied, Driver, File
 from provision.broker.server import Request
-from provision.broker.session import DeviceSession
 from provision.broker.wire import BrokerError
 from provision.change.plan import bundle_fingerprint, state_fingerprint
 
@@ -68,7 +66,7 @@ class Changes:
     async def send(
         self,
         request: Request,
-        bundle: Collection[tool.File],
+        bundle: Collection[File],
         secret: Mapping[str, str],
         what: str = "apply",
         **more: Any,
@@ -82,8 +80,8 @@ class Changes:
         devices = self._devices
         await devices.wait_to_write()
 
-        def work(session: DeviceSession) -> tool.Applied:
-            return tool.apply(session, bundle, groups=None, check=False, secrets=secret, confirm=(seconds, change))
+        def work(device: Driver) -> Applied:
+            return device.apply(bundle, groups=None, check=False, secrets=secret, confirm=(seconds, change))
 
         began_s = time.monotonic()
         async with devices.sessions.lock(host.name):
@@ -96,9 +94,11 @@ class Changes:
         return {
             "changed": applied.changed,
             "pending": applied.pending,
+            "confirm_s": applied.confirm_s or seconds,
             "msg": applied.words(check=False),
             "files": [each.path for each in applied.files],
             "running": applied.running,
+            "commands": list(applied.commands),
             "seconds": round(time.monotonic() - began_s, 3),
         }
 
@@ -108,15 +108,21 @@ class Changes:
         of = _name(request, "of")
         await self._devices.wait_to_write()
 
-        def work(session: DeviceSession) -> tool.Applied:
-            return tool.rollback(session, of, confirm=(seconds, change))
+        def work(device: Driver) -> Applied:
+            return device.rollback(of, confirm=(seconds, change))
 
         async with self._devices.sessions.lock(host.name):
             applied = await self._armed_work(request, host, change, seconds, work)
         detail = {"host": host.name, "change": change, "of": of, "confirm_s": seconds}
         detail["files"] = [each.path for each in applied.files]
         await self._devices.trail.note(request.who, "rollback", request.why, detail)
-        return {"changed": applied.changed, "pending": applied.pending, "files": detail["files"]}
+        return {
+            "changed": applied.changed,
+            "pending": applied.pending,
+            "confirm_s": applied.confirm_s or seconds,
+            "files": detail["files"],
+            "commands": list(applied.commands),
+        }
 
     async def confirm(self, request: Request) -> dict[str, Any]:
         """Keep change ``change`` on ``host``; fine twice, an error when the device has undone it."""
@@ -139,9 +145,12 @@ class Changes:
         if self._armed.entries:
             log.info("armed by the broker before: %s", ", ".join(f"{e.host} {e.change}" for e in self._armed.entries))
         while True:
-            for entry in self._armed.entries:
-                if entry.until_unix_s + LATE_S < time.time():
-                    await self._look(entry)
+            late = [entry for entry in self._armed.entries if entry.until_unix_s + LATE_S < time.time()]
+            for host, change in self._devices.ledger.overdue():  # nobody but us takes these back before a restart does
+                known = next((each for each in self._armed.entries if (each.host, each.change) == (host, change)), None)
+                late.append(known or Arming(host, change, "broker", "a change that was cut off", 0.0))
+            for entry in late:
+                await self._look(entry)
             await asyncio.sleep(_TIDY_S)
 
     def close(self) -> None:
@@ -151,12 +160,10 @@ class Changes:
     async def _look(self, entry: Arming) -> None:
         try:
             host = await self._devices.sessions.thread(lambda: self._devices.county.host(entry.host))
-            state = await self._devices.sessions.on(host, tool.state)
-            if (state.get("pending") or {}).get("id") == entry.change:
+            outcome = await self._devices.on(host, lambda device: device.settle(entry.change))
+            if not outcome:
                 return
-            last = state.get("last") or {}
-            outcome = last.get("outcome", "unknown") if last.get("id") == entry.change else "unknown"
-            detail = {"host": entry.host, "change": entry.change, "outcome": outcome, "said": mask(str(last), {})}
+            detail = {"host": entry.host, "change": entry.change, "outcome": outcome}
             await self._devices.trail.note("broker", "change.ended", entry.why, detail)
             await self._devices.sessions.thread(lambda: self._armed.settle(entry.host, entry.change))
         except BrokerError as error:
@@ -174,18 +181,18 @@ class Changes:
 
     async def _require_base(self, host: Host, base: str, change: str) -> None:
         """The device is as it was planned; one that waits with this very change is, too."""
-        state = await self._devices.sessions.on(host, tool.state, locked=True)
+        state = await self._devices.on(host, lambda device: device.state(), locked=True)
         if (state.get("pending") or {}).get("id") != change and state_fingerprint(state) != base:
             raise BrokerError("stale", f"{host.name} is no longer as it was when it was planned: plan again")
 
     async def _armed_work(
-        self, request: Request, host: Host, change: str, seconds: int, work: Callable[[DeviceSession], tool.Applied]
-    ) -> tool.Applied:
+        self, request: Request, host: Host, change: str, seconds: int, work: Callable[[Driver], Applied]
+    ) -> Applied:
         """Note it, then do it: in this order a killed broker knows of it."""
         thread = self._devices.sessions.thread
         await thread(lambda: self._armed.arm(host.name, change, request.who, request.why, seconds))
         try:
-            applied = await self._devices.sessions.on(host, work, locked=True)
+            applied = await self._devices.on(host, work, locked=True)
         except BrokerError as error:
             if error.kind == "device" and await self._nothing_pending(host, change):
                 await thread(lambda: self._armed.settle(host.name, change))
@@ -196,7 +203,7 @@ class Changes:
 
     async def _nothing_pending(self, host: Host, change: str) -> bool:
         try:
-            state = await self._devices.sessions.on(host, tool.state, locked=True)
+            state = await self._devices.on(host, lambda device: device.state(), locked=True)
         except BrokerError:
             return False
         return (state.get("pending") or {}).get("id") != change
@@ -207,7 +214,7 @@ class Changes:
         )
         change = _name(request, "change")
         await self._devices.wait_to_write()
-        outcome = await self._devices.sessions.on(host, lambda session: tool.end(session, how, change))
+        outcome = await self._devices.on(host, lambda device: device.end(how, change))
         await self._devices.trail.note(
             request.who, how, request.why, {"host": host.name, "change": change, "is": outcome}
         )

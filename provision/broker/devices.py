@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 from inventory.model import Host
 from inventory.places import Places
@@ -19,20 +19,22 @@ from provision import exit as exit_switch
 from provision import vpn
 from provision.backup.archive import Archive
 from provision.backup.archive import place as archive_place
-from provision.broker import expect, tool
 from provision.broker.armed import Armed
 from provision.broker.backups import Backups
 from provision.broker.changes import Changes
 from provision.broker.county import County, county_folder
+from provision.broker.driver import Applied, Driver, File
 from provision.broker.groups import groups as host_groups
 from provision.broker.groups import stage
+from provision.broker.linux_device import LinuxDevice
 from provision.broker.masking import mask
 from provision.broker.restoring import Restoring
 from provision.broker.secrets import DeviceSecrets
 from provision.broker.server import Request
-from provision.broker.session import DeviceSession
 from provision.broker.sessions import Sessions, answers
 from provision.broker.trail import Trail
+from provision.broker.vendor_device import VendorDevice
+from provision.broker.vendor_ledger import Ledger
 from provision.broker.wire import BrokerError
 
 ENROLMENT = frozenset({"mgmt"})
@@ -40,8 +42,7 @@ ENROLMENT = frozenset({"mgmt"})
 
 WAIT_LIMIT_S = 240.0
 ANSWER_WITHIN_S = 5.0
-
-_SERVICE = re.compile(r"/etc/sanwang/sv/([^/]+)/run|/etc/systemd/system/sanwang-([^/]+)\.service")
+T = TypeVar("T")
 
 
 class Devices:
@@ -55,6 +56,7 @@ class Devices:
         self.secrets = secrets
         self.sessions = sessions
         self.trail = trail
+        self.ledger = Ledger(places.lib / "broker" / "vendor")
         archive = Archive(archive_place(places))
         self.backups = Backups(self, archive)
         self.restoring = Restoring(self, archive)
@@ -138,17 +140,7 @@ class Devices:
             return {"changed": True, "msg": "would be enrolled over its staging port"}
         await self.wait_to_write()
         files, secret = await self.sessions.thread(lambda: self.bundle(host, ENROLMENT, None))
-
-        def work(session: DeviceSession) -> tuple[tool.Applied, str]:
-            tool.install(session, files)
-            return tool.apply(session, files, groups=None, check=False, secrets=secret), session.host_key
-
-        async with self.sessions.lock(host.name):
-            try:
-                _, shown = await self.sessions.on(host, work, staging=True, locked=True)
-            finally:
-                self.sessions.forget(host.name, staging=True)
-                self.sessions.forget(host.name, staging=False)
+        _, shown = await self.first(host, files, secret)
         detail = {"host": host.name, "files": len(files), "staging_host_key": shown}
         await self.trail.note(request.who, "enrol", request.why, detail)
         return {"changed": True, "msg": f"{len(files)} files over the staging port"}
@@ -165,8 +157,7 @@ class Devices:
             if not in_band.done():  # in band counts first, where both answer
                 await asyncio.wait({in_band}, timeout=0.3 if staging.done() and staging.result() else ANSWER_WITHIN_S)
             if in_band.done() and in_band.result():
-                await self.sessions.on(host, lambda session: session.alive)
-                return True
+                return await self.on(host, lambda device: device.alive)
             if await staging:
                 return False
         finally:
@@ -194,7 +185,7 @@ class Devices:
         if not check:
             await self.wait_to_write()
         is_nms = host.name == self.county.model.nms
-        shut = await self.sessions.on(host, lambda session: tool.close_staging(session, check=check, keep_port=is_nms))
+        shut = await self.on(host, lambda device: device.close_staging(check=check, keep_port=is_nms))
         if shut and not check:
             await self.trail.note(request.who, "staging.close", request.why, {"host": host.name})
         words = "staging port shut" if shut else "in band, staging port is shut"
@@ -203,7 +194,7 @@ class Devices:
     async def state(self, request: Request) -> dict[str, Any]:
         """The device tool's ``state``: file hashes and the running configuration's fingerprint per part."""
         host = await self._host(request)
-        return await self.sessions.on(host, tool.state)
+        return await self.on(host, lambda device: device.state())
 
     async def diff(self, request: Request) -> dict[str, Any]:
         """What ``apply`` would change, with texts before and after, secrets shown as placeholders."""
@@ -229,11 +220,13 @@ class Devices:
         if not check:
             await self.wait_to_write()
         began_s = time.monotonic()
-        applied = await self.sessions.on(
-            host, lambda session: tool.apply(session, files, groups=wanted, check=check, secrets=secret)
+        applied, exact = await self.on(
+            host, lambda device: (device.apply(files, groups=wanted, check=check, secrets=secret), device.exact)
         )
-        if not check:
+        if not check and exact:
             self.backups.applied(host, files, request, whole=wanted is None)
+        elif not check and applied.changed:
+            self.backups.changed(host, request)
         if applied.changed and not check:
             detail = {"host": host.name, "files": [each.path for each in applied.files], "running": applied.running}
             await self.trail.note(request.who, "apply", request.why, detail)
@@ -242,41 +235,43 @@ class Devices:
             "msg": applied.words(check),
             "files": [each.path for each in applied.files],
             "running": applied.running,
+            "commands": list(applied.commands),
             "diff": _shown(applied) if with_diff else [],
             "seconds": round(time.monotonic() - began_s, 3),
         }
 
     async def command(self, request: Request) -> dict[str, Any]:
-        """One line for the device's shell or for vtysh, through netmiko.  Audited: a command may change anything."""
+        """One line for a Linux box's ``shell`` or ``vtysh``, or for a vendor's ``cli`` (``kind``), through netmiko.
+
+        Audited: a command may change anything.
+        """
         host = await self._host(request)
         text, kind = str(request.params.get("text", "")), str(request.params.get("kind", "shell"))
-        if kind not in ("shell", "vtysh"):
-            raise BrokerError("request", f"kind {kind!r}: expected shell or vtysh")
+        if kind not in ("shell", "vtysh", "cli"):
+            raise BrokerError("request", f"kind {kind!r}: expected shell, vtysh or cli")
         await self.wait_to_write()
         detail = {"host": host.name, "kind": kind, "text": mask(text, {})}
         await self.trail.note(request.who, "command", request.why, detail)
         timeout_s = min(float(request.params.get("timeout_s", 30)), WAIT_LIMIT_S)
-        ran = await self.sessions.on(host, lambda session: getattr(session, kind)(text, timeout_s=timeout_s))
+        ran = await self.on(host, lambda device: device.command(kind, text, timeout_s))
         return {"code": ran.code, "out": mask(ran.out, {}), "changed": False}
 
     async def verify(self, request: Request) -> dict[str, Any]:
         """Neighbours, BFD, tunnels and services of one host against the model; asks again for ``wait_s`` seconds."""
         host = await self._host(request)
-        services = await self.sessions.thread(lambda: self._services(host))
-        want = expect.expected(self.county.model, host, services)
+        model, files = self.county.model, await self.sessions.thread(lambda: self.county.files(host.name))
         end = time.monotonic() + min(float(request.params.get("wait_s", 0)), WAIT_LIMIT_S)
         while True:
-            answer = await self.sessions.on(host, lambda session: session.shell(expect.question(want)))
-            missing = expect.problems(want, answer.out, host.name)
+            count, missing = await self.on(host, lambda device: device.verify(model, host, files))
             if not missing or time.monotonic() >= end:
                 break
             await asyncio.sleep(1.0)
-        good = want.count - len(missing)
-        text = f"{good} of {want.count} as expected"
+        good = count - len(missing)
+        text = f"{good} of {count} as expected"
         return {
             "changed": False,
             "failed": bool(missing),
-            "checked": {"expected": want.count, "ok": good},
+            "checked": {"expected": count, "ok": good},
             "problems": missing,
             "msg": text if not missing else f"{text}: " + "; ".join(missing),
         }
@@ -314,6 +309,33 @@ class Devices:
         name = str(request.params.get("host", ""))
         return await self.sessions.thread(lambda: self.county.host(name))
 
+    async def on(self, host: Host, work: Callable[[Driver], T], *, staging: bool = False, locked: bool = False) -> T:
+        """Run ``work`` with the device's driver and an open session in a thread, under the device's lock.
+
+        ``locked``: the caller holds ``sessions.lock``.  ``work`` may be repeated (see ``Driver``).  Raises BrokerError.
+        """
+        if host.linux:
+            return await self.sessions.on(
+                host, lambda session: work(LinuxDevice(session)), staging=staging, locked=locked
+            )
+        return await self.sessions.on_vendor(
+            host,
+            lambda session: work(VendorDevice(session, host, self.ledger, partial(self.secrets.pin, host.name))),
+            staging=staging,
+            locked=locked,
+        )
+
+    async def first(self, host: Host, files: Collection[File], secret: Mapping[str, str]) -> tuple[Applied, str]:
+        """A fresh device gets its first configuration over its staging port; also the host key that it showed there."""
+        async with self.sessions.lock(host.name):
+            try:
+                return await self.on(
+                    host, lambda device: (device.enrol(files, secret), device.host_key), staging=True, locked=True
+                )
+            finally:
+                self.sessions.forget(host.name, staging=True)
+                self.sessions.forget(host.name, staging=False)
+
     async def wait_to_write(self) -> None:
         """Wait until the broker before this one has left; BrokerError when it does not."""
         try:
@@ -324,7 +346,7 @@ class Devices:
 
     def bundle(
         self, host: Host, networks: frozenset[str] | None = None, groups: frozenset[str] | None = None
-    ) -> tuple[list[tool.File], dict[str, str]]:
+    ) -> tuple[list[File], dict[str, str]]:
         """The host's files with secrets filled in, and those secrets by name."""
         model = self.county.model
         secret: dict[str, str] = {}
@@ -334,15 +356,11 @@ class Devices:
                 continue
             text, values = self.secrets.fill(file.text, host, model)
             secret |= values
-            files.append(tool.File(file.path, file.mode, text, file.group))
+            files.append(File(file.path, file.mode, text, file.group))
         return files, secret
 
-    def _services(self, host: Host) -> Sequence[str]:
-        paths = [file.path for file in self.county.files(host.name)]
-        return sorted({found[1] or found[2] for path in paths if (found := _SERVICE.fullmatch(path))})
 
-
-def _shown(applied: tool.Applied) -> list[dict[str, str]]:
+def _shown(applied: Applied) -> list[dict[str, str]]:
     """Differences as clients print them; those of the running configuration as one more text."""
     shown = [each.as_json() for each in applied.files]
     if applied.running:

@@ -27,7 +27,7 @@ async def run(places: Places) -> None:
     model = county.model
     require_management_host(model.hosts[model.nms])
     secrets = DeviceSecrets(places.lib / "identity")
-    sessions = Sessions(places.lib / "broker" / "sessions", secrets.value, secrets.ssh_public, county.user)
+    sessions = Sessions(places.lib / "broker" / "sessions", secrets.value, county.user)
     trail = Trail(places.database)
     devices = Devices(places, county, secrets, sessions, trail)
 

@@ -29,15 +29,21 @@ def placeholders(text: str) -> frozenset[str]:
     return frozenset(PLACEHOLDER.findall(text))
 
 
+def unfilled(text: str, values: Mapping[str, str]) -> str:
+    """The text with the placeholder again wherever one of the values stands."""
+    for name, value in sorted(values.items(), key=lambda item: -len(item[1])):
+        bare = value.strip("\n")
+        if len(bare) >= _SHORTEST_VALUE:
+            text = text.replace(bare, f"@secret:{name}@")
+    return text
+
+
 def mask(text: str, values: Mapping[str, str]) -> str:
     """The text without secrets: ``values`` maps the names of secrets to their values (public values left out).
 
     Multi-line values are found with or without their last newline.
     """
-    for name, value in sorted(values.items(), key=lambda item: -len(item[1])):
-        bare = value.strip("\n")
-        if len(bare) >= _SHORTEST_VALUE:
-            text = text.replace(bare, f"@secret:{name}@")
+    text = unfilled(text, values)
     text = _PRIVATE_BLOCK.sub(HIDDEN, text)
     text = _ASSIGNED.sub(_hide_assigned, text)
     return _CREATE_USER.sub(_hide_user, text)

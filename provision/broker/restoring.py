@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from inventory.model import Host
 from provision.backup.archive import Archive, ArchiveError, Snapshot, Version
 from provision.broker import tool
+from provision.broker.driver import Applied, Driver, File
 from provision.broker.masking import HIDDEN, mask, placeholders
-from provision.broker.session import DeviceSession
 from provision.broker.wire import BrokerError
 from provision.change.plan import state_fingerprint
 
@@ -32,7 +32,7 @@ class _Kept:
     """What a commit holds of a device, ready to be sent."""
 
     version: Version
-    files: list[tool.File]
+    files: list[File]
     secrets: dict[str, str]
     renewed: list[str]  # files whose secrets are today's, and were others then
 
@@ -89,11 +89,10 @@ class Restoring:
             more = {"base": "", "running": [], "files": [each["path"] for each in shown], "diff": shown, "msg": words}
             return {"changed": True, "groups": sorted(set(groups.values())), **more}
 
-        def work(session: DeviceSession) -> tuple[dict[str, Any], tool.Applied]:
-            state = tool.state(session)
-            return state, tool.apply(session, kept.files, groups=None, check=True, secrets=kept.secrets)
+        def work(device: Driver) -> tuple[dict[str, Any], Applied]:
+            return device.state(), device.apply(kept.files, groups=None, check=True, secrets=kept.secrets)
 
-        state, applied = await self._devices.sessions.on(host, work)
+        state, applied = await self._devices.on(host, work)
         return {
             "changed": applied.changed,
             "base": state_fingerprint(state),
@@ -112,17 +111,7 @@ class Restoring:
         devices = self._devices
         await devices.wait_to_write()
 
-        def work(session: DeviceSession) -> tuple[tool.Applied, str]:
-            tool.install(session, kept.files)
-            taken = tool.apply(session, kept.files, groups=None, check=False, secrets=kept.secrets)
-            return taken, session.host_key
-
-        async with devices.sessions.lock(host.name):
-            try:
-                applied, shown = await devices.sessions.on(host, work, staging=True, locked=True)
-            finally:
-                devices.sessions.forget(host.name, staging=True)
-                devices.sessions.forget(host.name, staging=False)
+        applied, shown = await devices.first(host, kept.files, kept.secrets)
         files = [each.path for each in applied.files]
         detail = {"host": host.name, "commit": kept.version.commit, "files": len(files), "staging_host_key": shown}
         await devices.trail.note(request.who, "restore.new", request.why, detail)
@@ -137,9 +126,7 @@ class Restoring:
         self._require_secrets(host.name, version, snapshot)
         today = {file.path: file for file in self._devices.county.files(host.name)}
         files = [
-            tool.File(path, file.mode, file.text, file.group)
-            for path, file in today.items()
-            if path.startswith(tool.FOLDER)
+            File(path, file.mode, file.text, file.group) for path, file in today.items() if path.startswith(tool.FOLDER)
         ]
         secrets: dict[str, str] = {}
         renewed = []
@@ -154,7 +141,7 @@ class Restoring:
             if not group:
                 words = f"{host.name}: commit {version.commit[:12]} does not tell which part of the device loads {path}"
                 raise BrokerError("request", f"{words}: take a later commit (`sanwang history {host.name}`)")
-            files.append(tool.File(path, kept.mode, text, group))
+            files.append(File(path, kept.mode, text, group))
         return _Kept(version, files, secrets, renewed)
 
     def _find(self, host: str, commit: str) -> tuple[Version, Snapshot]:

@@ -19,9 +19,9 @@ from inventory.model import Host, NetworkModel
 from provision.broker.masking import PLACEHOLDER, placeholders
 from provision.broker.wire import BrokerError
 
-_PUBLIC_KINDS = frozenset({"wg-pub", "ssh-pub", "token-pub", "cert", "ca", "crl"})
-_OWN_KINDS = frozenset({"wg", "key", "cert", "ssh"})
-"""Kinds whose name ends with a host: only that host may have them."""
+_PUBLIC_KINDS = frozenset({"wg-pub", "ssh-pub", "token-pub", "host-key", "cert", "ca", "crl"})
+_OWN_KINDS = frozenset({"wg", "key", "cert", "ssh", "switch"})
+"""Kinds whose name holds a host: only that host may have them."""
 
 
 class DeviceSecrets:
@@ -35,16 +35,17 @@ class DeviceSecrets:
         """A secret that needs no addresses; BrokerError when no rule makes it."""
         return self._resolve(name, (), ())
 
-    def ssh_public(self, name: str) -> str:
-        """The public line of an SSH key."""
-        return self.value(f"ssh-pub/{name.removeprefix('ssh/')}")
+    def pin(self, host: str, host_key: str) -> None:
+        """Keep the host key that a vendor's device showed over its staging port."""
+        self._secrets.vault.put(f"host-key/{host}", host_key)
+        self._kept.pop(f"host-key/{host}", None)
 
     def fill(self, text: str, host: Host, model: NetworkModel) -> tuple[str, dict[str, str]]:
         """The text with its values, and the private ones among them by name (for masking)."""
         values: dict[str, str] = {}
         for name in sorted(placeholders(text)):
             kind, _, rest = name.partition("/")
-            owner = rest.rpartition("/")[2]
+            owner = rest.partition("/")[0] if kind == "switch" else rest.rpartition("/")[2]
             if kind in _OWN_KINDS and owner in model.hosts and owner != host.name:
                 raise BrokerError("device", f"{host.name}: its files ask for {name}, which belongs to {owner} alone")
             names, addresses = certificate_names(model, host) if kind == "cert" else ((), ())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,7 +130,6 @@ class DeviceSession:
         """
         self.where = where
         self.log = log
-        self.used_s = time.monotonic()
         self._connection = _Linux(
             ip=where.address,
             port=where.port,
@@ -186,7 +184,6 @@ class DeviceSession:
 
     def run(self, command: str, data: bytes = b"", *, timeout_s: float = 60.0) -> Ran:
         """Run one command on an exec channel of its own: stdin in, exit code and both outputs out."""
-        self.used_s = time.monotonic()
         try:
             channel = self._transport().open_session(timeout=CONNECT_TIMEOUT_S)
             with channel:
@@ -203,8 +200,6 @@ class DeviceSession:
         except (SSHException, OSError, EOFError) as error:
             what = f"{command.split(maxsplit=1)[0]}: {error or type(error).__name__}"
             raise BrokerError("unreachable", f"{self.where.host}: the session broke in {what}") from None
-        finally:
-            self.used_s = time.monotonic()
         return Ran(code, out.decode(errors="replace"), err.decode(errors="replace"))
 
     def put(self, path: str, data: bytes, mode: int) -> None:
@@ -233,8 +228,6 @@ class DeviceSession:
         except (NetmikoBaseException, SSHException, OSError, EOFError) as error:
             self.close()
             raise self._broke(text, error) from None
-        finally:
-            self.used_s = time.monotonic()
         found = re.search(_PROMPT, str(answer))
         if found is None:
             raise BrokerError("device", f"{self.where.host}: no prompt after {text!r}")
@@ -265,8 +258,6 @@ class DeviceSession:
         except (NetmikoBaseException, SSHException, OSError, EOFError) as error:
             self.close()
             raise self._broke(text, error) from None
-        finally:
-            self.used_s = time.monotonic()
         lines = [line.rstrip("\r") for line in answer.split("\n")]
         if lines and text in lines[0]:
             lines = lines[1:]  # vtysh's line editor echoes

@@ -1,9 +1,10 @@
 """All sessions of the broker: one per device, opened when needed, closed when idle, at most twenty at work.
 
 A lock per device orders the work on it, so we never take more than one of its VTYs: people always find a free one.  A
-pool of threads bounds the work on all.  Addresses and keys come from the
-model and the vault: the staging address with the bootstrap key, or the management address with the broker's own key
-and the device's host key, which the county itself made and therefore knows before it ever saw the device.
+pool of threads bounds the work on all.  Addresses and keys come from the model and the vault: the staging address with
+the bootstrap key, or the management address and the device's host key.  Into a Linux box the broker logs in with its
+own key, and the county itself made the box's host key; into a vendor's device with a password, and the device showed
+its host key when it was enrolled.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import paramiko
 
 from inventory.model import Host
 from provision.broker.session import Address, DeviceSession, SessionLog
 from provision.broker.wire import BrokerError
+from provision.vendor import Credentials, VendorError, VendorSession
 
 log = logging.getLogger("sanwang.broker")
 
@@ -34,20 +36,27 @@ IDLE_S = 45.0
 """An unused session is closed after this long: an idle transport still wakes ten times a second."""
 
 SSH_PORT = 22
+SWITCH_USER, FACTORY_USER = "sanwang", "admin"
+"""Our account on a vendor's device, and the one that a fresh one has."""
+
+BUSY_TRIES, BUSY_WAIT_S = 4, 1.5
+"""How often a device whose VTYs are all taken is asked again: whoever looked something up is gone by then."""
+
 T = TypeVar("T")
+Session = DeviceSession | VendorSession
 
 
 class Sessions:
     """Use ``on(host, work)`` for one piece of blocking work on a device."""
 
-    def __init__(self, folder: Path, secret: Callable[[str], str], ssh_public: Callable[[str], str], user: str) -> None:
-        """``folder`` keeps the transcripts; ``secret`` and ``ssh_public`` give keys by name; ``user`` logs in."""
+    def __init__(self, folder: Path, secret: Callable[[str], str], user: str) -> None:
+        """``folder`` keeps the transcripts; ``secret`` gives keys and passwords by name; ``user`` logs in to Linux."""
         self._folder = folder
         self._secret = secret
-        self._ssh_public = ssh_public
         self._user = user
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="device")
-        self._open: dict[tuple[str, bool], DeviceSession] = {}
+        self._open: dict[tuple[str, bool], Session] = {}
+        self._used_s: dict[tuple[str, bool], float] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._logs: dict[str, SessionLog] = {}
         self._keys: dict[str, paramiko.PKey] = {}
@@ -61,22 +70,43 @@ class Sessions:
     async def on(
         self, host: Host, work: Callable[[DeviceSession], T], *, staging: bool = False, locked: bool = False
     ) -> T:
-        """Run ``work`` with the device's session in a thread; BrokerError when it cannot be reached.
+        """Run ``work`` with a Linux box's session in a thread; BrokerError when it cannot be reached.
 
         ``work`` must be safe to repeat: it is, once, when a session kept from before turns out to be dead.
         """
+        return await self._in_turn(partial(self._use, host, work, staging), host, locked)
+
+    async def on_vendor(
+        self, host: Host, work: Callable[[VendorSession], T], *, staging: bool = False, locked: bool = False
+    ) -> T:
+        """The same for a vendor's device; its words become BrokerError (kind ``busy``: no free VTY)."""
+
+        def told(session: VendorSession) -> T:
+            try:
+                return work(session)
+            except VendorError as error:
+                raise _broker_error(error) from None
+
+        return await self._in_turn(partial(self._use, host, told, staging), host, locked)
+
+    async def _in_turn(self, work: Callable[[], T], host: Host, locked: bool) -> T:
         if not locked:
             async with self.lock(host.name):
-                return await self.on(host, work, staging=staging, locked=True)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, partial(self._use, host, work, staging))
+                return await self._in_turn(work, host, locked=True)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     async def thread(self, work: Callable[[], T]) -> T:
         """Run blocking work that needs no device (rendering, secrets) in the same bounded pool."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
-    def _use(self, host: Host, work: Callable[[DeviceSession], T], staging: bool) -> T:
+    def _use(self, host: Host, work: Callable[[Any], T], staging: bool) -> T:
         key = (host.name, staging)
+        try:
+            return self._work(key, host, work)
+        finally:
+            self._used_s[key] = time.monotonic()
+
+    def _work(self, key: tuple[str, bool], host: Host, work: Callable[[Any], T]) -> T:
         kept = self._open.get(key)
         if kept is not None and kept.alive:
             try:
@@ -86,7 +116,7 @@ class Sessions:
                     raise
                 log.info("%s: a kept session was dead, opening another", host.name)
         self._drop(key)
-        session = self._login(host, staging)
+        session = self._login(host, staging=key[1])
         self._open[key] = session
         try:
             return work(session)
@@ -95,17 +125,36 @@ class Sessions:
                 self._drop(key)
             raise
 
-    def _login(self, host: Host, staging: bool) -> DeviceSession:
+    def _login(self, host: Host, *, staging: bool) -> Session:
+        address = host.staging.ip if staging and host.staging else host.management
+        if address is None or (staging and host.staging is None):
+            raise BrokerError("request", f"{host.name} has no {'staging port' if staging else 'management address'}")
+        if not host.linux:
+            return self._login_vendor(host, str(address), staging)
+        where = self._where(host, str(address), self._user)
         if staging:
-            if host.staging is None:
-                raise BrokerError("request", f"{host.name} has no staging port")
-            where = Address(host.name, str(host.staging.ip), SSH_PORT, self._user)
             return DeviceSession(where, self._key("ssh/bootstrap"), "", self._log(host.name))
-        if host.management is None:
-            raise BrokerError("request", f"{host.name} has no management address")
-        where = Address(host.name, str(host.management), SSH_PORT, self._user)
-        pinned = " ".join(self._ssh_public(f"ssh/host/{host.name}").split()[:2])
+        pinned = " ".join(self._secret(f"ssh-pub/host/{host.name}").split()[:2])
         return DeviceSession(where, self._key("ssh/broker"), pinned, self._log(host.name))
+
+    def _where(self, host: Host, address: str, user: str) -> Address:
+        return Address(host.name, address, SSH_PORT, user)
+
+    def _login_vendor(self, host: Host, address: str, staging: bool) -> VendorSession:
+        where = self._where(host, address, FACTORY_USER if staging else SWITCH_USER)
+        if staging:
+            pinned, credentials = "", Credentials(key=self._key("ssh/bootstrap"))
+        else:
+            password = self._secret(f"switch/{host.name}/password")
+            pinned, credentials = self._secret(f"host-key/{host.name}"), Credentials(password, enable=password)
+        for tries_left in reversed(range(BUSY_TRIES)):
+            try:
+                return VendorSession.open(where, host.platform, credentials, self._log(host.name), pinned=pinned)
+            except VendorError as error:
+                if error.kind != "busy" or not tries_left:
+                    raise _broker_error(error) from None
+                time.sleep(BUSY_WAIT_S)
+        raise AssertionError("the last try returns or raises")
 
     def _key(self, name: str) -> paramiko.PKey:
         if name not in self._keys:
@@ -136,9 +185,9 @@ class Sessions:
         while True:
             await asyncio.sleep(every_s)
             old = time.monotonic() - IDLE_S
-            for key, session in list(self._open.items()):
+            for key in list(self._open):
                 lock = self._locks.get(key[0])
-                if session.used_s < old and not (lock is not None and lock.locked()):
+                if self._used_s[key] < old and not (lock is not None and lock.locked()):
                     self._drop(key)
 
     def close(self) -> None:
@@ -146,6 +195,10 @@ class Sessions:
         self._pool.shutdown(wait=True, cancel_futures=True)
         for key in list(self._open):
             self._drop(key)
+
+
+def _broker_error(error: VendorError) -> BrokerError:
+    return BrokerError("device" if error.kind == "refused" else error.kind, error.message)
 
 
 async def answers(address: str, *, within_s: float, every_s: float = 0.25) -> bool:

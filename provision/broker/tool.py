@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from provision.broker.driver import Applied, Change, File
 from provision.broker.masking import mask
 from provision.broker.session import DeviceSession
 from provision.broker.wire import BrokerError
@@ -40,47 +40,6 @@ _CLOSE_STAGING = (
 # The port is the device's own, whereas a login on a router lands in its management VRF.
 _SHUT_PORT = "; nsenter -t 1 -n sh -c 'ip address flush dev stg0; ip link set dev stg0 down'"
 _STAGING_OPEN = "test -e /etc/sanwang/sv/staging-sshd || exit 9"
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file as the device gets it: secrets filled in."""
-
-    path: str
-    mode: str  # "0644"
-    text: str
-    group: str
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One file that was, or would be, changed; both texts are masked."""
-
-    path: str
-    before: str
-    after: str
-
-    def as_json(self) -> dict[str, str]:
-        """As diffs travel to clients."""
-        return {"path": self.path, "before": self.before, "after": self.after}
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What ``device apply`` did, or would do."""
-
-    changed: bool
-    files: list[Change] = field(default_factory=list)
-    running: list[str] = field(default_factory=list)  # differences of the running configuration, a line each
-    pending: dict[str, Any] | None = None  # {"id", "left_s"}: the device undoes it unless it is confirmed
-
-    def words(self, check: bool) -> str:
-        """One line for people."""
-        if not self.changed:
-            return "as the model says"
-        parts = [change.path for change in self.files] + self.running
-        shown = "; ".join(parts[:6]) + (f"; and {len(parts) - 6} more" if len(parts) > 6 else "")
-        return f"{'would change' if check else 'changed'}: {shown}"
 
 
 def install(session: DeviceSession, files: Collection[File]) -> None:

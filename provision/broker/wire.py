@@ -18,10 +18,9 @@ class BrokerError(Exception):
     """A request that the broker refused or could not do.
 
     ``kind`` is one of ``request`` (the question is wrong), ``county`` (the county's files have errors), ``unreachable``
-    (the device does not answer), ``device`` (the device answered with an error), ``stale`` (device or county moved
-    since it was planned), ``audit`` (no record can be kept),
-    ``absent`` (no broker listens), ``moved`` (another broker has taken over: ask again) or ``broker`` (a fault of the
-    broker itself).
+    (the device does not answer), ``busy`` (all its VTY lines are taken), ``device`` (it answered with an error),
+    ``stale`` (device or county moved since it was planned), ``audit`` (no record can be kept), ``absent`` (no broker
+    listens), ``moved`` (another broker has taken over: ask again) or ``broker`` (a fault of the broker itself).
     """
 
     def __init__(self, kind: str, message: str) -> None:

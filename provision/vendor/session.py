@@ -1,7 +1,7 @@
 """A session to one vendor's device: look, change, confirm or undo, save.
 
 A change is whole or it is told: on a device with a candidate (VRP8) a refused line discards the candidate; on one that
-can undo itself (Comware, ``confirm_s`` given) it is undone at once; elsewhere VendorError carries the lines that were
+has a timer of its own (``confirm_s`` given) it is undone at once; without one VendorError carries the lines that were
 taken, and ``undo()`` sends their inverse.  Configuration mode is never left with lines that are not committed, and
 nothing but ``save()`` writes what a device starts from.
 
@@ -33,7 +33,7 @@ from provision.vendor.errors import VendorError
 from provision.vendor.lines import body_of, check_label, one_line
 from provision.vendor.login import log_in, why_not
 from provision.vendor.transcript import Sink, Transcript
-from provision.vendor.words import Words, words_of
+from provision.vendor.words import Restart, Words, words_of
 
 CONNECT_TIMEOUT_S = 10.0
 COMMIT_TIMEOUT_S = 180.0
@@ -41,6 +41,11 @@ SHORTEST_TRIAL_S, LONGEST_TRIAL_S = 60, 65535  # commit trial
 
 Patch = Callable[[str, str], Sequence[str]]
 """(configuration now, configuration wanted) -> the lines between."""
+
+
+def _minutes(seconds: int) -> int:
+    return max(1, -(-seconds // 60))
+
 
 _NOISE = re.compile(
     r"(?m)^(?:!.*|#?\s*Building configuration.*|Current configuration ?:.*|Using \d+ .*|"
@@ -160,6 +165,14 @@ class VendorSession:
         self._good(command, answer if len(answer) < 2000 else "")
         return answer
 
+    def command(self, line: str, *, timeout_s: float = 60.0) -> str:
+        """``show`` for a line that a person wrote: never left in configuration mode, nothing uncommitted is kept."""
+        try:
+            return self.show(line, timeout_s=timeout_s)
+        finally:
+            if self.alive and self._dialogue.configuring:
+                self._discard() if self._dialogue.pending else self._leave()
+
     def running(self) -> str:
         """The running configuration, without the lines that differ between two looks (dates, sizes)."""
         return _NOISE.sub("", self.show(self.words.running)).strip() + "\n"
@@ -169,11 +182,11 @@ class VendorSession:
         return _NOISE.sub("", self.show(self.words.saved)).strip() + "\n"
 
     def configure(self, lines: Sequence[str], *, confirm_s: int = 0, label: str = "") -> None:
-        """Send a change; with ``confirm_s`` a device that can (``words.confirm``) undoes it unless confirmed in time.
+        """Send a change; with ``confirm_s`` the device undoes it (``words.confirm``) unless it is confirmed in time.
 
-        Commands of two devices round ``confirm_s`` up: VRP8 to 60 s at least, Comware to whole minutes.  ``label`` (a
-        letter, then letters, digits, ``.-_``) names the change on the device, so that another session can
-        ``confirm(label)`` or ``undo(label)`` it.  Raises VendorError.
+        Devices round ``confirm_s`` up (``armed_s``).  One that can only restart does so from what it has saved: that
+        must be what ran before.  ``label`` (a letter, then letters, digits, ``.-_``) names the change on the device, so
+        that another session can ``confirm(label)`` or ``undo(label)`` it.  Raises VendorError.
         """
         check_label(label)
         body = body_of(self.words, self.where.host, lines)
@@ -186,6 +199,12 @@ class VendorSession:
                 self._immediate(body, confirm_s)
         finally:
             self._transcript.flush_now()
+
+    def armed_s(self, confirm_s: int) -> int:
+        """After how many seconds the device really undoes a change: VRP8 60 at least, others whole minutes."""
+        if self.words.confirm == "trial":
+            return min(max(confirm_s, SHORTEST_TRIAL_S), LONGEST_TRIAL_S)
+        return 60 * _minutes(confirm_s)
 
     def confirm(self, label: str = "") -> None:
         """The change stays (it is not saved yet).
@@ -201,13 +220,13 @@ class VendorSession:
                     words=self._dialogue.shown(status.strip().partition("\n")[0]),
                 )
             self._in_configuration(f"commit persist {label or self._label}")
-        elif self.words.confirm == "delay" and (label or self._armed):
-            self._in_configuration("configuration commit")
+        elif label or self._armed:
+            self._disarm(must=True)
         self._armed, self._before = False, None
 
     def undo(self, label: str = "", *, before: str | None = None) -> None:
-        """Back to before: VRP8 by itself, elsewhere by the inverse of what was done (Comware's timer stays armed until
-        that is in place, so that a failure here leaves it to the device).
+        """Back to before: VRP8 by itself, elsewhere by the inverse of what was done; the timer runs on until that is
+        in place, so that a failure here leaves it to the device.
 
         ``before`` is the running configuration to go back to, when another session made the change.
         """
@@ -217,8 +236,8 @@ class VendorSession:
             self._in_configuration(f"abort trial persist {label or self._label}")
         else:
             self._inverse(self._before if before is None else before)
-            if self.words.confirm == "delay":
-                self._disarm()
+            if self.words.confirm != "trial" and (self._armed or label):
+                self._disarm(must=False)
         self._armed, self._before = False, None
 
     def save(self) -> None:
@@ -231,6 +250,11 @@ class VendorSession:
         if not re.search(self.words.saved_words, answer):
             words = self._dialogue.shown(answer.strip()[-200:])
             raise VendorError("device", f"{self.where.host}: not saved, it says: {words or 'nothing'}", words=words)
+
+    def hide(self, *secrets: str) -> None:
+        """More secrets that neither its transcript nor its errors may show."""
+        self._dialogue.secrets = (*self._dialogue.secrets, *secrets)
+        self._transcript.hide(*secrets)
 
     def close(self) -> None:
         """Close the transport; never waits for the device."""
@@ -266,8 +290,7 @@ class VendorSession:
             # A description, not a label: a label must be new, and a change may be tried again after it was undone.
             commit = f"commit description {label}" if label else "commit"
             if confirm_s:
-                seconds = min(max(confirm_s, SHORTEST_TRIAL_S), LONGEST_TRIAL_S)
-                commit = f"commit trial {seconds} persist {self._label} description {self._label}"
+                commit = f"commit trial {self.armed_s(confirm_s)} persist {self._label} description {self._label}"
             answer = self._dialogue.ask(commit, timeout_s=COMMIT_TIMEOUT_S)
             self._good(commit, answer)
             self._armed = bool(confirm_s)
@@ -279,12 +302,15 @@ class VendorSession:
 
     def _immediate(self, body: list[str], confirm_s: int) -> None:
         self._before = self.running()
-        self._enter()
         sent: list[str] = []
+        if confirm_s and self.words.restart is not None:
+            minutes = _minutes(confirm_s)
+            self._say(self.words.restart.arm.format(minutes=minutes, hours=minutes // 60, rest=minutes % 60))
+            self._armed = True
+        self._enter()
         try:
-            if confirm_s and self.words.confirm == "delay":
-                arm = f"configuration commit delay {max(1, -(-confirm_s // 60))}"
-                self._good(arm, self._dialogue.ask(arm))
+            if confirm_s and self.words.restart is None:
+                self._say(f"configuration commit delay {_minutes(confirm_s)}")
                 self._armed = True
             for number, (line, answer) in enumerate(self._dialogue.one_by_one(body), 1):
                 self._good(line, answer, number=number, of=len(body), sent=tuple(sent))
@@ -318,11 +344,31 @@ class VendorSession:
         self._leave()
         self._transcript.flush_now()
 
-    def _disarm(self) -> None:
-        """Comware's timer, if it still runs: what it would go back to is what runs now."""
-        self._enter()
-        self._dialogue.ask("configuration commit")
-        self._leave()
+    def _disarm(self, *, must: bool) -> None:
+        """Stop the timer; ``must``: an error when none runs any more, as the device has gone back to before."""
+        restart = self.words.restart
+        if restart is None:
+            self._enter()
+            line = "configuration commit"
+            answer = self._dialogue.ask(line)
+            self._leave()
+            self._transcript.flush_now()
+            if must:
+                self._good(line, answer)
+            return
+        if not self._restarts(restart):
+            if must:
+                raise VendorError("device", f"{self.where.host}: no restart is scheduled any more: it has restarted")
+            return
+        self._say(restart.cancel)
+        if self._restarts(restart):
+            raise VendorError("device", f"{self.where.host}: its restart is still scheduled")
+
+    def _restarts(self, restart: Restart) -> bool:
+        return re.search(restart.armed, self.show(restart.shown)) is not None
+
+    def _say(self, line: str) -> None:
+        self._good(line, self._dialogue.ask(line))
 
     def _in_configuration(self, *commands: str) -> None:
         self._enter()

@@ -52,6 +52,10 @@ class Transcript(io.BufferedIOBase):
             self._hand_over(whole=False)
         return len(piece)
 
+    def hide(self, *secrets: str) -> None:
+        """More secrets, from here on."""
+        self._secrets = tuple(dict.fromkeys((*self._secrets, *secrets)))
+
     def flush_now(self) -> None:
         """Everything held goes to the log, the last prompt too."""
         self._hand_over(whole=True)

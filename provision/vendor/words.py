@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Confirm = Literal["trial", "delay", "none"]
-"""How a device undoes itself: VRP8's ``commit trial``, Comware's ``configuration commit delay``, or not at all."""
+Confirm = Literal["trial", "delay", "restart"]
+"""How a device undoes itself: VRP8's ``commit trial``, Comware's ``configuration commit delay``, or by a restart that
+was scheduled before the change and brings back what was saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,16 @@ class Question:
     command: str  # regex, at the start of the line sent
     asks: str  # regex, in the question
     answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """How a restart is scheduled; all of it is said outside configuration mode."""
+
+    arm: str  # {minutes}, or {hours} and {rest} of them
+    cancel: str
+    shown: str
+    armed: str  # regex: what ``shown`` answers while one is scheduled
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ class Words:
     rename: str  # regex of the line that changes the device's name; group "name"
     enable: str = ""
     questions: tuple[Question, ...] = ()
+    restart: Restart | None = None  # where ``confirm`` is "restart"
 
 
 _HUAWEI_ERRORS = (r"^\s*Error:.*$", r"^\s*\^\s*$", r"^\s*(?:Failed to|Operation failed).*$")
@@ -96,10 +108,21 @@ HUAWEI_VRP5 = Words(
     save="save",
     saved_words=r"(?i)success",
     errors=_HUAWEI_ERRORS,
-    confirm="none",
+    confirm="restart",
     two_phase=False,
     rename=r"^sysname (?P<name>\S+)",
-    questions=_HUAWEI_QUESTIONS,
+    questions=(
+        *_HUAWEI_QUESTIONS,
+        Question(r"schedule reboot\b", r"(?i)confirm ?\?", "Y"),
+        Question(r"schedule reboot\b", r"(?i)will be saved", "N"),  # what is saved must stay what it was
+        Question(r"undo schedule reboot\b", r"(?i)sure|continue|confirm", "Y"),
+    ),
+    restart=Restart(
+        "schedule reboot delay {hours}:{rest:02}",
+        "undo schedule reboot",
+        "display schedule reboot",
+        r"(?i)(?:will|to) reboot|reboot (?:system )?at|in \d+ hours?",
+    ),
 )
 
 H3C_COMWARE = Words(
@@ -146,11 +169,16 @@ RUIJIE_RGOS = Words(
     saved_words=r"(?i)\[OK\]|success",
     # an address that went with its VRF, a VLAN made for a port: told, not refused
     errors=(r"^\s*%(?! ?(?:Warning|Info|NOTE|Interface .* removed due to|Access VLAN .* Creating)).*$", r"^\s*\^\s*$"),
-    confirm="none",
+    confirm="restart",
     two_phase=False,
     rename=r"^hostname (?P<name>\S+)",
     enable="enable",
-    questions=(Question(r"no (?:vlan|router|vrf|ip vrf)\b", r"(?i)continue|sure|delete", "y"),),
+    questions=(
+        Question(r"no (?:vlan|router|vrf|ip vrf)\b", r"(?i)continue|sure|delete", "y"),
+        Question(r"reload in\b", r"(?i)proceed|confirm", "y"),
+        Question(r"reload in\b", r"(?i)save", "no"),  # what is saved must stay what it was
+    ),
+    restart=Restart("reload in {minutes}", "reload cancel", "show reload", r"(?i)scheduled (?:in|for|at)"),
 )
 
 ZTE_ZXR10 = Words(
@@ -167,11 +195,16 @@ ZTE_ZXR10 = Words(
     save="write",
     saved_words=r"(?i)\[OK\]|success|building configuration",
     errors=(r"^\s*%(?! ?(?:Info|Warning|Code)).*$", r"^\s*\^\s*$"),
-    confirm="none",
+    confirm="restart",
     two_phase=False,
     rename=r"^hostname (?P<name>\S+)",
     enable="enable",
-    questions=(Question(r"no (?:vlan|router|ip vrf|interface)\b", r"(?i)continue|sure|delete", "yes"),),
+    questions=(
+        Question(r"no (?:vlan|router|ip vrf|interface)\b", r"(?i)continue|sure|delete", "yes"),
+        Question(r"reload system\b", r"(?i)proceed|confirm|sure", "yes"),
+        Question(r"reload system\b", r"(?i)save", "no"),
+    ),
+    restart=Restart("reload system in {minutes}", "reload cancel", "show reload", r"(?i)scheduled (?:in|for|at)"),
 )
 
 _ALL = {words.name: words for words in (HUAWEI_VRP8, HUAWEI_VRP5, H3C_COMWARE, RUIJIE_RGOS, ZTE_ZXR10)}

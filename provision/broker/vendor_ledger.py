@@ -1,0 +1,139 @@
+"""What the broker keeps of vendors' devices, as the device tool does on a Linux box: the change that waits, and before.
+
+One file per device, replaced in one step and on the disk before the first line is sent: a broker that was killed at any
+moment knows after its start what there was before, in the device's own words (with the device's own cipher texts: only
+the broker may read these files).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from identity.files import private_folder, write_atomic
+from provision.broker.wire import BrokerError
+
+KEPT_CHANGES = 8
+"""Confirmed changes whose "before" is kept, for a rollback."""
+
+Phase = Literal["sending", "armed", "confirming"]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A change that is not settled yet."""
+
+    id: str
+    phase: Phase  # lines are under way; all are there and wait; the timer is being stopped and all of it saved
+    before: str  # the running configuration as the device showed it
+    after: str  # the same with the change; "" while it is sent
+    until_unix_s: float
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until its time is over."""
+        return self.until_unix_s - time.time()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the last change ended."""
+
+    id: str
+    outcome: str  # "confirmed", "reverted"
+    why: str
+    at_unix_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A confirmed change."""
+
+    id: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything of one device."""
+
+    held: Held | None = None
+    last: Ended | None = None
+    kept: tuple[Kept, ...] = ()  # the newest last
+
+
+_PAGE = TypeAdapter(Page)
+
+
+@dataclass
+class Ledger:
+    """The folder of pages; one thread at a time writes a device's page (the broker's lock of the device sees to it)."""
+
+    folder: Path
+    _pages: dict[str, Page] = field(default_factory=dict)
+
+    def page(self, host: str) -> Page:
+        """What is kept of a device; BrokerError for a spoilt file."""
+        if host not in self._pages:
+            path = self._path(host)
+            try:
+                self._pages[host] = _PAGE.validate_json(path.read_bytes())
+            except FileNotFoundError:
+                self._pages[host] = Page()
+            except (OSError, ValidationError) as error:
+                text = f"{path}: what is kept of {host} cannot be read: {error}; restore it from the backup"
+                raise BrokerError("broker", text) from None
+        return self._pages[host]
+
+    def hold(self, host: str, held: Held) -> None:
+        """Before a line is sent, and at each further step.  BrokerError when the disk does not take it."""
+        self._write(host, replace(self.page(host), held=held))
+
+    def settle(self, host: str, outcome: str, why: str = "") -> None:
+        """The held change is confirmed (then its "before" is kept), undone, or was refused."""
+        page = self.page(host)
+        held = page.held
+        if held is None:
+            return
+        kept = page.kept
+        if outcome == "confirmed":
+            mine = Kept(held.id, held.before, held.after)
+            kept = (*(each for each in kept if each.id != held.id), mine)[-KEPT_CHANGES:]
+        self._write(host, Page(None, Ended(held.id, outcome, why, round(time.time(), 1)), kept))
+
+    def kept(self, host: str, change: str) -> Kept | None:
+        """The kept texts of a confirmed change."""
+        return next((each for each in self.page(host).kept if each.id == change), None)
+
+    def forget(self, host: str) -> None:
+        """The device is another one: nothing of the old one counts."""
+        self._pages.pop(host, None)
+        self._path(host).unlink(missing_ok=True)
+
+    def overdue(self) -> Iterator[tuple[str, str]]:
+        """(host, change) of everything held whose time is over."""
+        names = sorted(path.stem for path in self.folder.glob("*.json")) if self.folder.is_dir() else []
+        for name in names:
+            held = self.page(name).held
+            if held is not None and held.left_s < 0:
+                yield name, held.id
+
+    def _write(self, host: str, page: Page) -> None:
+        path = self._path(host)
+        try:
+            private_folder(self.folder)
+            write_atomic(path, json.dumps(asdict(page), ensure_ascii=False).encode())
+        except OSError as error:
+            so = ", so nothing was sent" if page.held is not None and page.held.phase == "sending" else ""
+            raise BrokerError("broker", f"{path}: the journal of changes cannot be written{so}: {error}") from None
+        self._pages[host] = page
+
+    def _path(self, host: str) -> Path:
+        return self.folder / f"{host}.json"
