@@ -14,6 +14,7 @@ and then these files, below the instance's folder:
 ``county-files/``       the county's YAML files, switches included
 ``changes/``            plans that were applied, and their journals
 ``applied/``            the county's files as they were last applied whole
+``environment``         its name, when it is not the twin's
 ``broker/``             what may still be armed on devices (session logs are left out)
 ``configs.bundle``      the git repository of devices' configurations
 ======================  ============================================================================
@@ -61,7 +62,7 @@ KEY_FILE = Path("/etc/sanwang/backup.key")
 
 COUNTY, CONFIGS, STORE = "county-files", "configs.bundle", "sanwang.db"
 SUFFIX = ".swb"
-_FOLDERS = ("identity", "changes", "applied", "broker")
+_KEPT = ("environment", "identity", "changes", "applied", "broker")
 _LEFT_OUT = (".lock", ".log", ".sock")
 
 
@@ -108,8 +109,8 @@ class Manifest:
             entries, head = document.pop("audit")
             return cls(**document, files=files, audit=(int(entries), str(head)))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            text = f"{name}: {MANIFEST}: found no such document ({error!r:.80}); expected {FORMAT!r}: restore it with the version that made it"
-            raise SealError(text) from None
+            found = f"{name}: {MANIFEST}: found another document ({error!r:.80}); expected {FORMAT!r}"
+            raise SealError(f"{found}: restore it with the version that made it") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +213,9 @@ def _write(places: Places, work: Path, target: Any, key: bytes, now: datetime, w
     with ExitStack() as stack:  # vault and authority as they are at one moment; the vault's lock is always taken first
         for lock in ("vault.lock", "ca.lock"):
             stack.enter_context(locked(places.lib / "identity" / lock))
-        for name in _FOLDERS:
-            for file in sorted((places.lib / name).rglob("*")):
+        for name in _KEPT:
+            top = places.lib / name
+            for file in sorted(top.rglob("*")) if top.is_dir() else [top]:
                 if file.is_file() and not file.is_symlink() and not file.name.endswith(_LEFT_OUT):
                     inside = file.relative_to(places.lib).as_posix()
                     sources[inside] = file.read_bytes()

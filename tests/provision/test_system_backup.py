@@ -40,6 +40,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
     shutil.copytree(COUNTIES / "xiao", tmp_path / "xiao")
     places.lib.mkdir(parents=True)
     (places.lib / "county").write_text(f"{tmp_path / 'xiao'}\n")
+    (places.lib / "environment").write_text("production\n")
     _note(places, "first")
     Secrets(places.lib / "identity").resolve("wg/v01-cpe")
     for name, text in (
@@ -92,6 +93,7 @@ def test_all_of_it_comes_back_and_nothing_else(places: Places, tmp_path: Path) -
     assert places.lib.stat().st_mode & 0o777 == 0o700
     assert [each.name for each in (places.lib / "changes").iterdir()] == ["0123.jsonl"]
     assert not (places.lib / "broker" / "sessions").exists()
+    assert (places.lib / "environment").read_text() == "production\n"
     assert Archive(place(places)).head() == head != ""
     assert Archive(place(places)).snapshot("t01-rt") is not None
     assert (places.lib / "hosts" / "t01-rt" / "etc" / "x").exists(), "the twin's disks move over"
