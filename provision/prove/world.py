@@ -82,7 +82,7 @@ class World:
 
 def configurations(model: NetworkModel, environment: Environment) -> dict[str, dict[str, str]]:
     """What the renderer writes for every appliance, as far as it decides where packets go."""
-    return {host.name: deciding(render(model, host.name, environment)) for host in model.appliances()}
+    return {host.name: deciding(render(model, host.name, environment)) for host in model.linux_appliances()}
 
 
 def deciding(files: Iterable[ConfigFile]) -> dict[str, str]:
@@ -116,9 +116,9 @@ def build(model: NetworkModel, configs: Configs) -> World:
     floating: list[tuple[str, tunnels.Floating]] = []
     for host in model.hosts.values():
         files = configs.get(host.name)
-        if files is None and host.appliance:
+        if files is None and host.appliance and host.linux:
             continue  # a revoked site's box is nobody's
-        if files is None:
+        if files is None or not host.linux:
             for vrf in host.vrfs:
                 spaces[(host.name, vrf.name)] = _not_ours(model, host, vrf.name)
             continue
@@ -194,19 +194,37 @@ def zone_of(model: NetworkModel, host: Host) -> str:
 
 
 def _not_ours(model: NetworkModel, host: Host, vrf: str) -> Space:
-    """User equipment has the address and route that DHCP would give; outside hosts are as the world is."""
+    """User equipment has the address and route that DHCP would give; outside hosts are as the world is.
+
+    An access switch joins the ports of a VLAN as the model has them.
+    """
     interfaces = {
         port.name: Interface(
-            port.name, "port", ((int(port.address.ip), port.address.network.prefixlen),) if port.address else ()
+            port.name,
+            "port",
+            ((int(port.address.ip), port.address.network.prefixlen),) if port.address else (),
+            port.bridge,
         )
         for port in host.ports
         if port.vrf == vrf
     }
     found = host.vrf(vrf)
+    for name in sorted({port.bridge for port in host.ports if port.bridge}):
+        addresses = (each.address for each in found.bridges if each.name == name)
+        interfaces[name] = Interface(
+            name, "bridge", tuple((int(each.ip), each.network.prefixlen) for each in addresses)
+        )
     interfaces["lo"] = Interface("lo", "loopback", tuple((int(each.ip), 32) for each in found.loopbacks))
-    routes = [{"prefix": str(route.prefix), "via": str(route.via), "table": "main"} for route in found.routes]
+    routes, rules = [], []
+    for route in found.routes:
+        table = str(route.source or "main")
+        routes.append({"prefix": str(route.prefix), "via": str(route.via), "table": table})
+        if route.source is not None:
+            rules.append({"priority": "1", "from": table, "table": table})
+            near = next(port.address for port in host.ports if port.address and route.via in port.address.network)
+            routes.append({"prefix": str(near.network), "via": str(near.ip), "table": table})
     outside = host.role is Role.OUTSIDE
-    space = Space((host.name, vrf), zone_of(model, host), False, outside, interfaces, routes)
+    space = Space((host.name, vrf), zone_of(model, host), False, outside, interfaces, routes, rules)
     space.local = {address: name for name, each in interfaces.items() for address, _ in each.addresses}
     return space
 
