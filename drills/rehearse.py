@@ -4,6 +4,9 @@ The twin comes up from the county's files as they were last applied; then it is 
 plan out as ``sanwang apply`` does, stage by stage with confirm timers. The bytes are compared with the plan's: what was
 rehearsed is what will be sent. A plan that adds or removes hosts or cables has no way from one to the other on a twin
 that runs: then the twin comes up from the new files, and the evidence says so.
+
+A plan of a production county is compared byte by byte as production renders it, and carried out as the twin renders it:
+the same model, on the twin's own kernel.
 """
 
 from __future__ import annotations
@@ -79,10 +82,11 @@ def _same_plant(one: NetworkModel, other: NetworkModel) -> bool:
 def rehearse(plan: Plan, stage: Stage, progress: Progress, lines: sequence.Progress) -> Evidence:
     """Bring a twin up, carry the plan out, prove policy and cut the ring; the twin is gone afterwards."""
     work = stage.places.lib / _WORK
-    after = County(stage.after, plan.environment)
+    after = County(stage.after, plan.environment)  # what will be sent
     other = [host for host in plan.hosts if planner.wanted(after, host) != plan.device(host).wanted]
     problems = [f"{host}: the twin would get other bytes than the plan has" for host in other]
     figures: dict[str, Any] = {
+        "environment": {"planned": plan.environment, "rehearsed": "twin"},
         "transition": "stage by stage" if stage.moves else "from the new files at once",
         "devices": {"planned": len(plan.hosts), "rehearsed": 0, "other_bytes": len(other)},
     }
@@ -107,7 +111,7 @@ def rehearse(plan: Plan, stage: Stage, progress: Progress, lines: sequence.Progr
 
 def _carry_out(plan: Plan, lab: Lab, folder: Path, figures: dict[str, Any], progress: Progress) -> list[str]:
     """Apply the plan to the twin; what went wrong, in words."""
-    county, client = County(folder, plan.environment), BrokerClient(lab.places.broker_socket)
+    county, client = County(folder), BrokerClient(lab.places.broker_socket)
     before = county_fingerprint(folder)
     looked = planner.look(client, county, plan.hosts)
     planner.require_all(looked)

@@ -90,8 +90,14 @@ class State:
         """Write down what is about to be created."""
         for name in ("hosts", "helpers", "dead", "log"):
             (self.folder / name).mkdir(exist_ok=True)
-        (self.folder / "model.pickle").write_bytes(pickle.dumps(model))
+        self.keep(model)
         _write(self.folder / "namespaces", "\n".join(namespaces) + "\n")
+
+    def keep(self, model: NetworkModel) -> None:
+        """Write down the model that is up: what stands there was changed by hand, a box swapped or a cable plugged."""
+        beside = self.folder / "model.new"
+        beside.write_bytes(pickle.dumps(model))
+        beside.replace(self.folder / "model.pickle")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
