@@ -77,6 +77,7 @@ def describe_site(model: NetworkModel, code: str) -> dict[str, Any]:
             {
                 "name": host.name,
                 "role": host.role.value,
+                "platform": host.platform if host.appliance else "",
                 "management": str(host.management) if host.management else "",
                 "loopback": str(host.loopback) if host.loopback else "",
                 "ports": len(host.ports),

@@ -72,7 +72,7 @@ class Subject:
     switches: tuple[Switch, ...] = ()
 
     def hosts(self) -> Iterator[Host]:
-        """Every appliance that has configuration here, the controller's own host among them."""
+        """Every Linux appliance that has configuration here, the controller's own host among them."""
         return (self.model.hosts[name] for name in self.files)
 
     def file(self, host: str, path: str) -> ConfigFile | None:
@@ -99,6 +99,13 @@ def lines_of(file: ConfigFile) -> Iterator[Line]:
 def planned(
     model: NetworkModel, environment: Environment, facts: Facts | None = None, switches: tuple[Switch, ...] = ()
 ) -> Subject:
-    """The county as its playbooks would bring it about."""
-    files = {host.name: render(model, host.name, environment) for host in model.appliances()}
-    return Subject(model, files, facts or Facts(), switches=switches)
+    """The county as its playbooks would bring it about; ``switches`` stand beside its own, or in their place."""
+    files = {host.name: render(model, host.name, environment) for host in model.linux_appliances()}
+    given = {switch.name for switch in switches}
+    own = (
+        Switch(host.name, host.platform, f"{host.name}:{file.path}", file.text)
+        for host in model.appliances()
+        if not host.linux and host.name not in given
+        for file in render(model, host.name, environment)
+    )
+    return Subject(model, files, facts or Facts(), switches=(*own, *switches))
