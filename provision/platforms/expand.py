@@ -33,8 +33,8 @@ def expand(nodes: tuple[Node, ...], expansions: tuple[Expansion, ...]) -> tuple[
             found = expansion.line.fullmatch(node.line)
             if found:
                 numbers = sorted(read_numbers(found["numbers"], expansion.style))
-                grown += [Node(expansion.to.format(number=number), children) for number in numbers]
+                grown += [Node(expansion.to.format(number=number), children, node.number) for number in numbers]
                 break
         else:
-            grown.append(Node(node.line, children))
+            grown.append(Node(node.line, children, node.number))
     return tuple(grown)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Node:
 
     line: str
     children: tuple[Node, ...] = ()
+    number: int = field(default=0, compare=False)  # of the text's line, from 1; 0 where it comes from no text
 
     def walk(self) -> Iterator[Node]:
         """This node and everything below it."""
@@ -28,12 +29,13 @@ class Node:
 class _Growing:
     """A line whose view is still being read."""
 
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str, number: int = 0) -> None:
         self.line = line
+        self.number = number
         self.children: list[_Growing] = []
 
     def freeze(self) -> Node:
-        return Node(self.line, tuple(child.freeze() for child in self.children))
+        return Node(self.line, tuple(child.freeze() for child in self.children), self.number)
 
 
 def parse(
@@ -47,15 +49,15 @@ def parse(
     """
     root = _Growing("")
     stack = [(-1, root)]
-    rows = iter(text.splitlines())
+    rows = enumerate(text.splitlines(), 1)
     starts = tuple(mark.removesuffix("*") if mark.endswith("*") else f"{mark} " for mark in separators)
-    for row in rows:
+    for number, row in rows:
         line = row.strip()
         if row.rstrip() in separators:
             del stack[1:]  # at the margin it ends every view: Comware indents some lines that belong to none
         if not line or line in separators or line.startswith(starts):
             continue
-        grown = _Growing(_whole(line, rows, multiline))
+        grown = _Growing(_whole(line, rows, multiline), number)
         indent = len(row) - len(row.lstrip())
         while indent <= stack[-1][0]:
             stack.pop()
@@ -64,7 +66,7 @@ def parse(
     return root.freeze().children
 
 
-def _whole(line: str, rows: Iterator[str], multiline: tuple[re.Pattern[str], ...]) -> str:
+def _whole(line: str, rows: Iterator[tuple[int, str]], multiline: tuple[re.Pattern[str], ...]) -> str:
     """The line with everything up to the second delimiter of its text."""
     for pattern in multiline:
         found = pattern.match(line)
@@ -74,7 +76,7 @@ def _whole(line: str, rows: Iterator[str], multiline: tuple[re.Pattern[str], ...
         if quote in line[found.end("quote") :]:
             return line
         parts = [line]
-        for row in rows:
+        for _, row in rows:
             parts.append(row.rstrip())
             if quote in row:
                 break

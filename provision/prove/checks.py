@@ -17,6 +17,8 @@ MANAGEMENT = (
     Box(proto=sets.span(sets.TCP), dport=sets.span(22, 9100)),
     Box(proto=sets.span(sets.UDP), dport=sets.span(161)),
 )
+_SWITCH = (MANAGEMENT[0]._replace(dport=sets.span(22)), MANAGEMENT[1])
+"""A vendor's box has no agent of ours."""
 _COUNTY = Box(src=((10 << 24, (11 << 24) - 1),))
 _ASKED = Box(proto=sets.span(sets.TCP, sets.UDP), sport=((32768, 60999),))
 """Conversations as hosts begin them: from Linux's ephemeral ports (RFC 6056)."""
@@ -203,7 +205,8 @@ class Checks:
         """The controller reaches every device on its management ports and hears the answer."""
         for place in (each for each in self.intent.places if each.group == "devices"):
             index = self.measured.accepted.get(place.key)
-            wanted = [door._replace(src=self.nms.span, dst=place.span, sport=_ASKED.sport) for door in MANAGEMENT]
+            doors = MANAGEMENT if self.model.hosts[place.name].linux else _SWITCH
+            wanted = [door._replace(src=self.nms.span, dst=place.span, sport=_ASKED.sport) for door in doors]
             back = self.measured.returned.of(place.span)
             there = sets.overlap(index.of(place.span), back) if index else []
             for box in sets.subtract(wanted, there):

@@ -155,7 +155,7 @@ class Measurement:
             own = self._home(place)
             if own:
                 foreign = Box(src=sets.minus(ADDRESSES, own), dst=place.reach)
-                tried.setdefault(group.network, []).append((self.start(place), foreign))
+                tried.setdefault(group.network, []).append((self._entry(place), foreign))
         gateway = self._gateway()
         if gateway:
             tried[VPN] = [gateway]
@@ -171,6 +171,16 @@ class Measurement:
                     isinstance(each, Loss) and each.rule in doors
                 ):
                     yield Crossed(network, "firewall", each.sent())
+
+    def _entry(self, place: Place) -> State:
+        """Where foreign packets of a place come in: a computer with several legs sends them by the leg it likes."""
+        space = self.engine.world.spaces[place.key]
+        leg = space.local.get(place.span[0][0], "")
+        route = self.engine.routing.fib(place.key).route(place.span[0][0], ADDRESSES[0][1], "", 0)
+        if space.ours or not space.rules or route is None or route.hop.via is None:
+            return self.start(place)
+        gateway = self.engine.segments.hears(place.key, leg, route.hop.via)
+        return State(*gateway) if gateway else self.start(place)
 
     def _first_doors(self) -> frozenset[str]:
         """The firewall's rules that look at a packet before anything else does: there a foreign source ends."""

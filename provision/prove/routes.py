@@ -11,7 +11,7 @@ from provision.prove.filter import Context, Item, run
 from provision.prove.frr import Bgp, Frr
 from provision.prove.sets import Box
 from provision.prove.tables import CONNECTED, IBGP, MAIN, OSPF, STATIC, Fib, Hop, Route, Selector, Table
-from provision.prove.world import NETWORK, Key, Space, World, prefix_of
+from provision.prove.world import Key, Space, World, prefix_of
 
 _OSPF_PACKET = Box(proto=sets.span(sets.PROTOCOL_NUMBERS["ospf"]))
 _BGP_PACKET = Box(proto=sets.span(sets.TCP), dport=sets.span(179))
@@ -206,7 +206,7 @@ def _preference(router: Frr, route_map: str, prefix: tuple[int, int], tag: int) 
 
 def connected(space: Space) -> Iterator[Route]:
     """Prefixes on the space's own interfaces."""
-    where = f"{space.key[0]}:{NETWORK} (connected)"
+    where = f"{space.key[0]}:{space.path} (connected)"
     for interface in space.interfaces.values():
         for address, length in interface.addresses:
             if length < 32:
@@ -216,13 +216,16 @@ def connected(space: Space) -> Iterator[Route]:
 
 def _kernel(space: Space, *, dead: bool = False) -> Iterator[tuple[str, Route]]:
     """Routes that the device tool sets itself."""
-    where = f"{space.key[0]}:{NETWORK} (route)" if space.ours else f"{space.key[0]} (as the world is)"
+    where = f"{space.key[0]}:{space.path} (route)" if space.ours else f"{space.key[0]} (as the world is)"
     for row in space.routes:
         via = int(IPv4Address(row["via"])) if "via" in row else None
         device = row.get("dev") or (_device(space, via) if via is not None else "")
         if device in space.interfaces or dead:
-            route = Route(*prefix_of(row["prefix"]), Hop(device, via), STATIC, int(row.get("metric", 0)), where)
-            yield row["table"], route
+            told = row.get("where", where)
+            yield (
+                row["table"],
+                Route(*prefix_of(row["prefix"]), Hop(device, via), STATIC, int(row.get("metric", 0)), told),
+            )
 
 
 def _device(space: Space, via: int) -> str:

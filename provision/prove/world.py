@@ -15,7 +15,7 @@ from typing import Any
 
 from inventory.model import Host, NetworkModel, Role, SiteKind
 from provision.environment import Environment
-from provision.prove import frr, nft, tunnels
+from provision.prove import frr, nft, switch, tunnels
 from provision.prove.errors import ProveError
 from provision.prove.ruleset import Ruleset
 from provision.render import ConfigFile, render
@@ -24,7 +24,7 @@ Key = tuple[str, str]  # host, VRF ("" is the default namespace)
 Node = tuple[str, str, str]  # and interface
 Configs = Mapping[str, Mapping[str, str]]  # host -> path -> text
 NETWORK, FRR = "/etc/sanwang/network.json", "/etc/frr/frr.conf"
-GROUPS = ("network", "nft", "exit", "frr", "wireguard", "ipsec", "keepalived")
+GROUPS = ("network", "nft", "exit", "frr", "wireguard", "ipsec", "keepalived", "configuration")
 
 
 @dataclass(slots=True)
@@ -60,6 +60,7 @@ class Space:
     ruleset: Ruleset | None = None
     stateful: bool = False  # some rule of a forwarded packet asks for the connection
     local: dict[int, str] = field(default_factory=dict)  # own addresses -> interface
+    path: str = NETWORK  # file in which its interfaces stand
 
     @property
     def name(self) -> str:
@@ -78,11 +79,12 @@ class World:
     routing: dict[str, frr.Frr]  # by host
     vpns: dict[tuple[str, str], tunnels.Vpn]  # (host, device)
     where: dict[tuple[str, str], Node]  # (host, interface) -> node of its space
+    switches: dict[str, switch.Switch]  # vendors' switches by host
 
 
 def configurations(model: NetworkModel, environment: Environment) -> dict[str, dict[str, str]]:
     """What the renderer writes for every appliance, as far as it decides where packets go."""
-    return {host.name: deciding(render(model, host.name, environment)) for host in model.linux_appliances()}
+    return {host.name: deciding(render(model, host.name, environment)) for host in model.appliances()}
 
 
 def deciding(files: Iterable[ConfigFile]) -> dict[str, str]:
@@ -101,6 +103,11 @@ def _frr(path: str, text: str) -> frr.Frr:
 
 
 @functools.lru_cache(maxsize=1024)
+def _switch(path: str, platform: str, text: str) -> switch.Switch:
+    return switch.parse(path, platform, text)
+
+
+@functools.lru_cache(maxsize=1024)
 def _json(path: str, text: str) -> Any:
     try:
         return json.loads(text)["namespaces"]
@@ -114,13 +121,18 @@ def build(model: NetworkModel, configs: Configs) -> World:
     routing: dict[str, frr.Frr] = {}
     vpns: dict[tuple[str, str], tunnels.Vpn] = {}
     floating: list[tuple[str, tunnels.Floating]] = []
+    switches: dict[str, switch.Switch] = {}
     for host in model.hosts.values():
         files = configs.get(host.name)
-        if files is None and host.appliance and host.linux:
+        if files is None and host.appliance:
             continue  # a revoked site's box is nobody's
-        if files is None or not host.linux:
+        if files is None:
             for vrf in host.vrfs:
                 spaces[(host.name, vrf.name)] = _not_ours(model, host, vrf.name)
+            continue
+        if not host.linux and switch.RUNNING in files:
+            switches[host.name] = _switch(f"{host.name}:{switch.RUNNING}", host.platform, files[switch.RUNNING])
+            spaces[(host.name, "")] = _switching(host, switches[host.name])
             continue
         if NETWORK not in files:
             found = f"no {NETWORK} of {host.name}"
@@ -146,7 +158,7 @@ def build(model: NetworkModel, configs: Configs) -> World:
     }
     ends = [((link.a.host, link.a.port), (link.b.host, link.b.port)) for link in model.links.values()]
     cables = dict(ends) | {far: near for near, far in ends}
-    return World(model, configs, spaces, cables, routing, vpns, where)
+    return World(model, configs, spaces, cables, routing, vpns, where, switches)
 
 
 def _space(key: Key, document: Any, files: Mapping[str, str]) -> Space:
@@ -161,6 +173,30 @@ def _space(key: Key, document: Any, files: Mapping[str, str]) -> Space:
         for hook in ("prerouting", "forward", "postrouting")
         for chain in ruleset.hooked(hook)
         for rule in chain.rules
+    )
+    space.local = {address: name for name, each in interfaces.items() for address, _ in each.addresses}
+    return space
+
+
+def _switching(host: Host, box: switch.Switch) -> Space:
+    """A bridge per VLAN with the ports that its configuration puts there; what has no cable is nobody's way."""
+    interfaces = {f"vlan{number}": Interface(f"vlan{number}", "bridge") for number in (*box.vlans, switch.NO_VLAN)}
+    for port in host.ports:
+        vlan = box.vlan_of(port.label)
+        if vlan is not None:
+            interfaces[port.name] = Interface(port.name, "port", master=f"vlan{vlan}")
+    legs = [leg for leg in box.legs if leg.address and not leg.shut and leg.vlan in box.vlans]
+    for leg in legs:
+        assert leg.address is not None
+        interfaces[f"vlan{leg.vlan}"].addresses = ((int(leg.address.ip), leg.address.network.prefixlen),)
+    vrfs = {leg.vrf for leg in legs}
+    routes = [
+        {"prefix": str(way.prefix), "via": str(way.via), "table": "main", "where": f"{box.path}:{way.line} (static)"}
+        for way in box.ways
+        if way.vrf in vrfs
+    ]
+    space = Space(
+        (host.name, ""), "", True, len(legs) > 1, interfaces, routes, ruleset=box.ruleset(), path=switch.RUNNING
     )
     space.local = {address: name for name, each in interfaces.items() for address, _ in each.addresses}
     return space
@@ -194,35 +230,25 @@ def zone_of(model: NetworkModel, host: Host) -> str:
 
 
 def _not_ours(model: NetworkModel, host: Host, vrf: str) -> Space:
-    """User equipment has the address and route that DHCP would give; outside hosts are as the world is.
-
-    An access switch joins the ports of a VLAN as the model has them.
-    """
+    """User equipment has the address and route that DHCP would give; outside hosts are as the world is."""
     interfaces = {
         port.name: Interface(
-            port.name,
-            "port",
-            ((int(port.address.ip), port.address.network.prefixlen),) if port.address else (),
-            port.bridge,
+            port.name, "port", ((int(port.address.ip), port.address.network.prefixlen),) if port.address else ()
         )
         for port in host.ports
         if port.vrf == vrf
     }
     found = host.vrf(vrf)
-    for name in sorted({port.bridge for port in host.ports if port.bridge}):
-        addresses = (each.address for each in found.bridges if each.name == name)
-        interfaces[name] = Interface(
-            name, "bridge", tuple((int(each.ip), each.network.prefixlen) for each in addresses)
-        )
     interfaces["lo"] = Interface("lo", "loopback", tuple((int(each.ip), 32) for each in found.loopbacks))
-    routes, rules = [], []
-    for route in found.routes:
-        table = str(route.source or "main")
+    routes: list[dict[str, str]] = []
+    rules: list[dict[str, str]] = []
+    for number, route in enumerate(found.routes, 1001):
+        table = "main" if route.source is None else str(number)
         routes.append({"prefix": str(route.prefix), "via": str(route.via), "table": table})
-        if route.source is not None:
-            rules.append({"priority": "1", "from": table, "table": table})
-            near = next(port.address for port in host.ports if port.address and route.via in port.address.network)
-            routes.append({"prefix": str(near.network), "via": str(near.ip), "table": table})
+        if route.source is not None:  # its own table, which knows the leg's neighbours too
+            rules.append({"priority": str(number), "table": table, "from": str(route.source)})
+            near = ((port.name, port.address.network) for port in host.ports if port.address)
+            routes += [{"prefix": str(leg), "dev": name, "table": table} for name, leg in near if route.via in leg]
     outside = host.role is Role.OUTSIDE
     space = Space((host.name, vrf), zone_of(model, host), False, outside, interfaces, routes, rules)
     space.local = {address: name for name, each in interfaces.items() for address, _ in each.addresses}
