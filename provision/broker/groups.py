@@ -15,7 +15,7 @@ STAGES = ("centres", "access", "inside", "remote")
 """Order of enrolment: each stage is reached in band through the ones before it.
 
 ``centres``: the centre routers and the management host; ``access``: dual-homed routers; ``inside``: the other boxes of
-the centres and sites on the plant; ``remote``: boxes behind somebody else's line, reached through the VPN gateway.
+the centres and sites on the plant, access switches among them; ``remote``: boxes behind somebody else's line, reached through the VPN gateway.
 """
 
 
@@ -33,8 +33,8 @@ def stage(model: NetworkModel, host: Host) -> str:
 def groups(model: NetworkModel) -> dict[str, tuple[str, ...]]:
     """Group name -> appliances, in the county's order.
 
-    ``<role>`` (core, access, firewall ...), ``at_<site kind>`` (at_township ...), ``stage_<stage>``,
-    ``centre_<code>`` (what stands at a centre or has it as its first home).
+    ``<role>`` (core, access, firewall, switch ...), ``at_<site kind>`` (at_township ...), ``stage_<stage>``,
+    ``platform_<name>`` (linux, huawei_vrp8 ...), ``centre_<code>`` (what stands at a centre or has it as its first home).
     """
     found: dict[str, list[str]] = {role.value: [] for role in Role if role not in (Role.LEAF, Role.OUTSIDE)}
     found |= {f"stage_{name}": [] for name in STAGES}
@@ -43,6 +43,7 @@ def groups(model: NetworkModel) -> dict[str, tuple[str, ...]]:
         found[host.role.value].append(host.name)
         found[f"stage_{stage(model, host)}"].append(host.name)
         found.setdefault(f"at_{site.kind.value}", []).append(host.name)
+        found.setdefault(f"platform_{host.platform}", []).append(host.name)
         centre = site.code if site.kind is SiteKind.CENTRE else next(iter(site.homes), "")
         if centre in model.sites and model.sites[centre].kind is SiteKind.CENTRE:
             found.setdefault(f"centre_{centre}", []).append(host.name)

@@ -11,7 +11,7 @@ import shutil
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from provision.broker.server import Request
 from provision.broker.session import Address
 from provision.broker.sessions import FACTORY_USER, Sessions
 from provision.broker.trail import Trail
+from provision.render import ConfigFile
 from twin.standins.access import Configured, Way
 from twin.standins.device import Device, Settings
 from twin.standins.platforms import PLATFORMS
@@ -80,6 +81,16 @@ class FromController(Configured):
         return Configured.admitted(self, Way(way.local, self.controller))
 
 
+class SwitchCounty(County):
+    """The county, whose switches' texts a test may edit."""
+
+    edit: Callable[[str], str] = staticmethod(str)
+
+    def files(self, name: str, networks: frozenset[str] | None = None) -> tuple[ConfigFile, ...]:
+        files = super().files(name, networks)
+        return files if networks else tuple(replace(file, text=self.edit(file.text)) for file in files)
+
+
 class Loopback(Sessions):
     """Sessions that find the switches on loopback."""
 
@@ -102,7 +113,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.county = County(county(self.folder / "county"))
+        self.county = SwitchCounty(county(self.folder / "county"))
         model = self.county.model
         self.controller = str(model.hosts[model.nms].management)
         self.places = Elsewhere("zbtest", self.folder / "lib")
@@ -162,6 +173,12 @@ class Bench:
                 connection.abort()
 
         self.inside(stop())
+
+    async def until(self, holds: Callable[[], bool], within_s: float = 10.0) -> None:
+        """Until the switches have come to something."""
+        async with asyncio.timeout(within_s):
+            while not holds():  # noqa: ASYNC110 - what is waited for happens in another thread
+                await asyncio.sleep(0.02)
 
     def running(self, host: Host) -> str:
         """What runs on it, as its command line would show it."""

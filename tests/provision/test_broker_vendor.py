@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from inventory.model import Host
+from provision.broker.wire import BrokerError
+from provision.change.plan import state_fingerprint
+from provision.platforms.base import load, patch
+from store.audit import AuditEntry
+from store.engine import open_store
 from tests.provision import switches
-from tests.provision.switches import SITES, Bench
+from tests.provision.switches import SITES, Bench, Broker
 
 
 @pytest.fixture
@@ -17,6 +25,25 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     switches.patch(monkeypatch, made)
     yield made
     made.close()
+
+
+def moved(text: str) -> str:
+    """The same with two users' ports described otherwise."""
+    return re.sub(r"description gov\n", "description moved\n", text, count=2)
+
+
+async def ready(bench: Bench, platform: str, **how: int) -> tuple[Host, Broker]:
+    """A switch as the model says, and a broker; then the model says something else."""
+    host, broker = bench.power(platform, **how), bench.broker()
+    await broker.provision(host)
+    bench.county.edit = moved
+    return host, broker
+
+
+def same(host: Host, one: str, other: str) -> bool:
+    """Whether two configurations say the same, in whatever order the switch shows it."""
+    platform = load(host.platform)
+    return not patch(platform, one, other) and not patch(platform, other, one)
 
 
 @pytest.mark.parametrize("platform", SITES)
@@ -37,6 +64,118 @@ async def test_from_the_factory_to_the_model(bench: Bench, platform: str) -> Non
     assert not (await broker.ask("apply", host))["changed"]
     state = await broker.ask("state", host)
     assert state["pending"] is None
+    seen = await broker.ask("verify", host)
+    assert [each for each in seen["problems"] if " is down" not in each] == [], "nothing is plugged in here"
     bench.cut(host)
     bench.power(platform)
-    assert await broker.ask("state", host) == state, "everything was saved"
+    assert state_fingerprint(await broker.ask("state", host)) == state_fingerprint(state), "everything was saved"
+    secret = bench.secrets.value(f"switch/{host.name}/password")
+    kept = [path.read_bytes() for path in (bench.places.lib / "sessions").iterdir()]
+    assert not any(secret.encode() in each for each in (*kept, repr(applied).encode(), repr(before).encode()))
+
+
+@pytest.mark.parametrize("platform", SITES)
+async def test_confirmed_saved_and_rolled_back(bench: Bench, platform: str) -> None:
+    host, broker = await ready(bench, platform)
+    before = bench.running(host)
+    base = state_fingerprint(await broker.ask("state", host))
+    shown = (await broker.ask("diff", host))["diff"][0]
+    assert shown["before"].count("description gov") == shown["after"].count("description moved") == 2
+    answer = await broker.ask("apply", host, confirm_s=30, change="c-1", base=base)
+    assert answer["confirm_s"] >= 30
+    assert answer["pending"]["id"] == "c-1"
+    assert "moved" in bench.running(host)
+    assert "moved" not in bench.saved(host)
+    assert (await broker.ask("state", host))["pending"]["id"] == "c-1"
+    with pytest.raises(BrokerError, match="c-1 waits for its confirmation"):
+        await broker.ask("apply", host, confirm_s=30, change="c-2")
+    assert (await broker.ask("confirm", host, change="c-1"))["outcome"] == "confirmed"
+    assert (await broker.ask("confirm", host, change="c-1"))["outcome"] == "confirmed already"
+    assert "moved" in bench.saved(host)
+    state = await broker.ask("state", host)
+    assert (state["pending"], state["last"]["id"], state["last"]["outcome"]) == (None, "c-1", "confirmed")
+
+    back = await broker.ask("rollback", host, of="c-1", confirm_s=30, change="c-1-back")
+    assert back["pending"]["id"] == "c-1-back"
+    await broker.ask("confirm", host, change="c-1-back")
+    assert same(host, bench.running(host), before)
+    assert same(host, bench.saved(host), before)
+    with pytest.raises(BrokerError, match="no longer as it was"):
+        await broker.ask("apply", host, confirm_s=30, change="c-3", base="0" * 64)
+    assert (await broker.ask("armed", host))["armed"] == []
+
+
+@pytest.mark.parametrize("platform", SITES)
+async def test_reverted_at_once(bench: Bench, platform: str) -> None:
+    host, broker = await ready(bench, platform)
+    before = bench.running(host)
+    await broker.ask("apply", host, confirm_s=30, change="c-1")
+    assert (await broker.ask("revert", host, change="c-1"))["outcome"] == "reverted"
+    assert same(host, bench.running(host), before)
+    device = bench.devices[host.name]
+    assert (device.pending, device.restart) == (None, None), "its timer is stopped"
+    assert (await broker.ask("revert", host, change="c-1"))["outcome"] == "not pending"
+    with pytest.raises(BrokerError, match="it was reverted"):
+        await broker.ask("confirm", host, change="c-1")
+    answer = await broker.ask("apply", host, confirm_s=30, change="c-1")
+    assert answer["pending"]["id"] == "c-1", "the same change may be tried again"
+
+
+@pytest.mark.parametrize("platform", SITES)
+async def test_nobody_confirms_and_the_device_goes_back_by_itself(bench: Bench, platform: str) -> None:
+    host, broker = await ready(bench, platform)
+    before = bench.running(host)
+    bench.devices[host.name].settings.second_s = 0.01
+    await broker.ask("apply", host, confirm_s=30, change="c-1")
+    assert "moved" in bench.running(host)
+    broker.kill()
+    await bench.until(lambda: "moved" not in bench.running(host))
+    assert same(host, bench.running(host), before)
+    after = bench.broker()
+    state = await after.ask("state", host)
+    assert (state["pending"], state["last"]["outcome"]) == (None, "reverted")
+    with pytest.raises(BrokerError, match="the device went back by itself"):
+        await after.ask("confirm", host, change="c-1")
+    bench.devices[host.name].settings.second_s = 1.0
+    assert (await after.ask("apply", host))["changed"]
+
+
+@pytest.mark.parametrize("platform", SITES)
+async def test_a_refused_line_leaves_nothing(bench: Bench, platform: str) -> None:
+    """Many lines, one in their midst is none of its release: all is taken back, and which line is told."""
+    host, broker = await ready(bench, platform)
+
+    def spoilt(text: str) -> str:
+        text = re.sub(r"description (gov|unused)\n", r"description very \1\n", text)
+        return re.sub(r"( +)(description very unused\n)", r"\1\2\1flibber flabber 1\n", text, count=1)
+
+    bench.county.edit = spoilt
+    before, saved = bench.running(host), bench.saved(host)
+    commands = (await broker.ask("diff", host))["commands"]
+    number = commands.index("flibber flabber 1") + 1
+    assert len(commands) > 50
+    with pytest.raises(BrokerError) as caught:
+        await broker.ask("apply", host, confirm_s=30, change="c-1")
+    assert f"refuses line {number} of {len(commands)}, 'flibber flabber 1'" in caught.value.message
+    assert "everything was taken back" in caught.value.message
+    assert caught.value.kind == "device"
+    assert same(host, bench.running(host), before)
+    assert bench.saved(host) == saved
+    device = bench.devices[host.name]
+    assert (device.pending, device.restart) == (None, None)
+    assert (await broker.ask("state", host))["pending"] is None
+    assert (await broker.ask("armed", host))["armed"] == []
+
+
+async def test_what_is_done_is_audited_and_commands_are_too(bench: Bench) -> None:
+    host, broker = await ready(bench, "huawei_vrp8")
+    answer = await broker.ask("command", host, kind="cli", text="display clock")
+    assert (answer["code"], "UTC" in answer["out"] or ":" in answer["out"]) == (0, True)
+    assert (await broker.ask("command", host, kind="cli", text="flibber"))["code"] == 1
+    with pytest.raises(BrokerError, match="expected cli"):
+        await broker.ask("command", host, kind="shell", text="ls")
+    shown = await broker.ask("command", host, kind="cli", text="display current-configuration")
+    assert "irreversible-cipher <secret>" in shown["out"]
+    with open_store(f"sqlite:///{bench.folder}/audit.db").reading() as session:
+        noted = [entry.what for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id))]
+    assert noted == ["enrol", "apply", *["command"] * 3]
