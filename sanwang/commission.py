@@ -1,4 +1,4 @@
-"""``sanwang commission``: a county on real machines: its management's beginning, and what each box's installer needs."""
+"""``sanwang commission``: a county on real machines: how its management begins, what a box's installer needs."""
 
 from __future__ import annotations
 

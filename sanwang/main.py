@@ -36,7 +36,7 @@ COMMANDS: dict[str, Command] = {
     "shots": Command("sanwang.shots:main", "take screenshots of every page from the running county"),
     "county": Command("sanwang.county:main", "check, show or start a county's data"),
     "adopt": Command("sanwang.adopt:main", "read a device that runs already; how it differs from the model"),
-    "commission": Command("sanwang.commission:main", "begin a county on real machines; what each box's installer needs"),
+    "commission": Command("sanwang.commission:main", "begin a county on real machines; what a box's installer needs"),
     "import": Command("sanwang.importing:main", "take in sites and devices from CSV or Excel tables"),
     "plan": Command("sanwang.plan:main", "what every device would become, in which order, for whom, how risky"),
     "rehearse": Command("sanwang.rehearse:main", "try a plan on a twin of the county and attach what was seen"),
