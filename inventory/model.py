@@ -45,6 +45,7 @@ class Role(StrEnum):
     SERVER = "server"  # hosted systems of a centre (nginx behind a VRRP address)
     RELAY = "relay"  # one media worker
     NMS = "nms"  # management host: broker, collectors, pages, Prometheus
+    STANDBY = "standby"  # management host that stands by: takes the other's place when that is dead
     HEADEND = "headend"  # cable head-end (CMTS side)
     CPE = "cpe"  # small site's own box behind broadband or cable: WireGuard
     PARTNER = "partner"  # small site's own box: IPsec (IKEv2, certificates)
@@ -402,10 +403,12 @@ class NetworkModel:
     people: Mapping[str, Person]
     firewall: str  # host that every crossing passes
     vpn: str  # host name of the VPN gateway, "" when the county has none
-    nms: str  # the management host
+    nms: str  # the management host that acts now
     outside: Mapping[str, IPv4Network] = field(default_factory=dict)  # "internet", "city", "province" -> prefix
     exit_closed: Switch | None = None  # the Internet exit is closed: the county is an intranet
     revoked: Mapping[str, Switch] = field(default_factory=dict)  # site -> its VPN access was taken away
+    standby: str = ""  # the management host that stands by, "" for none
+    taken_over: Switch | None = None  # the two management hosts have changed places
 
     def appliances(self) -> Iterator[Host]:
         """Every host that is ours to provision, in the county's order; a revoked site's box is nobody's."""
@@ -414,6 +417,11 @@ class NetworkModel:
     def linux_appliances(self) -> Iterator[Host]:
         """Those appliances that run Linux: every one but the vendors' access switches."""
         return (host for host in self.appliances() if host.linux)
+
+    def controllers(self) -> tuple[IPv4Address, ...]:
+        """Addresses that may manage devices: the management host's, and that of the one that stands by."""
+        found = (self.hosts[name].management for name in (self.nms, self.standby) if name)
+        return tuple(address for address in found if address is not None)
 
     def live_tunnels(self) -> Iterator[Tunnel]:
         """Every tunnel but those of revoked sites."""

@@ -23,7 +23,7 @@ Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Rate = Annotated[str, StringConstraints(pattern=RATE)]
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 SiteNumber = Annotated[int, Field(ge=1, le=2047, strict=True)]
-Box = Literal["firewall", "vpn", "server", "relay", "nms", "headend"]
+Box = Literal["firewall", "vpn", "server", "relay", "nms", "standby", "headend"]
 
 
 def _written_as_text(value: object) -> object:
@@ -197,13 +197,14 @@ class SwitchIntent(Written):
 
 
 class SwitchesIntent(Written):
-    """What operations staff switched, written by ``sanwang exit`` and ``sanwang vpn`` into ``switches.yml``.
+    """What operations staff switched, written by ``sanwang exit``, ``vpn`` and ``takeover`` into ``switches.yml``.
 
     It is intent like everything else, so that no later run takes it for drift and repairs it.
     """
 
     exit_closed: SwitchIntent | None = None  # the Internet exit is closed
     revoked: dict[Code, SwitchIntent] = {}  # remote sites that the VPN gateway no longer knows
+    management: SwitchIntent | None = None  # the standby has taken the management host's place
 
 
 class Intent(Written):

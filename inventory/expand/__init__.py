@@ -20,6 +20,7 @@ from inventory.expand.routers import expand_routers
 from inventory.expand.segments import service_networks
 from inventory.expand.services import expand_services
 from inventory.expand.sites import expand_sites
+from inventory.expand.standby import taken_over
 from inventory.expand.switches import expand_revoked, expand_switch
 from inventory.expand.vpn import expand_tunnels
 from inventory.model import NetworkModel
@@ -28,6 +29,7 @@ from inventory.schema import Intent
 
 def expand(intent: Intent, report: Report) -> NetworkModel:
     """The model of a county.  Raises CountyErrors at the end of the first phase that found mistakes."""
+    intent = taken_over(intent, report)
     numbers.check(intent, report)
     report.settle("numbers")
     networks = expand_networks(intent, report)
@@ -84,4 +86,6 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
         outside=outside,
         exit_closed=expand_switch(intent.switches.exit_closed),
         revoked=revoked,
+        standby=ground.host(ground.standby, "standby") if ground.standby else "",
+        taken_over=expand_switch(intent.switches.management),
     )

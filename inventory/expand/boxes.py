@@ -43,7 +43,7 @@ def expand_boxes(
                 nets = [ground.networks[name] for name in seat.networks]
                 legs = [(net, plan.site_address(net, number, plan.SLOT_ROUTER).ip) for net in nets]
                 vrfs[seat.name] = (_legs(legs),)
-            case Role.NMS:
+            case Role.NMS | Role.STANDBY:
                 mgmt = plan.site_address(ground.networks["mgmt"], number, plan.SLOT_ROUTER).ip
                 vrfs[seat.name] = (Vrf("", routes=(_default(mgmt),)),)
             case Role.CPE | Role.PARTNER:

@@ -22,6 +22,7 @@ BOXES = {
     "server": ("srv", Role.SERVER, plan.SLOT_SERVER),
     "relay": ("relay", Role.RELAY, plan.SLOT_RELAY),
     "nms": ("nms", Role.NMS, plan.SLOT_NMS),
+    "standby": ("nms", Role.STANDBY, plan.SLOT_NMS),  # the same name and address, whoever of the two acts
     "headend": ("headend", Role.HEADEND, plan.SLOT_HEADEND),
 }
 
@@ -35,6 +36,7 @@ class Ground:
     firewall: str
     vpn: str
     nms: str
+    standby: str
     headend: str
     relays: tuple[str, ...]
     vpn_networks: tuple[str, ...]  # mgmt included
@@ -58,7 +60,7 @@ def check_boxes(
     intent: Intent, networks: dict[str, Network], sites: dict[str, Site], switches: dict[str, str], report: Report
 ) -> Ground:
     """Every county has one firewall and one management host; remote sites need a VPN gateway beside the firewall."""
-    for box in ("firewall", "nms", "vpn", "headend"):
+    for box in ("firewall", "nms", "standby", "vpn", "headend"):
         places = [code for code, centre in intent.centres.items() if box in centre.boxes]
         if not places and box in ("firewall", "nms"):
             report.error(("centres",), f"no {box}", f"one centre with the box {box}", f"add {box} to a centre's boxes")
@@ -70,6 +72,11 @@ def check_boxes(
         for index, box in enumerate(centre.boxes):
             if box in centre.boxes[:index]:
                 report.error(("centres", code, "boxes", index), f"{box} again", "each box once", "remove it")
+    for code, centre in intent.centres.items():
+        if {"nms", "standby"} <= {*centre.boxes}:
+            report.error(
+                ("centres", code, "boxes"), "nms and standby", "them at two centres: one may burn", "move the standby"
+            )
     firewall, vpn = box_centre(intent, "firewall"), box_centre(intent, "vpn")
     remote = [(section, code) for section in ("villages", "units", "partners") for code in getattr(intent, section)]
     if vpn and firewall and vpn != firewall:
@@ -95,6 +102,7 @@ def check_boxes(
         firewall=firewall,
         vpn=vpn,
         nms=box_centre(intent, "nms"),
+        standby=box_centre(intent, "standby"),
         headend=box_centre(intent, "headend"),
         relays=tuple(code for code, centre in intent.centres.items() if "relay" in centre.boxes),
         vpn_networks=tuple(name for name in networks if name in legs | {"mgmt"}) if vpn else (),
@@ -131,7 +139,7 @@ def _box_networks(box: str, centre: str, ground: Ground, services: Mapping[str, 
             return ("tv", "mgmt")
         case "server":
             return (*service_networks(services, centre), "mgmt")
-        case "nms":
+        case "nms" | "standby":
             return ("mgmt",)
         case _:
             return ("gov", "mgmt")

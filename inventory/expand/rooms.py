@@ -29,7 +29,7 @@ def expand_rooms(
             cables += _server(site, ground, service_networks(services, code))
         if "relay" in centre.boxes:
             cables += (_lan(site, ground, "relay", name, plan.SLOT_RELAY) for name in ("gov", "mgmt"))
-        if "nms" in centre.boxes:
+        if not {"nms", "standby"}.isdisjoint(centre.boxes):
             cables.append(_lan(site, ground, "nms", "mgmt", plan.SLOT_NMS))
         if "headend" in centre.boxes:
             cables.append(_lan(site, ground, "headend", "tv", plan.SLOT_HEADEND))
@@ -108,7 +108,7 @@ def _patch(
     own: bool = False,
 ) -> Cable:
     host = ground.host(site.code, box)
-    slot = {"firewall": 2, "vpn": 3, "server": 4, "relay": 5, "nms": 6, "headend": 7}[box]
+    slot = {"firewall": 2, "vpn": 3, "server": 4, "relay": 5, "nms": 6, "standby": 6, "headend": 7}[box]
     return cable(
         f"{host}-{'own' if own else network.name}",
         plan.patch_number(site.number, slot, 0 if own else network.number),
