@@ -27,6 +27,15 @@ _FIRST_TABLE = 100
 """Routing tables for routes by source, and their rules' priorities."""
 
 
+def bare(host: Host) -> Iterator[str]:
+    """``ip`` commands that take addresses, routes and rules of user equipment away again; some find nothing to take."""
+    for port in host.ports:
+        yield f"address flush dev {port.name}"
+    for table in range(_FIRST_TABLE, _FIRST_TABLE + len(host.ports) + len(host.vrf("").routes)):
+        yield f"route flush table {table}"
+        yield f"rule del priority {table}"
+
+
 def configure(host: Host) -> Iterator[str]:
     """``ip`` commands inside the host's namespace: loopbacks, bridges, ports, routes."""
     own = host.vrf("")

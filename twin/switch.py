@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from twin import children, names
 from twin.appliance import host_key
 from twin.errors import TwinError
 from twin.namespaces import NETNS_DIR
-from twin.standins.host import Box
+from twin.standins.host import LINKS, Box
 from twin.state import Process, State
 
 _HELPER = "switches"
@@ -54,9 +55,8 @@ def start(places: Places, model: NetworkModel, host: Host) -> None:
     namespace = NETNS_DIR / names.namespace(places.instance, host.name)
     order = {"box": dataclasses.asdict(box(places, model, host)), "namespace": str(namespace)}
     state = State(places)
-    with _door(places) as door:
+    with _door(places) as door, door.makefile() as said:
         door.sendall(json.dumps(order).encode() + b"\n")
-        said = door.makefile()
         try:
             # The switch and its parent both write: whose line is first, nobody knows.
             lines = [line.strip() for line in said]
@@ -73,6 +73,14 @@ def start(places: Places, model: NetworkModel, host: Host) -> None:
     except ProcessLookupError:
         raise TwinError(f"{host.name} started and ended at once: see {places.hosts / host.name}/standin.log") from None
     state.record_host(host.name, process, process)
+
+
+def plugged(places: Places, model: NetworkModel, host: Host) -> None:
+    """Tell a running switch which Linux interfaces are behind its ports now."""
+    running = State(places).host(host.name)
+    (places.hosts / host.name / LINKS).write_text(json.dumps(dict(box(places, model, host).links)))
+    if running is not None:
+        running[1].kill(signal.SIGHUP)
 
 
 def _door(places: Places) -> socket.socket:

@@ -14,7 +14,7 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
@@ -130,6 +130,13 @@ class Fabric:
     async def follow(self, dialect: Dialect, root: Node, ports: Iterable[str]) -> None:
         """Make the namespace what a configuration says. What goes wrong is said on stderr and counted."""
         await self._become(shape(dialect, root, self.links, self.fixed))
+
+    def plugged(self, links: Mapping[str, str]) -> None:
+        """More cables: they are down until the configuration is followed again."""
+        new = {port: link for port, link in links.items() if link not in self.links.values()}
+        self.links |= new
+        if self.now is not None:
+            self.now = replace(self.now, down=self.now.down | {*new.values()})
 
     async def off(self) -> None:
         """Without power: no port, no VLAN, no address."""

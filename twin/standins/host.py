@@ -7,6 +7,7 @@ staging address alone), ``standin.log`` (what went wrong).
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from twin.standins.platforms import PLATFORMS
 from twin.standins.server import listen
 
 SSH_PORT = 22
+LINKS = "links.json"
+"""On the disk: Linux interface by port, where cables were plugged since the power came; SIGHUP says so."""
+
 RESTART_S = 3.5
 """A real one takes minutes; nobody learns anything from waiting for them."""
 
@@ -62,6 +66,15 @@ async def serve(box: Box, ready: Callable[[], None]) -> None:
     server = await listen(device, session, access, "0.0.0.0", SSH_PORT, disk / "host_key")
     ready()
     stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+
+    def plugged() -> None:
+        kinds = device.dialect.grammar.kinds
+        links = json.loads((disk / LINKS).read_text())
+        driver.plugged({kinds.interface(port) or port: link for port, link in links.items()})
+        device.changed("")
+
+    loop.add_signal_handler(signal.SIGHUP, plugged)
     await stop.wait()
     server.close()
