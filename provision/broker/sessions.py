@@ -101,6 +101,7 @@ class Sessions:
 
     def _use(self, host: Host, work: Callable[[Any], T], staging: bool) -> T:
         key = (host.name, staging)
+        self._used_s[key] = time.monotonic()
         try:
             return self._work(key, host, work)
         finally:

@@ -175,7 +175,7 @@ async def test_what_is_done_is_audited_and_commands_are_too(bench: Bench) -> Non
     with pytest.raises(BrokerError, match="expected cli"):
         await broker.ask("command", host, kind="shell", text="ls")
     shown = await broker.ask("command", host, kind="cli", text="display current-configuration")
-    assert "irreversible-cipher <secret>" in shown["out"]
+    assert "local-user sanwang password <secret>" in shown["out"]
     with open_store(f"sqlite:///{bench.folder}/audit.db").reading() as session:
         noted = [entry.what for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id))]
     assert noted == ["enrol", "apply", *["command"] * 3]
