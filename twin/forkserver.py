@@ -12,15 +12,21 @@ import ctypes
 import gc
 import json
 import os
+import secrets
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
+import asyncssh
+
+from twin.standins.access import OneUser
 from twin.standins.device import Device, Settings
 from twin.standins.host import Box, serve
 from twin.standins.platforms import PLATFORMS
+from twin.standins.server import listen
 
 _CLONE_NEWNET = 0x40000000
 _PR_SET_NAME = 15
@@ -28,12 +34,29 @@ _PR_SET_NAME = 15
 
 def preload() -> None:
     """Everything that every switch does once, done before the first is forked."""
-    for dialect, _ in PLATFORMS.values():
+    with tempfile.TemporaryDirectory() as folder:
+        key = Path(folder) / "host_key"
+        asyncssh.generate_private_key("ssh-ed25519").write_private_key(key)
+        asyncio.run(_rehearse(key))
+    gc.collect()
+    gc.freeze()  # the collector leaves alone, and so shared, what is here now
+
+
+async def _rehearse(key: Path) -> None:
+    """One login to each kind of device: what it loads and builds is there then."""
+    for dialect, session in PLATFORMS.values():
         device = Device(dialect, Settings(hostname="sw"))
         device.dialect.render(device.running)
-    asyncio.run(asyncio.sleep(0))
-    gc.collect()
-    gc.freeze()  # the collector leaves alone, and so unshared, what is here now
+        secret = secrets.token_hex()
+        server = await listen(device, session, OneUser("admin", secret, None), "127.0.0.1", 0, key)
+        async with asyncssh.connect(
+            "127.0.0.1", server.get_port(), username="admin", password=secret, known_hosts=None, config=None,
+            agent_path=None, client_keys=None,
+        ) as line, line.create_process(term_type="vt100") as process:  # fmt: skip
+            await process.stdout.read(1)
+        server.close()
+    nothing = await asyncio.create_subprocess_exec("true")
+    await nothing.wait()
 
 
 def run(listening: socket.socket) -> NoReturn:

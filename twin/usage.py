@@ -66,12 +66,24 @@ def _cpu_ticks(places: Places) -> dict[tuple[int, int], int]:
     """(pid, start) -> clock ticks used so far, of every process of the instance."""
     found = {}
     for pid in processes(places):
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        found[pid, int(fields[19])] = int(fields[11]) + int(fields[12])
+        fields = _stat(pid)
+        if fields:
+            found[pid, int(fields[19])] = int(fields[11]) + int(fields[12])
     return found
+
+
+def ticks(pid: int) -> int:
+    """Clock ticks of processor time that a process has used; 0 when it is gone."""
+    fields = _stat(pid)
+    return int(fields[11]) + int(fields[12]) if fields else 0
+
+
+def _stat(pid: int) -> list[str]:
+    """Fields of /proc/<pid>/stat from the third on; none when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def _pss_bytes(pid: int) -> int:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncssh
 import pytest
 
 from inventory.places import Places
 from tests.twin.small import switch_model
-from twin import names, namespaces
+from tests.twin.user import eventually
+from twin import faults, names, namespaces, usage
 from twin.county import Twin
 
 pytestmark = [pytest.mark.twin, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
@@ -40,6 +43,55 @@ SHUT = {
     "ruijie_rgos": ["configure", "interface gi 0/2", "shutdown", "end"],
     "zte_zxr10": ["configure", "interface gei-0/1/1/2", "shutdown", "end"],
 }
+MANAGE = {
+    "huawei_vrp5": ["system-view", "vlan 104", "interface Vlanif104", "ip address {sw} 24",
+                    "interface g0/0/3", "port link-type access", "port default vlan 104", "quit",
+                    "ip route-static 10.99.0.0 16 {c}", "stelnet server enable", "aaa",
+                    "local-user ops password irreversible-cipher {secret}", "local-user ops service-type ssh", "quit",
+                    "ssh user ops authentication-type password", "ssh user ops service-type stelnet", "return"],
+    "huawei_vrp8": ["system-view", "vlan 104", "interface Vlanif104", "ip address {sw} 24",
+                    "interface GE1/0/3", "port default vlan 104", "quit",
+                    "ip route-static 10.99.0.0 16 {c}", "stelnet server enable", "aaa",
+                    "local-user ops password irreversible-cipher {secret}", "local-user ops service-type ssh", "quit",
+                    "ssh user ops authentication-type password", "ssh user ops service-type stelnet", "commit",
+                    "return"],
+    "h3c_comware": ["system-view", "vlan 104", "interface Vlan-interface104", "ip address {sw} 24",
+                    "interface g1/0/3", "port access vlan 104", "quit", "ip route-static 10.99.0.0 16 {c}",
+                    "ssh server enable", "local-user ops class manage", "password simple {secret}", "service-type ssh",
+                    "return"],
+    "ruijie_rgos": ["configure", "vlan 104", "exit", "interface vlan 104", "ip address {sw} 255.255.255.0",
+                    "interface gi 0/3", "switchport access vlan 104", "exit",
+                    "ip route 10.99.0.0 255.255.0.0 {c}", "service password-encryption",
+                    "username ops privilege 15 password {secret}", "end"],
+    "zte_zxr10": ["configure", "interface vlan104", "ip address {sw} 255.255.255.0", "exit",
+                  "switchvlan-configuration", "vlan 104", "exit", "interface gei-0/1/1/3",
+                  "switchport access vlan 104", "exit", "exit", "ip route 10.99.0.0 255.255.0.0 {c}",
+                  "system-user", "user-name ops", "password {secret}", "exit", "exit", "end"],
+}  # fmt: skip
+BAR = {
+    "huawei_vrp5": ["system-view", "acl 2001", "rule 5 permit source {c} 0", "user-interface vty 0 4",
+                    "acl 2001 inbound", "return"],
+    "huawei_vrp8": ["system-view", "acl 2001", "rule 5 permit source {c} 0", "user-interface vty 0 4",
+                    "acl 2001 inbound", "commit", "return"],
+    "h3c_comware": ["system-view", "acl basic 2001", "rule permit source {c} 0", "line vty 0 63", "acl 2001 inbound",
+                    "return"],
+    "ruijie_rgos": ["configure", "ip access-list standard 1", "permit host {c}", "exit", "line vty 0 4",
+                    "access-class 1 in", "end"],
+    "zte_zxr10": ["configure", "ipv4-access-list ours", "rule 10 permit {c} 0.0.0.0", "exit",
+                  "ssh server access-class ipv4 ours", "end"],
+}  # fmt: skip
+SAVE = {"huawei_vrp5": ["save", "y"], "huawei_vrp8": ["save", "y"], "h3c_comware": ["save force"],
+        "ruijie_rgos": ["write"], "zte_zxr10": ["write"]}  # fmt: skip
+REBOOT = {"huawei_vrp5": ["reboot", "y"], "huawei_vrp8": ["reboot", "y"], "h3c_comware": ["reboot", "y"],
+          "ruijie_rgos": ["reload", "yes"], "zte_zxr10": ["reload system", "yes"]}  # fmt: skip
+OOB_SHUT = {
+    "huawei_vrp5": ["system-view", "interface MEth0/0/1", "shutdown"],
+    "huawei_vrp8": ["system-view", "interface MEth0/0/0", "shutdown", "commit"],
+    "h3c_comware": ["system-view", "interface M-GigabitEthernet0/0/0", "shutdown"],
+    "ruijie_rgos": ["configure", "interface mgmt 0", "shutdown"],
+    "zte_zxr10": ["configure", "interface mgmt_eth", "shutdown"],
+}
+SECRET = "Field-2026-night"
 
 
 class Bench:
@@ -49,25 +101,28 @@ class Bench:
         self.twin = twin
         self.key = key
 
-    @property
-    def room(self) -> str:
-        return names.plant(self.twin.places.instance)
-
-    def dial(self, address: str) -> socket.socket:
-        """A connection to port 22, made in the staging room. OSError when nobody answers."""
+    def dial(self, address: str, at: str = "") -> socket.socket:
+        """A connection to port 22, made at a host, or in the staging room. OSError when nobody answers."""
         made: list[socket.socket] = []
-        namespaces.in_namespace(self.room, lambda: made.append(socket.create_connection((address, 22), timeout=3)))
+        room = names.namespace(self.twin.places.instance, at) if at else names.plant(self.twin.places.instance)
+        namespaces.in_namespace(room, lambda: made.append(socket.create_connection((address, 22), timeout=3)))
         made[0].setblocking(False)
         return made[0]
 
     @asynccontextmanager
-    async def login(self, address: str, user: str = "admin", password: str = "") -> AsyncIterator[Desk]:
+    async def login(self, address: str, user: str = "admin", password: str = "", at: str = "") -> AsyncIterator[Desk]:
         """Somebody at the command line. asyncssh.PermissionDenied when the switch does not know him."""
         way: dict[str, object] = (
             {"password": password, "client_keys": None} if password else {"client_keys": [self.key]}
         )
         connection = asyncssh.connect(
-            "sw", sock=self.dial(address), username=user, known_hosts=None, config=None, agent_path=None, **way
+            "sw",
+            sock=await asyncio.to_thread(self.dial, address, at),
+            username=user,
+            known_hosts=None,
+            config=None,
+            agent_path=None,
+            **way,
         )
         async with connection as line, line.create_process(term_type="vt100") as process:
             yield Desk(process)
@@ -77,8 +132,15 @@ class Bench:
         assert staging is not None
         return str(staging.ip)
 
-    def reaches(self, host: str, address: str) -> bool:
-        return self.twin.run(host, ["ping", "-c1", "-W1", address]).returncode == 0
+    async def reaches(self, host: str, address: str) -> bool:
+        done = await asyncio.to_thread(self.twin.run, host, ["ping", "-c1", "-W1", address])
+        return done.returncode == 0
+
+    async def within(self, seconds: float, host: str, address: str, *, reached: bool) -> None:
+        """Until a host reaches an address, or does not."""
+        async with asyncio.timeout(seconds):
+            while await self.reaches(host, address) != reached:  # noqa: ASYNC110 - a ping is all there is to ask
+                await asyncio.sleep(0.05)
 
 
 class Desk:
@@ -93,6 +155,11 @@ class Desk:
             self._process.stdin.write(line + "\n")
             shown += await self._until_quiet()
         return shown.replace("\r\n", "\n")
+
+    async def cut(self, *lines: str) -> None:
+        """Type lines of which the last one takes the answer with it."""
+        await self.type(*lines[:-1])
+        self._process.stdin.write(lines[-1] + "\n")
 
     async def _until_quiet(self) -> str:
         """What comes until the device waits: a prompt or a question stands at the end."""
@@ -118,14 +185,105 @@ def bench() -> Iterator[Bench]:
         twin.down()
 
 
-@pytest.mark.parametrize("platform", SITES)
-async def test_frames_go_where_the_configuration_says(bench: Bench, platform: str) -> None:
+async def everywhere(bench: Bench, step: Callable[[Bench, str], Coroutine[None, None, None]]) -> None:
+    """The same on every platform, at the same time: most of it is waiting."""
+    async with asyncio.TaskGroup() as group:
+        for platform in SITES:
+            group.create_task(step(bench, platform), name=platform)
+
+
+async def test_frames_go_where_the_configuration_says(bench: Bench) -> None:
+    await everywhere(bench, frames)
+
+
+async def test_a_switch_is_managed_in_band_by_the_users_it_knows(bench: Bench) -> None:
+    await everywhere(bench, in_band)
+
+
+async def test_power_is_lost_and_comes_back_with_what_was_saved(bench: Bench) -> None:
+    await everywhere(bench, power)
+
+
+async def frames(bench: Bench, platform: str) -> None:
     site = SITES[platform]
     number = site[1]
-    assert bench.reaches(f"{site}-a", f"10.8.{number}.3")  # out of the box, every port is in VLAN 1
+    assert await bench.reaches(f"{site}-a", f"10.8.{number}.3")  # out of the box, every port is in VLAN 1
     async with bench.login(bench.staging(f"{site}-sw")) as desk:
         await desk.type(*JOIN[platform])
-        assert bench.reaches(f"{site}-a", f"10.8.{number}.2")
-        assert not bench.reaches(f"{site}-a", f"10.8.{number}.3")
+        assert await bench.reaches(f"{site}-a", f"10.8.{number}.2")
+        assert not await bench.reaches(f"{site}-a", f"10.8.{number}.3")
         await desk.type(*SHUT[platform])
-        assert not bench.reaches(f"{site}-a", f"10.8.{number}.2")
+        assert not await bench.reaches(f"{site}-a", f"10.8.{number}.2")
+
+
+async def in_band(bench: Bench, platform: str) -> None:
+    site = SITES[platform]
+    words = {"sw": f"10.8.{site[1]}.14", "c": f"10.8.{site[1]}.3", "secret": SECRET}
+    switch, desk_host = f"{site}-sw", f"{site}-c"
+
+    def typed(lines: dict[str, list[str]]) -> list[str]:
+        return [line.format(**words) for line in lines[platform]]
+
+    async with bench.login(bench.staging(switch)) as desk:
+        await desk.type(*typed(MANAGE), *SAVE[platform])
+    assert await bench.reaches(desk_host, words["sw"])
+    async with bench.login(words["sw"], "ops", SECRET, desk_host) as desk:
+        assert "10.99.0.0" in bench.twin.run(switch, ["ip", "route"]).stdout
+        await desk.type(*typed(BAR))
+    with pytest.raises(asyncssh.PermissionDenied):
+        async with bench.login(words["sw"], "ops", "wrong", desk_host):
+            pass
+    with pytest.raises(asyncssh.PermissionDenied):  # the installer's key is for the staging room
+        async with bench.login(words["sw"], at=desk_host):
+            pass
+    with pytest.raises((asyncssh.Error, OSError)):  # the staging room is not on the list
+        async with bench.login(bench.staging(switch)):
+            pass
+    async with bench.login(words["sw"], "ops", SECRET, desk_host) as desk:
+        await desk.type(*REBOOT[platform])
+        started = time.monotonic()
+        await bench.within(5, desk_host, words["sw"], reached=False)
+    await bench.within(15, desk_host, words["sw"], reached=True)
+    assert 2 < time.monotonic() - started < 12
+    async with bench.login(words["sw"], "ops", SECRET, desk_host) as desk:  # the saved password is still his
+        await desk.type("")
+    async with bench.login(bench.staging(switch)) as desk:  # the list was not saved
+        await desk.type("")
+
+
+async def power(bench: Bench, platform: str) -> None:
+    site = SITES[platform]
+    switch, desk_host, address = f"{site}-sw", f"{site}-c", f"10.8.{site[1]}.14"
+    pair = bench.twin.state.host(switch)
+    assert pair is not None
+    pair[1].kill()  # as a crash does: nobody told the twin
+    await eventually(lambda: not bench.twin.state.host(switch)[1].alive)  # type: ignore[index]
+    await asyncio.to_thread(bench.twin.restart_host, switch)
+    async with bench.login(address, "ops", SECRET, desk_host) as desk:
+        await desk.type("")
+    fault = await asyncio.to_thread(faults.kill_host, bench.twin, switch)
+    assert not await bench.reaches(f"{site}-a", f"10.8.{site[1]}.2")
+    await asyncio.to_thread(faults.heal, bench.twin, fault)
+    assert await bench.reaches(desk_host, address)
+    await asyncio.to_thread(bench.twin.factory_reset, switch, bench.key.export_public_key().decode())
+    assert not await bench.reaches(desk_host, address)
+    assert await bench.reaches(f"{site}-a", f"10.8.{site[1]}.3")
+    async with bench.login(bench.staging(switch)) as desk:
+        assert "ops" not in await desk.type("")
+        await desk.cut(*OOB_SHUT[platform])
+    await eventually(lambda: "DOWN" in bench.twin.run(switch, ["ip", "-br", "link", "show", "stg0"]).stdout)
+
+
+def test_what_a_switch_costs(bench: Bench) -> None:
+    """Beside what all share: the county has a hundred times as many hosts and one machine."""
+    pids = [process.pid for host, (process, _) in bench.twin.state.running().items()]
+    private = []
+    for pid in pids:
+        rows = dict(line.split(":") for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+        private.append(int(rows["Private_Dirty"].split()[0]) / 1000)
+    print("private memory of each switch, MB:", private)
+    assert len(private) == 5
+    assert max(private) < 12
+    before = sum(usage.ticks(pid) for pid in pids)
+    time.sleep(2)
+    assert sum(usage.ticks(pid) for pid in pids) - before <= 1

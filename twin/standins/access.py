@@ -67,4 +67,4 @@ class Configured:
         return shown is not None and dialect.fits(shown, plain)
 
     def admitted(self, way: Way) -> bool:
-        return self.device.powered
+        return self.device.powered and self.device.dialect.admits(self.device.running, IPv4Address(way.remote))

@@ -88,6 +88,15 @@ class ComwareDialect(VrpDialect):
             return False
         return hmac.compare_digest(self.cipher(plain, "hash" if shown.startswith("$h$") else "", salt.hex()), shown)
 
+    def vtys(self, root: Node) -> list[Node]:
+        return root.starting("line", "vty")
+
+    def login_lists(self, root: Node) -> list[Node]:
+        """Those of the VTYs, inbound, and of the SSH server."""
+        numbers = {line.words[3] for line in root.starting("ssh", "server", "acl")}
+        found = super().login_lists(root)
+        return [*found, *[acl for acl in root.starting("acl") if acl.words[-1] in numbers]]
+
     def passwords(self, root: Node) -> dict[str, str]:
         """Of managing local users with service type ssh."""
         if root.get("ssh", "server", "enable") is None:

@@ -233,6 +233,18 @@ class Dialect:
 
     # --- who may log in
 
+    def login_lists(self, root: Node) -> list[Node]:
+        """The access lists that everybody's address must pass before he may log in."""
+        raise TypeError(self.name)
+
+    def admits(self, root: Node, source: IPv4Address) -> bool:
+        """May somebody log in from an address? A list without rules bars nobody; what no rule names is barred."""
+        for acl in self.login_lists(root):
+            rules = [node.words for node in self.ordered(acl) if {"permit", "deny"} & set(node.words)]
+            if rules and not next((permit for permit, mine in map(_rule, rules) if mine(source)), False):
+                return False
+        return True
+
     def passwords(self, root: Node) -> dict[str, str]:
         """Users who may log in over SSH, and their passwords as the configuration shows them."""
         raise TypeError(self.name)
@@ -247,3 +259,15 @@ def _address(word: str) -> IPv4Address | None:
         return IPv4Address(word)
     except AddressValueError:
         return None
+
+
+def _rule(words: tuple[str, ...]) -> tuple[bool, Callable[[IPv4Address], bool]]:
+    """What a rule of an access list says, and whether it speaks of a source address."""
+    at = next(at for at, word in enumerate(words) if word in ("permit", "deny"))
+    said = words[words.index("source") + 1 :] if "source" in words else words[at + 1 :]
+    base = next((address for word in said[:2] if (address := _address(word)) is not None), None)
+    if base is None:
+        return words[at] == "permit", lambda source: True
+    wild = _address(said[1]) if said[0] != "host" and len(said) > 1 else None
+    mask = ~int(wild or IPv4Address(0))
+    return words[at] == "permit", lambda source: int(source) & mask == int(base) & mask

@@ -16,6 +16,8 @@ from twin.standins.restarts import delay_s, hours_minutes, until_s
 from twin.standins.session import Session
 from twin.standins.tree import Node
 
+MAX_LEVEL = 15
+
 
 class IosDialect(Dialect):
     """`no` takes back, `exit` goes up, `end` goes out."""
@@ -204,6 +206,14 @@ class IosDialect(Dialect):
 
     # --- passwords
 
+    def level(self, root: Node, user: str) -> int:
+        """A user's privilege level; one that the configuration does not know is the installer."""
+        return MAX_LEVEL
+
+    def enable_password(self, root: Node) -> str | None:
+        """What `enable` asks for, as the configuration shows it."""
+        return None
+
     def hidden(self, plain: str, salt: str = "") -> str:
         """A password as it is shown afterwards."""
         salt = salt or secrets.token_hex(4)
@@ -230,9 +240,11 @@ class IosSession(Session):
     configure_said: ClassVar[str]
     password_prompt: ClassVar[str] = "Password:"
     bad_password: ClassVar[str]
+    no_password: ClassVar[str] = "% No password set"
 
     async def greet(self) -> None:
-        self.base = "user" if self.device.settings.enable_password else "enable"
+        privileged = self.dialect.level(self.device.running, self.user) == MAX_LEVEL
+        self.base = "enable" if privileged and not self.device.settings.enable_password else "user"
         self.say("")
 
     def prompt(self) -> str:
@@ -243,9 +255,12 @@ class IosSession(Session):
         return f"{host}>" if self.base == "user" else f"{host}#"
 
     async def do_enable(self, match: Match) -> None:
+        fixed, shown = self.device.settings.enable_password, self.dialect.enable_password(self.device.running)
+        if fixed is None and shown is None:
+            raise Rejected(self.no_password)
         for _ in range(3):
             said = await self.terminal.ask(self.password_prompt, echo=False)
-            if said == self.device.settings.enable_password:
+            if said == fixed or (shown is not None and self.dialect.fits(shown, said)):
                 self.base = "enable"
                 return
             self.say(self.bad_password)

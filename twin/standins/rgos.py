@@ -9,7 +9,7 @@ import secrets
 
 from twin.standins.editor import Editor, Rejected
 from twin.standins.grammar import Match, Refusal
-from twin.standins.ios import IosDialect, IosSession
+from twin.standins.ios import MAX_LEVEL, IosDialect, IosSession
 from twin.standins.kinds import numbers
 from twin.standins.tree import Node
 
@@ -224,6 +224,12 @@ class RgosDialect(IosDialect):
         target.put(match.key, Node(tuple(words), match.rule))
         return []
 
+    def login_lists(self, root: Node) -> list[Node]:
+        """Those of the VTYs, inbound."""
+        lines = [line for vty in root.starting("line", "vty") for line in vty.starting("access-class")]
+        names = {line.words[1] for line in lines if line.words[2] == "in"}
+        return [acl for acl in root.starting("ip", "access-list") if acl.words[3] in names]
+
     def passwords(self, root: Node) -> dict[str, str]:
         """Of users with a password or a secret."""
         if root.get("enable", "service", "ssh-server") is None:
@@ -234,6 +240,16 @@ class RgosDialect(IosDialect):
             if at is not None:
                 found[line.words[1]] = " ".join(line.words[at + 1 :])
         return found
+
+    def level(self, root: Node, user: str) -> int:
+        line = root.get("username", user)
+        if line is None:
+            return MAX_LEVEL
+        return int(line.words[3]) if line.words[2] == "privilege" else 1
+
+    def enable_password(self, root: Node) -> str | None:
+        lines = root.starting("enable", "secret") or root.starting("enable", "password")
+        return " ".join(lines[0].words[2:]) if lines else None
 
     def fits(self, shown: str, plain: str) -> bool:
         kind, _, value = shown.rpartition(" ")

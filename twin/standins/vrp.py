@@ -105,6 +105,14 @@ class VrpDialect(Layer2, Layer3, Dialect):
         way = "irreversible-cipher" if shown.startswith("$1c$") else "cipher"
         return hmac.compare_digest(self.cipher(plain, way, shown[4:20]), shown)
 
+    def login_lists(self, root: Node) -> list[Node]:
+        """Those of the VTYs, inbound."""
+        numbers = {line.words[1] for ui in self.vtys(root) for line in ui.starting("acl") if line.words[2] == "inbound"}
+        return [acl for acl in root.starting("acl") if acl.words[-1] in numbers]
+
+    def vtys(self, root: Node) -> list[Node]:
+        return root.starting("user-interface", "vty")
+
     def passwords(self, root: Node) -> dict[str, str]:
         """Of local users with service type ssh whom SSH asks for a password."""
         aaa = root.get("aaa")

@@ -200,6 +200,11 @@ class ZxrDialect(IosDialect):
         editor.store(Match(match.rule, tuple(words), match.key))
         return []
 
+    def login_lists(self, root: Node) -> list[Node]:
+        """Those of the SSH server."""
+        names = {line.words[-1] for line in root.starting("ssh", "server", "access-class")}
+        return [acl for acl in root.starting("ipv4-access-list") if acl.words[1] in names]
+
     def passwords(self, root: Node) -> dict[str, str]:
         """Of the users of the system."""
         part = root.get("system-user")
