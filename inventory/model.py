@@ -419,9 +419,9 @@ class NetworkModel:
         return (host for host in self.appliances() if host.linux)
 
     def controllers(self) -> tuple[IPv4Address, ...]:
-        """Addresses that may manage devices: the management host's, and that of the one that stands by."""
+        """Addresses that may manage devices: the management host's and the standby's, the same whoever of them acts."""
         found = (self.hosts[name].management for name in (self.nms, self.standby) if name)
-        return tuple(address for address in found if address is not None)
+        return tuple(sorted(address for address in found if address is not None))
 
     def live_tunnels(self) -> Iterator[Tunnel]:
         """Every tunnel but those of revoked sites."""

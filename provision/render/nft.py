@@ -6,9 +6,9 @@ anything forwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 
 from inventory.model import ROUTERS, Host, NetworkModel, PolicyRule, Role, SiteKind
 from provision.environment import Environment
@@ -67,7 +67,7 @@ def _ruleset(model: NetworkModel, host: Host, vrf: str) -> str:
     common = {
         "host": host,
         "vrf": vrf,
-        "nms": model.hosts[model.nms].management,
+        "controllers": _addresses(model.controllers()),
         "management": model.networks["mgmt"].prefix,
         "managed_here": host.management_vrf == vrf,
         "management_ports": MANAGEMENT_PORTS,
@@ -92,6 +92,12 @@ def _ruleset(model: NetworkModel, host: Host, vrf: str) -> str:
             core=any(each.ospf_interfaces for each in host.vrfs if each.name == vrf),
         )
     return fill("nft-host.j2", **common, **_host(model, host, vrf))
+
+
+def _addresses(addresses: Sequence[IPv4Address]) -> str:
+    """One address as it is, several as a set."""
+    words = ", ".join(map(str, addresses))
+    return words if len(addresses) == 1 else f"{{ {words} }}"
 
 
 def zones(model: NetworkModel) -> tuple[Zone, ...]:

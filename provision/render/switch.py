@@ -59,7 +59,8 @@ class AccessSwitch:
     unused: tuple[str, ...]
     out_of_band: str
     router: str  # at the uplinks' other ends
-    controller: IPv4Address  # may log in, asks by SNMP, takes the log
+    controller: IPv4Address  # asks by SNMP, takes the log
+    controllers: tuple[IPv4Address, ...]  # may log in: it, and the one that stands by
     time_servers: tuple[IPv4Address, ...]
     whole: bool  # False: only what the management address needs (enrolment); the out-of-band port stays open
     storm_percent: int = STORM_PERCENT
@@ -104,6 +105,7 @@ def access_switch(model: NetworkModel, host: Host, *, networks: frozenset[str] |
         out_of_band=hardware.oob,
         router=router.name,
         controller=nms,
+        controllers=model.controllers(),
         time_servers=tuple(clock for clock in clocks if clock is not None),
         whole=networks is None,
     )
