@@ -33,6 +33,11 @@ class Hardware:
         """The name of an access port, by its number on the front."""
         return self.access.format(number)
 
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Every port but the out-of-band one."""
+        return (*map(self.port, range(1, self.count + 1)), *self.uplinks)
+
 
 HARDWARE: dict[str, Hardware] = {
     "huawei_vrp5": Hardware(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Any
 
+from inventory.hardware import HARDWARE, network_ports, vlan
+from inventory.plan import SLOT_USER, site_address
 from provision.prove import sets
 from provision.prove.engine import Step
 from provision.prove.intent import INTERNET, Place
@@ -68,7 +70,7 @@ class Checks:
         """Disagreements as they are found, what is quickly seen first."""
         checks: tuple[Callable[[], Iterator[Disagreement]], ...] = (
             self.leaks, self.lost, self.dead_routes, self.exit, self.doors, self.services, self.spoofs, self.unanswered,
-            self.devices,
+            self.devices, self.ports,
         )  # fmt: skip
         for check in checks:
             yield from check()
@@ -211,6 +213,24 @@ class Checks:
             there = sets.overlap(index.of(place.span), back) if index else []
             for box in sets.subtract(wanted, there):
                 yield self._difference("out of reach", box, place.name, "the controller does not reach the device")
+
+    def ports(self) -> Iterator[Disagreement]:
+        """Every port of a switch is in its network's VLAN, also where nobody is plugged in yet; no other is open."""
+        for name, box in self.measured.engine.world.switches.items():
+            host = self.model.hosts[name]
+            site = self.model.sites[host.site]
+            planned = {label: network for network in map(self.model.networks.__getitem__, site.networks)
+                       for ports in (network_ports(network, host.platform),)
+                       for label in (ports.uplink, *ports.users)}  # fmt: skip
+            for label in HARDWARE[host.platform].ports:
+                wanted, found = planned.get(label), box.vlan_of(label)
+                if found != (vlan(wanted) if wanted else None):
+                    where = f"{box.path}:{box.ports[label].line}" if label in box.ports else box.path
+                    expected = f"in {wanted.name}, VLAN {vlan(wanted)}" if wanted else "shut"
+                    text = f"{label} is {f'in VLAN {found}' if found else 'shut'}, expected {expected} ({where})"
+                    source = site_address(wanted or self.model.networks["mgmt"], site.number, SLOT_USER).ip
+                    packet = Packet(int(source), int(host.management or 0), sets.ICMP, 0, 8)
+                    yield Disagreement("port", name, label, packet, text)
 
     def reached(self) -> int:
         """How many devices the controller reaches."""

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from provision.prove.filter import Hits
+from provision.prove.slips import SLIPS, Edited
 from provision.prove.world import FRR, NETWORK, Configs, World
 
 # Doors of the machinery itself, which no user of the county knocks at.
 _IRRELEVANT = re.compile(
     r'icmp|iifname "(lo|stg0)"|dport (862|123|514|9810|9820|443|3478) accept|dport \{ 500, 4500|vrrp|invalid'
 )
-_KINDS = ("dropped", "swapped", "widened", "route", "leak")
 _TRIES = 200
 
 
@@ -42,18 +42,13 @@ class Mistake:
         return {"kind": self.kind, "seed": self.seed, "where": where, "before": self.before, "after": self.after}
 
 
-Edited = tuple[str, str, int, str, str, str]  # host, path, line, before, after, the file's new text
-
-
 def plant(world: World, hits: Hits, seed: int) -> tuple[Mistake, Configs]:
     """One mistake, the same for the same seed; every kind has its turn."""
     dice = random.Random(seed)
-    kind = _KINDS[seed % len(_KINDS)]
-    make: dict[str, Callable[[World, Hits, random.Random], Edited | None]] = {
-        "dropped": _dropped, "swapped": _swapped, "widened": _widened, "route": _route, "leak": _leak,
-    }  # fmt: skip
+    kinds = _KINDS | (SLIPS if world.switches else {})
+    kind = list(kinds)[seed % len(kinds)]
     for _ in range(_TRIES):
-        edited = make[kind](world, hits, dice)
+        edited = kinds[kind](world, hits, dice)
         if edited is not None and edited[5] != world.configs[edited[0]][edited[1]]:
             host, path, line, before, after, text = edited
             configs = {**world.configs, host: {**world.configs[host], path: text}}
@@ -204,3 +199,8 @@ def _leak(world: World, hits: Hits, dice: random.Random) -> Edited | None:
 
 def _dump(document: Any) -> str:
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+
+_KINDS: dict[str, Callable[[World, Hits, random.Random], Edited | None]] = {
+    "dropped": _dropped, "swapped": _swapped, "widened": _widened, "route": _route, "leak": _leak,
+}  # fmt: skip

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from inventory.model import NetworkModel
-from provision.prove import rules, sets
+from provision.prove import rules
 from provision.prove.checks import Checks, Disagreement
 from provision.prove.engine import Engine
 from provision.prove.errors import ProveError
@@ -17,7 +18,6 @@ from provision.prove.measure import Measurement
 from provision.prove.mistakes import Mistake, plant
 from provision.prove.regions import Regions
 from provision.prove.rules import Finding
-from provision.prove.sets import Packet
 from provision.prove.world import Configs, build
 
 SHOWN = 40
@@ -70,6 +70,9 @@ class Proof:
         if self.planted:
             found["planted"] = len(self.planted)
             found["found"] = sum(bool(how) for _, how in self.planted)
+            kinds = Counter(mistake.kind for mistake, _ in self.planted)
+            seen = Counter(mistake.kind for mistake, how in self.planted if how)
+            found["kinds"] = {kind: {"planted": count, "found": seen[kind]} for kind, count in kinds.items()}
             found["mistakes"] = [mistake.document() | {"found": how} for mistake, how in self.planted]
         return found
 
@@ -113,20 +116,3 @@ def seen(model: NetworkModel, configs: Configs, known: frozenset[tuple[str, str,
     except ProveError as unreadable:
         return f"unreadable: {unreadable}"
     return ""
-
-
-def out_of_reach(model: NetworkModel, configs: Configs) -> tuple[str, ...]:
-    """Devices that the controller would not reach in-band with these files, or not hear: asked before a line is sent.
-
-    Only the controller's own packets are walked, so this takes a fraction of a proof.  Raises ProveError.
-    """
-    engine = Engine(build(model, configs))
-    places = Intent(model).places
-    controller = next(place for place in places if place.group == "nms")
-    source = controller.span[0][0]
-    devices = [place for place in places if place.group == "devices"]
-    return tuple(
-        place.name
-        for place in devices
-        if not engine.answered(controller.key, Packet(source, place.span[0][0], sets.TCP, 40000, 22), place.key[0])
-    )
