@@ -118,8 +118,9 @@ class Checks:
         }
 
     def doors(self) -> Iterator[Disagreement]:
-        """Management ports are open to the management host alone."""
-        others = sets.minus(sets.ADDRESSES, self.nms.span)
+        """Management ports are open to the management hosts alone."""
+        may = sets.normal((int(each), int(each)) for each in self.model.controllers())
+        others = sets.minus(sets.ADDRESSES, may)
         for each in self.measured.there.arrivals:
             ours = self.measured.engine.world.spaces[each.state.space].ours
             if not each.accepted or not ours or not each.state.iif:
@@ -204,11 +205,14 @@ class Checks:
                     yield self._difference("open", box, service.name, "the service answers on another port")
 
     def devices(self) -> Iterator[Disagreement]:
-        """The controller reaches every device on its management ports and hears the answer."""
+        """The controller, and who stands by for it, reach every device on its management ports and hear the answer."""
+        spans = {place.name: place.span for place in self.intent.places if place.group in ("nms", "devices")}
+        controllers = [name for name in (self.model.nms, self.model.standby) if name in spans]
         for place in (each for each in self.intent.places if each.group == "devices"):
             index = self.measured.accepted.get(place.key)
             doors = MANAGEMENT if self.model.hosts[place.name].linux else _SWITCH
-            wanted = [door._replace(src=self.nms.span, dst=place.span, sport=_ASKED.sport) for door in doors]
+            wanted = [door._replace(src=spans[controller], dst=place.span, sport=_ASKED.sport)
+                      for controller in controllers if controller != place.name for door in doors]  # fmt: skip
             back = self.measured.returned.of(place.span)
             there = sets.overlap(index.of(place.span), back) if index else []
             for box in sets.subtract(wanted, there):

@@ -128,8 +128,8 @@ def _widened(world: World, hits: Hits, dice: random.Random) -> Edited | None:
     elif host == world.model.firewall:
         pattern = dice.choice([r"ip daddr \{.*?\} ", r"(tcp|udp) dport \{.*?\} "])
         after = re.sub(pattern, "", text)
-    elif f"saddr {world.model.hosts[world.model.nms].management}" in text:
-        after = re.sub(r"ip saddr \S+ ", "", text)
+    elif re.search(rf"saddr (\{{ .*\b)?{world.model.hosts[world.model.nms].management}\b", text):
+        after = re.sub(r"ip saddr (\{.*?\}|\S+) ", "", text)
     elif re.search(r"ip daddr \S+ tcp dport \d+ accept", text):
         after = re.sub(r"tcp dport \d+ ", "", text)
     else:

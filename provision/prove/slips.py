@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
-from ipaddress import IPv4Address
 
 from inventory.model import Host
+from provision.prove import sets
 from provision.prove.filter import Hits
 from provision.prove.switch import RUNNING, SSH, Switch
 from provision.prove.world import World
@@ -74,9 +74,11 @@ def _missing(world: World, hits: Hits, dice: random.Random) -> Edited | None:
 def _login(world: World, hits: Hits, dice: random.Random) -> Edited | None:
     """Another address than the controller's let in."""
     host, box, lines = _chosen(world, dice)
-    entry = next(each for each in box.lists[box.guards[SSH][1]] if each.permit)
-    controller = IPv4Address(entry.source[0][0])
-    after = lines[entry.line - 1].replace(str(controller), str(controller + dice.randint(1, 99)))
+    controller = world.model.hosts[world.model.nms].management
+    assert controller is not None
+    allowed = sets.of_address(controller)
+    entry = next(each for each in box.lists[box.guards[SSH][1]] if each.permit and each.source == allowed)
+    after = lines[entry.line - 1].replace(str(controller), str(controller + dice.randint(20, 99)))
     return _done(host, lines, entry.line, [after])
 
 
