@@ -409,6 +409,7 @@ class NetworkModel:
     revoked: Mapping[str, Switch] = field(default_factory=dict)  # site -> its VPN access was taken away
     standby: str = ""  # the management host that stands by, "" for none
     taken_over: Switch | None = None  # the two management hosts have changed places
+    fenced: Switch | None = None  # the one that stands by may not manage devices: it was not seen to give up
 
     def appliances(self) -> Iterator[Host]:
         """Every host that is ours to provision, in the county's order; a revoked site's box is nobody's."""
@@ -419,8 +420,9 @@ class NetworkModel:
         return (host for host in self.appliances() if host.linux)
 
     def controllers(self) -> tuple[IPv4Address, ...]:
-        """Addresses that may manage devices: the management host's and the standby's, the same whoever of them acts."""
-        found = (self.hosts[name].management for name in (self.nms, self.standby) if name)
+        """Addresses that may manage devices: the management host's and the standby's, the same whoever of them acts;
+        the standby's not while it is fenced."""
+        found = (self.hosts[name].management for name in (self.nms, "" if self.fenced else self.standby) if name)
         return tuple(sorted(address for address in found if address is not None))
 
     def live_tunnels(self) -> Iterator[Tunnel]:

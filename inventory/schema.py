@@ -205,6 +205,7 @@ class SwitchesIntent(Written):
     exit_closed: SwitchIntent | None = None  # the Internet exit is closed
     revoked: dict[Code, SwitchIntent] = {}  # remote sites that the VPN gateway no longer knows
     management: SwitchIntent | None = None  # the standby has taken the management host's place
+    fenced: SwitchIntent | None = None  # the one whose place was taken is kept away from devices
 
 
 class Intent(Written):

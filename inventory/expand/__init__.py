@@ -88,4 +88,5 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
         revoked=revoked,
         standby=ground.host(ground.standby, "standby") if ground.standby else "",
         taken_over=expand_switch(intent.switches.management),
+        fenced=expand_switch(intent.switches.fenced),
     )
