@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,7 @@ class _Linux(LinuxSSH):
     """netmiko's ``linux`` with a shell whose prompt carries the exit code, and host keys pinned by device."""
 
     pinned: str = ""
+    remote_conn_pre: paramiko.SSHClient | None = None
 
     def session_preparation(self) -> None:
         """A plain sh without echo or line editing, so that answers need no guessing."""
@@ -109,6 +111,8 @@ class _Linux(LinuxSSH):
         self.base_prompt = "[device:"
 
     def _build_ssh_client(self) -> paramiko.SSHClient:
+        if self.remote_conn_pre is not None:
+            return self.remote_conn_pre  # connected before: only the shell is missing
         client = super()._build_ssh_client()
         if self.pinned:
             kind, _, rest = self.pinned.partition(" ")
@@ -117,6 +121,32 @@ class _Linux(LinuxSSH):
             client.get_host_keys().add(name, kind, key)
             client.set_missing_host_key_policy(paramiko.RejectPolicy())
         return client
+
+    def _get_ssh_client_instance(self) -> paramiko.SSHClient:
+        return _Client()
+
+    def connect(self) -> None:
+        """Log in without a shell: files and the device tool need none, and it costs more than the login."""
+        client = self.remote_conn_pre = self._build_ssh_client()
+        sock = socket.create_connection((self.host, self.port), CONNECT_TIMEOUT_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a login is many small questions
+        client.connect(**self._connect_params_dict() | {"sock": sock})
+        transport = client.get_transport()
+        assert transport is not None
+        transport.set_keepalive(KEEPALIVE_S)
+
+    def want_shell(self) -> None:
+        """Open the shell if there is none yet."""
+        if self.remote_conn is None:
+            self._open()
+
+
+class _Client(paramiko.SSHClient):  # type: ignore[misc]  # paramiko has no types
+    """netmiko connects when it opens the shell: by then this is connected."""
+
+    def connect(self, *args: Any, **options: Any) -> None:
+        if self.get_transport() is None:
+            super().connect(*args, **options)
 
 
 class DeviceSession:
@@ -150,23 +180,22 @@ class DeviceSession:
         )
         self._connection.pinned = pinned
         try:
-            self._connection._open()  # what auto_connect does, once the pin is set
-        except (NetmikoBaseException, SSHException, OSError, EOFError, ValueError) as error:
+            self._connection.connect()
+        except (SSHException, OSError, EOFError, ValueError) as error:
             self.close()
             raise BrokerError("unreachable", self._why_not(error)) from None
 
     def _why_not(self, error: Exception) -> str:
         at = f"{self.where.host} ({self.where.address} port {self.where.port})"
-        text = str(error)
-        if isinstance(error.__context__, paramiko.BadHostKeyException) or "host key" in text.lower():
+        if isinstance(error, paramiko.BadHostKeyException) or "not found in known_hosts" in str(error):
             return (
                 f"{at} shows another host key than the one pinned at enrolment: was the device replaced? enrol it again"
             )
-        if "uthentication" in text:
+        if isinstance(error, paramiko.AuthenticationException):
             return f"{at} refuses the broker's key: was the device reset? enrol it again"
-        if "TCP connection" in text:
+        if isinstance(error, OSError):
             return f"{at} does not answer: is it up, and is there a path to it in the management network?"
-        first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
+        first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         return f"{at}: no session: {first.strip()}"
 
     @property
@@ -217,6 +246,7 @@ class DeviceSession:
         """One line for the device's shell, through netmiko; ``code`` is its exit code, ``err`` is in ``out``."""
         self._one_line(text)
         try:
+            self._connection.want_shell()
             answer = self._connection.send_command(
                 text,
                 expect_string=_PROMPT,
@@ -239,6 +269,7 @@ class DeviceSession:
         connection: Any = self._connection
         options: dict[str, Any] = {"cmd_verify": False, "strip_prompt": False, "strip_command": False}
         try:
+            connection.want_shell()
             connection.write_channel("VTYSH_PAGER=cat vtysh" + connection.RETURN)
             opened = connection.read_until_pattern(pattern=rf"{_VTYSH_PROMPT}|{_PROMPT}", read_timeout=timeout_s)
             if re.search(_PROMPT, opened):
