@@ -1,9 +1,14 @@
 """``sanwang drill apply``: a real change goes over the whole county while its controller and its broker are killed.
 
-The change is harmless and reaches every stage: sites get a longer English name (SNMP tells it), every rule a longer
-name (a comment in the firewall), and a body joins a closed group (a VRF, overlays and routes on its router and its
-centres).  It is put in, taken out, and so on, each time planned, signed and applied as any other; after each kill every
-device must be as it was before or as it is after, by its own timer or by ``apply --resume``.
+The change is harmless and reaches every stage and every platform: sites get a longer English name (SNMP tells it),
+every rule a longer name (a comment in the firewall), and a body joins a closed group (a VRF, overlays and routes on its
+router and its centres, a VLAN and its ports on its switch).  It is put in, taken out, and so on, each time planned,
+signed and applied as any other; after each kill every device must be as it was before or as it is after, by its own
+timer or by ``apply --resume``.
+
+Who is killed, and while a device of which platform is being changed, is drawn from the seed; stages and platforms that
+no kill has met yet come first.  Most kills are followed by ``--resume`` at once; those that met a platform for the
+first time are left to the devices' own timers, all of them at the same time.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,15 +36,23 @@ from inventory.model import NetworkModel
 from inventory.places import CHECKOUT
 from provision.broker.wire import BrokerError
 from provision.change.journal import Journal
-from provision.change.plan import Plan, state_fingerprint
+from provision.change.plan import Plan, Stage, state_fingerprint
+from provision.change.runner import waits_s
+from provision.change.undo import UNDO
 
 Progress = Callable[[str], None]
 KILLS = 20
 TIMER_S = 20
+"""What every device is given; one that cannot be so fast, or waits for others, is given more (``timers_s``)."""
+
+RESTART_S = 15
+"""A stand-in's restart takes seconds where the real device takes minutes."""
+
 PROBE_MS = 200.0
-_STAGE_S = 1.5  # a kill falls this long after a stage began, at most
+_STAGE_S = 1.5  # a kill falls this long after a device was begun with, at most
 _STAGE_WITHIN_S = 180.0
 _QUIET_WITHIN_S = 150.0
+_VICTIMS = ("controller", "broker")
 
 
 @dataclass
@@ -51,11 +64,21 @@ class Found:
     in_between: list[str] = field(default_factory=list)
     lost_longer: list[str] = field(default_factory=list)
     worst_lost_s: float = 0.0
+    timers_s: dict[str, int] = field(default_factory=dict)  # by platform, the longest that was set
     rows: list[dict[str, Any]] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)
 
+    def met(self, platform: str, victim: str = "") -> int:
+        """How many kills fell while a device of this platform was being changed."""
+        return sum(platform in row["platforms"] and victim in ("", row["victim"]) for row in self.rows)
+
+    def left_alone(self) -> frozenset[str]:
+        """Platforms whose devices were left to their own timers."""
+        return frozenset(platform for row in self.rows if row["left_alone"] for platform in row["platforms"])
+
     def document(self) -> dict[str, Any]:
         """The JSON document."""
+        platforms = sorted({platform for row in self.rows for platform in row["platforms"]})
         return {
             "kills": self.kills,
             "devices_in_between": len(self.in_between),
@@ -63,31 +86,33 @@ class Found:
             "in_between": self.in_between,
             "lost_longer": self.lost_longer,
             "seed": self.seed,
-            "timer_s": TIMER_S,
+            "timers_s": self.timers_s,
             "worst_lost_s": round(self.worst_lost_s, 1),
             "stages": sorted({row["stage"] for row in self.rows}),
-            "victims": {who: sum(row["victim"] == who for row in self.rows) for who in ("controller", "broker")},
+            "platforms": {each: {who: self.met(each, who) for who in _VICTIMS} for each in platforms},
+            "left_alone": sorted(self.left_alone()),
+            "victims": {who: sum(row["victim"] == who for row in self.rows) for who in _VICTIMS},
             "outcomes": self.outcomes,
             "rows": self.rows,
         }
 
 
 def drill(lab: Lab, progress: Progress, *, kills: int = KILLS, seed: int | None = None) -> dict[str, Any]:
-    """Kill ``kills`` times over every stage; the county is as it was at the end."""
+    """Kill ``kills`` times over every stage and platform; the county is as it was at the end."""
     seed = seed if seed is not None else random.SystemRandom().randrange(1 << 31)
     found = Found(seed)
     progress(f"seed {seed}")
-    dice = random.Random(seed)
     with change_lab.borrowed(lab) as changes:
         flows = Flows(lab, pairs(lab.model), interval_ms=PROBE_MS)
         try:
             if not flows.flowing(within_s=20):
                 raise Missing("probes between sites do not flow", "look at: sanwang status, sanwang verify")
+            run = Drill(lab, changes, flows, found, random.Random(seed), kills, progress)
             marked = False
             while found.kills < kills or marked:
                 marked = not marked
                 changes.write(marked=marked)
-                _carry(lab, changes, flows, found, dice, kills, progress)
+                run.carry()
         finally:
             flows.close()
     return found.document()
@@ -110,47 +135,117 @@ def pairs(model: NetworkModel) -> list[tuple[Place, Place]]:
     ]
 
 
-def _carry(
-    lab: Lab, changes: ChangeLab, flows: Flows, found: Found, dice: random.Random, kills: int, progress: Progress
-) -> None:
-    """One change from planning to the end, killed at every stage of it."""
-    plan, path = changes.plan()
+@dataclass
+class Drill:
+    """One drill under way."""
 
-    def journal_of() -> Journal:
-        return Journal(lab.places, plan.id)
+    lab: Lab
+    changes: ChangeLab
+    flows: Flows
+    found: Found
+    dice: random.Random
+    kills: int
+    progress: Progress
 
-    for attempt in range(len(plan.stages) * 3 + 3):
-        mark = flows.mark()
-        with _running(lab, path, resume=bool(journal_of().current) and not journal_of().ended) as run:
-            killed = ""
-            for stage in plan.stages:
-                if any(row["stage"] == stage.name and row["plan"] == plan.id for row in found.rows):
-                    continue
-                if found.kills >= kills or not _reached(run, journal_of, stage.name):
-                    continue
-                victim = dice.choice(("controller", "broker"))
-                after_s = dice.uniform(0.0, _STAGE_S)
-                time.sleep(after_s)
-                if run.poll() is not None:
-                    break
-                killed = victim
-                _kill(lab, run, victim)
-                found.kills += 1
-                row = {"plan": plan.id, "stage": stage.name, "victim": victim, "after_s": round(after_s, 2)}
-                found.rows.append(row)
-                progress(f"kill {found.kills}: {victim}, {after_s:.1f} s into stage {stage.name}")
-                if victim == "controller":
-                    break
-            code = run.wait() if killed != "controller" else None
-        waited = dice.random() < 0.5
-        _judge(lab, plan, found, flows, mark, quiet=killed == "controller" and waited, ended=code is not None)
-        if code is not None:
-            found.outcomes.append(journal_of().ended or f"exit {code}")
-            if journal_of().ended == "applied":
-                return
-            progress(f"attempt {attempt + 1} ended: {found.outcomes[-1]}")
-            plan, path = changes.plan()
-    raise Missing(f"plan {plan.id} did not come to its end", f"look at {journal_of().path} and the broker's log")
+    def carry(self) -> None:
+        """One change from planning to the end, killed at every stage of it."""
+        plan, path = self.changes.plan()
+        for attempt in range(len(plan.stages) * 3 + 3):
+            journal, mark = Journal(self.lab.places, plan.id), self.flows.mark()
+            with _running(self.lab, path, resume=bool(journal.current) and not journal.ended) as run:
+                killed = self._kill_in(plan, run)
+                code = None if killed and killed["victim"] == "controller" else run.wait()
+            if killed and killed["left_alone"]:
+                self._leave_alone(plan, killed)
+            ended = code is not None
+            self._judge(plan, mark, quiet=ended or bool(killed and killed["left_alone"]))
+            if ended:
+                outcome = Journal(self.lab.places, plan.id).ended or f"exit {code}"
+                self.found.outcomes.append(outcome)
+                if outcome == "applied":
+                    return
+                self.progress(f"attempt {attempt + 1} ended: {outcome}")
+                plan, path = self.changes.plan()
+        raise Missing(f"plan {plan.id} did not come to its end", f"look at {journal.path} and the broker's log")
+
+    def _kill_in(self, plan: Plan, run: subprocess.Popen[bytes]) -> dict[str, Any] | None:
+        """Kill in each stage that was not met yet, until the controller is dead; its row."""
+        last = None
+        for stage in plan.stages:
+            if any(row["stage"] == stage.name and row["plan"] == plan.id for row in self.found.rows):
+                continue
+            aimed = self._aim(plan, stage)
+            if self.found.kills >= self.kills or not _reached(self.lab, plan, run, stage.name, aimed):
+                continue
+            after_s = self.dice.uniform(0.0, _STAGE_S)
+            time.sleep(after_s)
+            if run.poll() is not None:
+                break
+            last = self._kill(plan, stage, run, after_s)
+            if last["victim"] == "controller":
+                break
+        return last
+
+    def _aim(self, plan: Plan, stage: Stage) -> frozenset[str]:
+        """The devices of the stage whose platform the fewest kills have met."""
+        platforms = {host: plan.device(host).platform for host in stage.hosts}
+        rarest = min(sorted(set(platforms.values())), key=lambda each: (self.found.met(each), self.dice.random()))
+        return frozenset(host for host, platform in platforms.items() if platform == rarest)
+
+    def _kill(self, plan: Plan, stage: Stage, run: subprocess.Popen[bytes], after_s: float) -> dict[str, Any]:
+        """kill -9 to whom fewer kills of these platforms have met; its row."""
+        met = sorted({plan.device(host).platform for host in Journal(self.lab.places, plan.id).in_flight})
+        times = {who: min((self.found.met(each, who) for each in met), default=0) for who in _VICTIMS}
+        victim = self.dice.choice(_VICTIMS)
+        if times["controller"] != times["broker"]:
+            victim = min(_VICTIMS, key=lambda who: times[who])
+        alone = victim == "controller" and bool({*met} - self.found.left_alone())
+        row = {"plan": plan.id, "stage": stage.name, "victim": victim, "platforms": met, "left_alone": alone}
+        row |= {"after_s": round(after_s, 2)}
+        if victim == "controller":
+            run.send_signal(signal.SIGKILL)
+            run.wait()
+        if victim == "broker" or alone:  # nobody is left who could take anything back in time
+            _kill_broker(self.lab)
+        self.found.kills += 1
+        self.found.rows.append(row)
+        self.progress(f"kill {self.found.kills}: {victim}, {after_s:.1f} s into {', '.join(met) or stage.name}")
+        return row
+
+    def _leave_alone(self, plan: Plan, row: dict[str, Any]) -> None:
+        """No controller comes back until every timer has had its time."""
+        stage = next(stage for stage in plan.stages if stage.name == row["stage"])
+        timers = self._timers(plan, (stage,))
+        self.progress(f"left to their own timers: {len(timers)} devices, up to {max(timers.values()):.0f} s")
+        time.sleep(max(timers.values()))
+
+    def _judge(self, plan: Plan, mark: list[int], *, quiet: bool) -> None:
+        """Every device of the plan is before or after, once its time is over or the run has ended (``quiet``)."""
+        if quiet:
+            for host, words in in_between(self.lab, plan).items():
+                self.found.in_between.append(f"{host}: {words}")
+        timers = self._timers(plan, plan.stages)
+        by_site: dict[str, float] = {}
+        for host, seconds in timers.items():
+            site, platform = self.lab.model.hosts[host].site, plan.device(host).platform
+            by_site[site] = max(by_site.get(site, TIMER_S), seconds)
+            self.found.timers_s[platform] = max(self.found.timers_s.get(platform, 0), round(seconds))
+        sites = {f"{one} -> {other}": (one.site, other.site) for one, other in pairs(self.lab.model)}
+        for name, lost_ms in self.flows.lost_each_ms(mark).items():
+            self.found.worst_lost_s = max(self.found.worst_lost_s, lost_ms / 1000)
+            allowed_s = max(by_site.get(site, TIMER_S) for site in sites[name])
+            if lost_ms > allowed_s * 1000:
+                self.found.lost_longer.append(f"{name}: {lost_ms / 1000:.1f} s of {allowed_s:.0f} s")
+
+    def _timers(self, plan: Plan, stages: Collection[Stage]) -> dict[str, float]:
+        """Seconds until each device of these stages is back by itself."""
+        model = self.lab.model
+        return {
+            host: waits_s(model, host, stage.hosts, TIMER_S)
+            + (RESTART_S if UNDO[plan.device(host).platform].restart else 0)
+            for stage in stages
+            for host in stage.hosts
+        }
 
 
 @contextmanager
@@ -176,14 +271,14 @@ def _running(lab: Lab, path: Path, *, resume: bool) -> Iterator[subprocess.Popen
                 run.wait()
 
 
-def _reached(run: subprocess.Popen[bytes], journal_of: Callable[[], Journal], stage: str) -> bool:
-    """Wait until the run begins this stage; False when it ends, or has passed it already."""
+def _reached(lab: Lab, plan: Plan, run: subprocess.Popen[bytes], stage: str, aimed: frozenset[str]) -> bool:
+    """Wait until the run begins with one of these devices; False when it ends, or has passed the stage already."""
     end = time.monotonic() + _STAGE_WITHIN_S
     while time.monotonic() < end:
-        steps = journal_of().current
+        steps = Journal(lab.places, plan.id).current
         if any(step.what in ("passed", "back") and step.stage in (stage, "") for step in steps):
             return False
-        if any(step.what == "stage" and step.stage == stage for step in steps):
+        if any(step.what in ("sending", "applied") and step.host in aimed for step in steps):
             return True
         if run.poll() is not None:
             return False
@@ -191,12 +286,8 @@ def _reached(run: subprocess.Popen[bytes], journal_of: Callable[[], Journal], st
     return False
 
 
-def _kill(lab: Lab, run: subprocess.Popen[bytes], victim: str) -> None:
-    """kill -9."""
-    if victim == "controller":
-        run.send_signal(signal.SIGKILL)
-        run.wait()
-        return
+def _kill_broker(lab: Lab) -> None:
+    """kill -9; its supervisor starts another."""
     try:
         pid = lab.broker().call("ping")["pid"]
     except BrokerError:
@@ -204,28 +295,18 @@ def _kill(lab: Lab, run: subprocess.Popen[bytes], victim: str) -> None:
     lab.twin.run(lab.model.nms, ["kill", "-9", str(pid)])
 
 
-def _judge(lab: Lab, plan: Plan, found: Found, flows: Flows, mark: list[int], *, quiet: bool, ended: bool) -> None:
-    """Every device of the plan is before or after, once its time is over (``quiet``) or the run has ended."""
-    if quiet or ended:
-        for host, words in in_between(lab, plan).items():
-            found.in_between.append(f"{host}: {words}")
-    for name, lost_ms in flows.lost_each_ms(mark).items():
-        found.worst_lost_s = max(found.worst_lost_s, lost_ms / 1000)
-        if lost_ms > TIMER_S * 1000:
-            found.lost_longer.append(f"{name}: {lost_ms / 1000:.1f} s")
-
-
 def in_between(lab: Lab, plan: Plan) -> dict[str, str]:
     """Devices of the plan that are neither as before nor as after it once every timer has had its time."""
     end = time.monotonic() + _QUIET_WITHIN_S
+    odd = dict.fromkeys(plan.hosts, "not asked yet")
     while True:
-        odd = _odd(lab, plan)
+        odd = _odd(lab, plan, tuple(odd))
         if not odd or time.monotonic() > end:
             return odd
         time.sleep(2.0)
 
 
-def _odd(lab: Lab, plan: Plan) -> dict[str, str]:
+def _odd(lab: Lab, plan: Plan, hosts: tuple[str, ...]) -> dict[str, str]:
     answers: dict[str, dict[str, dict[str, Any]]] = {"state": {}, "diff": {}}
     for method, held in answers.items():
 
@@ -233,11 +314,11 @@ def _odd(lab: Lab, plan: Plan) -> dict[str, str]:
             held[event["host"]] = event.get("result") or {"error": event["error"]["message"]}
 
         try:
-            lab.broker().call("many", method=method, hosts=list(plan.hosts), on_event=take)
+            lab.broker().call("many", method=method, hosts=list(hosts), on_event=take)
         except BrokerError as error:
-            return {"broker": error.message}
+            return dict.fromkeys(hosts, error.message)
     odd = {}
-    for host in plan.hosts:
+    for host in hosts:
         state, diff = answers["state"].get(host, {}), answers["diff"].get(host, {})
         if "error" in state or "error" in diff or not state or not diff:
             odd[host] = str(state.get("error") or diff.get("error") or "no answer")

@@ -26,6 +26,7 @@ from provision.broker.county import County
 from provision.change import applied, approval, planner
 from provision.change.plan import Plan, county_fingerprint
 from store.engine import open_store
+from twin import rewire
 
 AUTHOR, APPROVER = "drillauthor", "drillapprover"
 _NOT_SITES = {"county", "networks", "services", "people", "ducts", "halls", "policy", "switches"}
@@ -55,9 +56,13 @@ class ChangeLab:
                 yaml.dump(document, self.folder / name)
 
     def plan(self) -> tuple[Plan, Path]:
-        """A plan of what the files say now, signed by the second person, and where it is saved."""
+        """A plan of what the files say now, signed by the second person, and where it is saved.
+
+        The cables that it needs are plugged first, as a technician would.
+        """
         places, client = self.lab.places, self.lab.broker()
         county = County(self.folder)
+        rewire.plug(self.lab.twin, county.model)
         before, now = county_fingerprint(self.folder), datetime.now(UTC)
         looked = planner.look(client, county)
         planner.require_all(looked)
@@ -132,6 +137,8 @@ def borrowed(lab: Lab) -> Iterator[ChangeLab]:
     finally:
         _give_back(lab.places)
         lab.broker().call("reload_model")
+        rewire.plug(lab.twin, lab.model)
+        rewire.unplug(lab.twin)
 
 
 def _give_back(places: Places) -> None:

@@ -2,8 +2,8 @@
 
 The twin comes up from the county's files as they were last applied; then it is given the plan's files and carries the
 plan out as ``sanwang apply`` does, stage by stage with confirm timers. The bytes are compared with the plan's: what was
-rehearsed is what will be sent. A plan that adds or removes hosts or cables has no way from one to the other on a twin
-that runs: then the twin comes up from the new files, and the evidence says so.
+rehearsed is what will be sent. A plan that adds or removes hosts has no way from one to the other on a twin that
+runs: then the twin comes up from the new files, and the evidence says so.
 
 A plan of a production county is compared byte by byte as production renders it, and carried out as the twin renders it:
 the same model, on the twin's own kernel.
@@ -31,6 +31,7 @@ from provision.change import applied, planner
 from provision.change.plan import Evidence, Plan, PlanError, county_fingerprint
 from provision.change.runner import Runner
 from store.engine import open_store
+from twin import rewire
 from twin.county import require_down
 
 Progress = Callable[[str], None]
@@ -74,9 +75,11 @@ def prepare(plan: Plan, running: Places, instance: str) -> Stage:
 
 
 def _same_plant(one: NetworkModel, other: NetworkModel) -> bool:
-    """True when both counties have the same hosts with the same ports, and the same cables."""
-    hosts = [{name: (host.role, host.ports) for name, host in each.hosts.items()} for each in (one, other)]
-    return hosts[0] == hosts[1] and one.links == other.links
+    """True when both counties have the same boxes: cables can be plugged while a twin runs."""
+    boxes = [[(name, host.role, host.platform) for name, host in each.hosts.items()] for each in (one, other)]
+    cables = [{name: (link.number, link.a, link.b) for name, link in each.links.items()} for each in (one, other)]
+    kept = cables[0].keys() & cables[1].keys()
+    return boxes[0] == boxes[1] and all(cables[0][name] == cables[1][name] for name in kept)
 
 
 def rehearse(plan: Plan, stage: Stage, progress: Progress, lines: sequence.Progress) -> Evidence:
@@ -98,6 +101,7 @@ def rehearse(plan: Plan, stage: Stage, progress: Progress, lines: sequence.Progr
         lab = arrived.lab
         if stage.moves and not problems:
             applied.put(stage.after, work)
+            rewire.plug(lab.twin, load_model(work))
             progress("the twin takes the plan")
             problems += _carry_out(plan, lab, work, figures, progress)
             lab = Lab.attach(stage.places.instance)

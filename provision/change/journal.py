@@ -24,8 +24,8 @@ from provision.change.plan import Plan, PlanError
 class Step:
     """One line.
 
-    ``what``: begin, stage, applied, confirmed, passed (a stage), back (``words``: stages that are taken back),
-    reverted, rolled-back, end (``words``: "applied", "reverted", "kept" or "rolled back").
+    ``what``: begin, stage, sending (to a device), applied, confirmed, passed (a stage), back (``words``: stages that
+    are taken back), reverted, rolled-back, end (``words``: "applied", "reverted", "kept" or "rolled back").
     """
 
     at: str
@@ -82,6 +82,17 @@ class Journal:
         """How the last run ended; "" while it has not."""
         last = self.current[-1:]
         return last[0].words if last and last[0].what == "end" else ""
+
+    @property
+    def in_flight(self) -> frozenset[str]:
+        """Devices of the last run that are being changed, or wait for their confirmation."""
+        found: set[str] = set()
+        for step in self.current:
+            if step.what in ("sending", "applied"):
+                found.add(step.host)
+            elif step.what in ("confirmed", "reverted", "rolled-back"):
+                found.discard(step.host)
+        return frozenset(found)
 
     @property
     def confirmed(self) -> frozenset[str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from inventory.model import NetworkModel
 from inventory.places import Places
 from provision.broker.client import BrokerClient
 from provision.broker.county import County
@@ -78,6 +79,12 @@ class Outcome:
         return {**found, "seconds": round(self.seconds, 1)}
 
 
+def waits_s(model: NetworkModel, host: str, together: tuple[str, ...], confirm_s: int) -> int:
+    """Seconds that a device of a stage waits for its confirmation, when each is given ``confirm_s``."""
+    more = SEND_S * ((len(together) - 1) // AT_ONCE) + TYPING_S * (len(waves(model, together)) - 1)
+    return timer_s(model.hosts[host].platform, confirm_s + more)
+
+
 class StageFailed(Exception):
     """A stage that cannot be confirmed; a line per reason."""
 
@@ -122,7 +129,8 @@ class Runner:
         reasons = checks.devices(self.plan, self._client, self._county, rest)
         reasons += self._guard.reasons(self.plan, stages, len(stages) * self.confirm_s)
         reasons += checks.in_band(self.plan, self._client, self._county, self.plan.stages)
-        reasons += planned.unproved(self.plan, self._county)
+        if not begun:  # a run that goes on has proved these very bytes: plan and files are the same, by their hash
+            reasons += planned.unproved(self.plan, self._county)
         if reasons:
             raise checks.NotNow(*reasons)
 
@@ -196,22 +204,17 @@ class Runner:
 
     def _send(self, stage: Stage, host: str) -> None:
         device = self.plan.device(host)
+        self.journal.add("sending", stage=stage.name, host=host)
         answer = self._ask(
             "apply",
             host=host,
-            confirm_s=self._timer_s(host, stage.hosts),
+            confirm_s=waits_s(self._county.model, host, stage.hosts, self.confirm_s),
             change=self.plan.id,
             base=device.base,
             wanted=device.wanted,
         )
         self.journal.add("applied", stage=stage.name, host=host)
         self._tell(f"{host}: {answer['msg']}")
-
-    def _timer_s(self, host: str, together: tuple[str, ...]) -> int:
-        """How long a device waits for its confirmation when these are changed together: never less than it can."""
-        model = self._county.model
-        more = SEND_S * ((len(together) - 1) // AT_ONCE) + TYPING_S * (len(waves(model, together)) - 1)
-        return timer_s(model.hosts[host].platform, self.confirm_s + more)
 
     def _confirm(self, stage: Stage, host: str) -> None:
         self._ask("confirm", host=host, change=self.plan.id)
@@ -260,7 +263,8 @@ class Runner:
         name = f"{self.plan.id}-back"
         last = state.get("last") or {}
         if (last.get("id"), last.get("outcome")) != (name, "confirmed"):
-            self._ask("rollback", host=host, change=name, of=self.plan.id, confirm_s=self._timer_s(host, (host,)))
+            seconds = waits_s(self._county.model, host, (host,), self.confirm_s)
+            self._ask("rollback", host=host, change=name, of=self.plan.id, confirm_s=seconds)
             self._ask("confirm", host=host, change=name)
         self.journal.add("rolled-back", stage=stage, host=host)
 
