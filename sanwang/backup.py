@@ -75,6 +75,7 @@ def _take(hosts: list[str] | None, why: str, as_json: bool) -> int:
 def create_(
     out: Annotated[Path, typer.Option(help="a file, or a folder in which it gets a name by its time")],
     keep: Annotated[int, typer.Option(help="with a folder: remove all but the newest so many", min=0)] = 0,
+    standby: Annotated[bool, typer.Option("--standby", help="bring a copy to the standby management host")] = False,
     why: Annotated[str, typer.Option(help="the reason, kept in it and in the audit log")] = "nightly",
     instance: Instance = "",
     as_json: AsJson = False,
@@ -83,16 +84,22 @@ def create_(
 
     Only the recovery key opens it (`sanwang backup key`): keep that in a safe, apart from the backups.
 
-    example: sanwang backup create --out /var/backups/sanwang --keep 30
+    example: sanwang backup create --out /var/backups/sanwang --keep 30 --standby
     """
 
     def action() -> int:
-        made = create(Places(instance or current_instance()), out, who=operator(), why=why, keep=keep)
+        places = Places(instance or current_instance())
+        if standby and not out.is_dir():
+            raise BackupError(f"--out {out}: found no folder; expected one, as the standby keeps copies by their times")
+        made = create(places, out, who=operator(), why=why, keep=keep)
+        copied = BrokerClient(places.broker_socket).call("copy", why=why, path=made.path) if standby else {}
         if as_json:
-            emit(asdict(made))
+            emit({**asdict(made), "copied_to": copied.get("host", "")})
         else:
             gone = f"; {len(made.removed)} older removed" if made.removed else ""
             print(f"{made.path}: {made.files} files, {made.bytes} bytes, {made.seconds:.1f} s, key {made.key}{gone}")
+            if copied:
+                print(f"copied to {copied['host']}, {copied['folder']}")
         return 0
 
     return told(action)

@@ -52,8 +52,11 @@ def check(path: Path, key: bytes) -> Manifest:
     return _read(path, key, None)
 
 
-def put_back(places: Places, path: Path, key: bytes, *, who: str, why: str) -> PutBack:
+def put_back(places: Places, path: Path, key: bytes, *, who: str, why: str, own_county: bool = False) -> PutBack:
     """Make the instance what the backup holds.
+
+    The county's files are read where they were when nothing of them has changed there, else (and always with
+    ``own_county``) from the instance's own folder.
 
     Raises SealError when the backup is not whole or not this instance's, and BackupError while a broker runs here or
     when the disk does not take it; the instance is untouched then.
@@ -78,7 +81,10 @@ def put_back(places: Places, path: Path, key: bytes, *, who: str, why: str) -> P
                 f"{path}: found a backup of instance {manifest.instance!r}; expected one of {places.instance!r}:"
                 f" give --instance {manifest.instance}"
             )
-        county = _prove(places, fresh, manifest, path)
+        _prove(fresh, manifest, path)
+        was, here = Path(manifest.folder), places.lib / COUNTY
+        county = was if not own_county and _same(was, fresh / COUNTY) else here
+        (fresh / "county").write_text(f"{county}\n")
         _note(fresh, manifest, path, who, why)
         before = _swap(places.lib, fresh)
     except OSError as error:
@@ -91,7 +97,7 @@ def put_back(places: Places, path: Path, key: bytes, *, who: str, why: str) -> P
         made_at=manifest.made_at,
         files=len(manifest.files),
         audit_entries=manifest.audit[0],
-        county=county,
+        county=str(county),
         before=str(before) if before else "",
         seconds=round(time.monotonic() - began_s, 2),
     )
@@ -155,8 +161,8 @@ def _unpack(tar: tarfile.TarFile, member: tarfile.TarInfo, into: Path | None, mo
     return digest.hexdigest()
 
 
-def _prove(places: Places, fresh: Path, manifest: Manifest, path: Path) -> str:
-    """Open everything once, where nothing of it is in use yet; returns the folder of the county's files."""
+def _prove(fresh: Path, manifest: Manifest, path: Path) -> None:
+    """Open everything once, where nothing of it is in use yet."""
     try:
         store = open_store(f"sqlite:///{fresh / STORE}")
         try:
@@ -177,10 +183,6 @@ def _prove(places: Places, fresh: Path, manifest: Manifest, path: Path) -> str:
     except CountyErrors as errors:
         raise SealError(f"{path}: the county's files in it have errors:\n{errors}") from None
     _unbundle(fresh, manifest, path)
-    was, here = Path(manifest.folder), places.lib / COUNTY
-    county = was if _same(was, fresh / COUNTY) else here
-    (fresh / "county").write_text(f"{county}\n")
-    return str(county)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -19,6 +19,7 @@ from provision import exit as exit_switch
 from provision import vpn
 from provision.backup.archive import Archive
 from provision.backup.archive import place as archive_place
+from provision.backup.copies import Copies
 from provision.broker.armed import Armed
 from provision.broker.backups import Backups
 from provision.broker.changes import Changes
@@ -81,6 +82,7 @@ class Devices:
             **self.changes.methods(),
             **self.backups.methods(),
             **self.restoring.methods(),
+            **Copies(self).methods(),
             **exit_switch.methods(self),
             **vpn.methods(self),
         }
@@ -184,8 +186,8 @@ class Devices:
             )
         if not check:
             await self.wait_to_write()
-        is_nms = host.name == self.county.model.nms
-        shut = await self.on(host, lambda device: device.close_staging(check=check, keep_port=is_nms))
+        manages = host.name in (self.county.model.nms, self.county.model.standby)
+        shut = await self.on(host, lambda device: device.close_staging(check=check, keep_port=manages))
         if shut and not check:
             await self.trail.note(request.who, "staging.close", request.why, {"host": host.name})
         words = "staging port shut" if shut else "in band, staging port is shut"
