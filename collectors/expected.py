@@ -20,14 +20,14 @@ from ipaddress import IPv4Network
 from inventory.model import Host, NetworkModel, Role
 from inventory.probes import probe_paths
 
-_BASE = ("sshd", "snmpd", "agent")
+_BASE = ("sshd", "snmpd", "agent", "chrony")
 _ROUTER = ("zebra", "staticd", "bfdd", "ospfd")
 _BY_ROLE: dict[Role, tuple[str, ...]] = {
-    Role.CORE: (*_ROUTER, "bgpd", "chrony"),
+    Role.CORE: (*_ROUTER, "bgpd"),
     Role.ACCESS: _ROUTER,
     Role.SERVER: ("nginx", "keepalived"),
     Role.RELAY: ("relay",),
-    Role.NMS: ("broker", "collect", "serve", "prometheus", "alertmanager", "chrony"),
+    Role.NMS: ("broker", "collect", "serve", "prometheus", "alertmanager"),
     Role.PARTNER: ("charon",),
 }
 _VPN_DAEMON = {"wireguard": "wireguard", "ipsec": "charon"}

@@ -8,6 +8,7 @@ name                   value
 ``ssh/<name>``         Ed25519 private key, OpenSSH format (``ssh/broker``, ``ssh/host/<host>``);
                        ``ssh-pub/<name>`` the public line
 ``snmp/<name>``        SNMPv3 pass phrase, 32 letters and digits (RFC 3414 asks for at least 8)
+``ntp/<name>``         key for NTP, 16 letters and digits (128 bits for AES-CMAC, and what every vendor takes)
 ``switch/<host>/...``  a password that every vendor's rule takes: 20 letters, digits and a dash
 ``host-key/<host>``    the SSH host key that a vendor's device showed at its enrolment; learned, never made
 ``token/<name>``       Ed25519 private key, PEM, for signed tokens; ``token-pub/<name>`` its public key
@@ -180,6 +181,7 @@ _MAKERS: dict[str, Callable[[], str]] = {
     "psk": _shared_key,
     "ssh": _ssh_private,
     "snmp": _phrase,
+    "ntp": lambda: _phrase()[:16],
     "switch": _password,
     "token": _token_private,
     "key": new_key,

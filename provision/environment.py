@@ -31,6 +31,8 @@ class Environment(BaseModel):
     """How ``sanwang`` is started on a host: a path, or ``checkout`` for this checkout with its own Python."""
     management: Literal["runit", "systemd"]
     """Who runs the management host's own daemons: its supervisor, or sandboxed units of the Debian package."""
+    clock: Literal["shared", "own"]
+    """Whether an appliance's clock is its own to set, or the machine's, which is left alone."""
     bfd_scale: int = Field(ge=1, le=20)
     """BFD intervals of the underlay are this many times the model's: where two cores carry a whole county."""
     core_bfd_ms: int = Field(ge=3, le=1000)

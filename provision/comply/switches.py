@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provision.comply.findings import Found, check, failed, judged, passed, unknown
 from provision.comply.subject import Line, Subject, Switch
@@ -31,6 +31,8 @@ class Tongue:
     time_key: str  # what makes it authenticated
     log: str
     used: str  # within an interface's block: the port serves somebody
+    shut: str = r"shutdown$"  # within it
+    opened: str = ""  # within it, where a port is shut unless it says so
 
 
 _VRP = Tongue(
@@ -59,10 +61,11 @@ _IOS = Tongue(
     weak_snmp=r"snmp-server (?:community|(?:enable )?version v[12]|user .*(?:auth md5|priv des))",
     time=r"ntp server",
     time_key=r" key \d+",
-    log=r"(?:logging (?:server|host)?|syslog-server host) ?\d+\.\d+\.\d+\.\d+",
+    log=r"(?:logging(?: server| host)?|syslog-server host)(?: vrf \S+)? \d+\.\d+\.\d+\.\d+",
     used=r"(?:ip address|switchport|switchvlan|port-group|smartgroup)",
 )
-TONGUES = {"huawei_vrp8": _VRP, "huawei_vrp5": _VRP, "h3c_comware": _VRP, "ruijie_rgos": _IOS, "zte_zxr10": _IOS}
+_ZTE = replace(_IOS, opened=r"no shutdown$")
+TONGUES = {"huawei_vrp8": _VRP, "huawei_vrp5": _VRP, "h3c_comware": _VRP, "ruijie_rgos": _IOS, "zte_zxr10": _ZTE}
 _PORT = re.compile(r"interface (?:\d*GE|(?:\w*-?)GigabitEthernet|x?gei[_-]|TenGigabit)", re.IGNORECASE)
 
 
@@ -78,7 +81,7 @@ def _blocks(switch: Switch, pattern: str) -> Iterator[list[Line]]:
     """Each view that begins with the pattern, its first line included."""
     block: list[Line] = []
     for line in _lines(switch):
-        if line.text[0] not in " \t" or line.text.strip() in ("#", "!", "$"):
+        if line.text[0] not in " \t":
             if block:
                 yield block
             block = [line] if re.match(pattern, line.text) else []
@@ -86,6 +89,19 @@ def _blocks(switch: Switch, pattern: str) -> Iterator[list[Line]]:
             block.append(line)
     if block:
         yield block
+
+
+def _joined(switch: Switch) -> set[str]:
+    """Interfaces that are given a VLAN in another place than their own view, as ZTE's are."""
+    found: set[str] = set()
+    for block in _blocks(switch, "switchvlan"):
+        name = ""
+        for line in block[1:]:
+            text = line.text.strip()
+            name = text if text.startswith("interface ") else name
+            if text.startswith("switchport "):
+                found.add(name)
+    return found
 
 
 def _each(subject: Subject) -> Iterator[tuple[Switch, Tongue]]:
@@ -171,8 +187,13 @@ def switch_unused_ports(subject: Subject) -> Iterator[Found]:
     """A physical port that serves nobody is shut down."""
     for switch, tongue in _each(subject):
         blocks = [block for block in _blocks(switch, "interface ") if _PORT.match(block[0].text)]
-        idle = [block for block in blocks if not _first(block[1:], tongue.used)]
-        wide_open = [block[0] for block in idle if not _first(block, "shutdown$")]
+        joined = _joined(switch)
+        idle = [block for block in blocks if not _first(block[1:], tongue.used) and block[0].text not in joined]
+        wide_open = [
+            block[0]
+            for block in idle
+            if (_first(block, tongue.opened) if tongue.opened else not _first(block, tongue.shut))
+        ]
         if not blocks:
             yield unknown(switch.name, f"{switch.path}: no physical port that is known by its name")
         elif wide_open:

@@ -69,16 +69,17 @@ def _files(
     if networks is None:
         yield from snmp_files(model, host, environment)
         yield from agent_files(model, host)
+        yield from chrony_files(model, host, environment)
         if watches_lines(model, host):
             yield from line_files(model)
         if host.role is Role.FIREWALL and model.exits:
             yield from natlog_files(model)
         if host.role is Role.SERVER:
             yield from server_files(model, host)
-        if host.role in (Role.NMS, Role.CORE):
-            yield from chrony_files(model, host)
         if host.role is Role.RELAY:
             yield from relay_files(model, host)
         if host.role is Role.NMS:
             yield from nms_files(model, host, environment)
+        if host.role is Role.STANDBY:
+            yield ConfigFile("/etc/sanwang/backup.key", "0600", "@secret:psk/backup@\n", "nms")
     yield from service_files(model, host, environment, networks)

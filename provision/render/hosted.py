@@ -48,13 +48,29 @@ def server_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
     yield ConfigFile("/etc/keepalived/keepalived.conf", "0644", text, "keepalived")
 
 
-def chrony_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
-    """The county's time servers: they serve the machine's clock and never step it (``-x``)."""
-    peers = [each.management for each in model.by_role(Role.NMS, Role.CORE) if each.name != host.name]
+def chrony_files(model: NetworkModel, host: Host, environment: Environment) -> Iterator[ConfigFile]:
+    """Time, authenticated: the centres and the management host serve it, every other appliance takes it from them.
+
+    Key 1 (AES-CMAC, RFC 8573) is the appliances'; key 2 is for switches, whose only common algorithm is MD5 (RFC 5905),
+    and nothing else takes a time signed with it.
+    """
+    serves = host.role in (Role.NMS, Role.CORE)
+    clocks = [each for each in model.by_role(Role.NMS, Role.CORE) if each.name != host.name]
+    homes = model.sites[host.site].homes
+    near = [each for each in clocks if each.role is Role.NMS or each.site in homes]
     text = fill(
-        "chrony.conf.j2", host=host, peers=peers, management=model.networks["mgmt"].prefix, networks=model.networks
+        "chrony.conf.j2",
+        host=host,
+        serves=serves,
+        servers=[each.management for each in (near if not serves and len(near) > 1 else clocks)],
+        networks=model.networks,
+        sets_clock=environment.clock == "own",
     )
     yield ConfigFile("/etc/chrony/chrony.conf", "0644", text, "chrony")
+    keys = "1 AES128 ASCII:@secret:ntp/county@\n"
+    if serves:
+        keys += "2 MD5 ASCII:@secret:ntp/switches@\n"
+    yield ConfigFile("/etc/chrony/chrony.keys", "0640", keys, "chrony")
 
 
 def relay_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
@@ -69,7 +85,7 @@ def relay_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
         "certificate": "/etc/sanwang/tls/host.crt",
         "key": "/etc/sanwang/tls/host.key",
         "ca": "/etc/sanwang/tls/ca.crt",
-        "clients": [f"{model.nms}.sanwang.internal"],
+        "clients": sorted(f"{name}.sanwang.internal" for name in (model.nms, model.standby) if name),
     }
     yield from tls_files(host, "relay")
     yield ConfigFile("/etc/sanwang/relay.json", "0644", json.dumps(document, indent=1) + "\n", "relay")

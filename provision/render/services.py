@@ -78,6 +78,23 @@ def services(
     )
     # In the default namespace, where the underlay is: it opens its sockets of a VRF by itself.
     found.append(_ours(environment, "agent", "--config", "/etc/sanwang/agent.json"))
+    found.append(
+        Service(
+            "chrony",
+            (
+                "/usr/sbin/chronyd",
+                "-d",
+                *(("-x",) if environment.clock == "shared" else ()),
+                "-f",
+                "/etc/chrony/chrony.conf",
+            ),
+            vrf=host.management_vrf,
+            before=(
+                "mkdir -p /run/chrony && chown _chrony:_chrony /run/chrony && chmod 750 /run/chrony",
+                "chgrp _chrony /etc/chrony/chrony.keys",
+            ),
+        )
+    )
     if host.role is Role.SERVER:
         found.append(
             Service("nginx", ("/usr/sbin/nginx", "-g", "daemon off;"), before=("mkdir -p /run/nginx /var/log/nginx",))
@@ -105,15 +122,6 @@ def services(
         found.append(Service("natlog", ("/usr/bin/python3", "-SE", "/etc/sanwang/bin/natlog")))
     if host.role is Role.RELAY:
         found.append(_ours(environment, "relay", "--config", "/etc/sanwang/relay.json"))
-    if host.role in (Role.NMS, Role.CORE):
-        found.append(
-            Service(
-                "chrony",
-                ("/usr/sbin/chronyd", "-d", "-x", "-f", "/etc/chrony/chrony.conf"),
-                vrf=host.management_vrf,
-                before=("mkdir -p /run/chrony && chown _chrony:_chrony /run/chrony && chmod 750 /run/chrony",),
-            )
-        )
     if host.role is Role.NMS and environment.management == "runit":
         found += _management(model, environment)
     return tuple(found)

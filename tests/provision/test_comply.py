@@ -61,19 +61,13 @@ def good(plain: Subject) -> Subject:
         ports_up={"c1-core": ("p1",)},
         key_modes={"identity/vault.key": 0o100600},
     )
-    files = {}
-    for host, held in plain.files.items():
-        kept = [file for file in held if file.path != CHRONY]
-        kept.append(ConfigFile(CHRONY, "0644", "server 10.32.2.6 key 1\n", "chrony"))
-        files[host] = tuple(kept)
     text = render_switch(plain.model, plain.model.hosts["b01-sw"])
-    text = re.sub(r"(?m)^(ntp-service unicast-server .*)$", r"\1 authentication-keyid 1", text)
     nms = plain.model.hosts[plain.model.nms].management
     switches = (
         Switch("b01-sw", "huawei_vrp8", "b01-sw.cfg", text),
         Switch("r1", "ruijie_rgos", "r1.cfg", RUIJIE.format(nms=nms)),
     )
-    return replace(plain, files=files, facts=facts, now=NOW, switches=switches)
+    return replace(plain, facts=facts, now=NOW, switches=switches)
 
 
 def edit(host: str, path: str, pattern: str, to: str) -> Plant:
@@ -219,7 +213,7 @@ PLANTS += [
     ("switch-idle-timeout", "r1", in_switch("r1", "exec-timeout 5 0", "exec-timeout 120")),
     ("switch-snmp-v3", "b01-sw", in_switch("b01-sw", "sys-info version v3", "sys-info version v2c v3")),
     ("switch-snmp-v3", "r1", in_switch("r1", r"\Z", "snmp-server community public ro\n")),
-    ("switch-time", "b01-sw", in_switch("b01-sw", " authentication-keyid 1", "")),
+    ("switch-time", "b01-sw", in_switch("b01-sw", r"(unicast-server .*) authentication-keyid 2", r"\1")),
     ("switch-time", "r1", in_switch("r1", "^ntp server .*\n", "")),
     ("switch-log", "b01-sw", in_switch("b01-sw", r"info-center loghost \S+", "info-center loghost 192.0.2.1")),
     ("switch-unused-ports", "b01-sw", in_switch("b01-sw", r"^ shutdown\n", "")),
