@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 from inventory.model import Host, Role
 from twin.namespaces import HOST_SYSCTLS
 
-_SWITCH_SYSCTLS: Mapping[str, str] = {
+SWITCH_SYSCTLS: Mapping[str, str] = {
     **HOST_SYSCTLS,
     "net/ipv4/conf/all/arp_ignore": "1",  # an address belongs to its VLAN interface alone, not to every port
     "net/ipv4/conf/all/rp_filter": "1",
@@ -19,7 +19,7 @@ _SWITCH_SYSCTLS: Mapping[str, str] = {
 def sysctls(host: Host) -> Mapping[str, str]:
     """Settings of a host's namespace: only the outside world forwards from the start."""
     if host.role is Role.SWITCH:
-        return _SWITCH_SYSCTLS
+        return SWITCH_SYSCTLS
     return {**HOST_SYSCTLS, "net/ipv4/ip_forward": "1"} if host.role is Role.OUTSIDE else HOST_SYSCTLS
 
 

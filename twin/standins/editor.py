@@ -53,6 +53,8 @@ class Editor:
         self.frames: list[Frame] = [ROOT]
         self.match: Match | None = None
         """The line being carried out; a platform may put another way of writing it here."""
+        self.changed = False
+        """Has the last line changed anything, other than the place one is in?"""
 
     @property
     def view(self) -> str:
@@ -97,10 +99,12 @@ class Editor:
         """Carry out a line of configuration in the view at a depth.  Raises Rejected or WrongWord."""
         del self.frames[depth + 1 :]
         rule = match.rule
+        self.changed = True
         if rule.sort == "unset":
             return self._unset(match)
         here = self.here()
         known = here.children.get(match.key)
+        self.changed = not rule.opens or known is None or known.words != match.words
         output: list[str] = []
         self.match = match
         if rule.opens and known is not None and known.words == match.words:

@@ -132,7 +132,7 @@ class Session:
         if question and not await self.yes(question):
             return
         self.say(*self.editor.apply(depth, match))
-        if not match.rule.opens or match.rule.sort == "unset":
+        if self.editor.changed:
             self.device.changed(self.user)
 
     def refused(self, refusal: Refusal, line: str, column: int) -> None:
