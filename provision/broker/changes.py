@@ -145,13 +145,17 @@ class Changes:
         if self._armed.entries:
             log.info("armed by the broker before: %s", ", ".join(f"{e.host} {e.change}" for e in self._armed.entries))
         while True:
-            late = [entry for entry in self._armed.entries if entry.until_unix_s + LATE_S < time.time()]
-            for host, change in self._devices.ledger.overdue():  # nobody but us takes these back before a restart does
-                known = next((each for each in self._armed.entries if (each.host, each.change) == (host, change)), None)
-                late.append(known or Arming(host, change, "broker", "a change that was cut off", 0.0))
-            for entry in late:
-                await self._look(entry)
+            await self.settle_overdue()
             await asyncio.sleep(_TIDY_S)
+
+    async def settle_overdue(self) -> None:
+        """Bring every change whose time is over to before or after, as far as its device answers."""
+        late = [entry for entry in self._armed.entries if entry.until_unix_s + LATE_S < time.time()]
+        for host, change in self._devices.ledger.overdue():  # nobody but us takes these back before a restart does
+            known = next((each for each in self._armed.entries if (each.host, each.change) == (host, change)), None)
+            late.append(known or Arming(host, change, "broker", "a change that was cut off", 0.0))
+        for entry in late:
+            await self._look(entry)
 
     def close(self) -> None:
         """Give the journal back."""

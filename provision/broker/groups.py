@@ -15,7 +15,8 @@ STAGES = ("centres", "access", "inside", "remote")
 """Order of enrolment: each stage is reached in band through the ones before it.
 
 ``centres``: the centre routers and the management host; ``access``: dual-homed routers; ``inside``: the other boxes of
-the centres and sites on the plant, access switches among them; ``remote``: boxes behind somebody else's line, reached through the VPN gateway.
+the centres and sites on the plant, access switches among them; ``remote``: boxes behind somebody else's line, reached
+through the VPN gateway.
 """
 
 
@@ -34,7 +35,8 @@ def groups(model: NetworkModel) -> dict[str, tuple[str, ...]]:
     """Group name -> appliances, in the county's order.
 
     ``<role>`` (core, access, firewall, switch ...), ``at_<site kind>`` (at_township ...), ``stage_<stage>``,
-    ``platform_<name>`` (linux, huawei_vrp8 ...), ``centre_<code>`` (what stands at a centre or has it as its first home).
+    ``platform_<name>`` (linux, huawei_vrp8 ...), ``centre_<code>`` (what stands at a centre or has it as its first
+    home).
     """
     found: dict[str, list[str]] = {role.value: [] for role in Role if role not in (Role.LEAF, Role.OUTSIDE)}
     found |= {f"stage_{name}": [] for name in STAGES}

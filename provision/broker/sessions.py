@@ -85,6 +85,8 @@ class Sessions:
             try:
                 return work(session)
             except VendorError as error:
+                if error.kind == "unreachable":
+                    session.close()  # whatever it still says would be taken for the answer to something else
                 raise _broker_error(error) from None
 
         return await self._in_turn(partial(self._use, host, told, staging), host, locked)

@@ -105,6 +105,7 @@ class Bench:
     """Switches that have power, and what a broker needs."""
 
     folder: Path
+    like: Path | None = None  # the folder of a bench whose switches have been provisioned
     second_s: float = 1.0
     devices: dict[str, Device] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
@@ -112,12 +113,16 @@ class Bench:
     brokers: list[Devices] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.county = SwitchCounty(county(self.folder / "county"))
+        if self.like is None:
+            self.folder.mkdir(parents=True)
+            county(self.folder / "county")
+            (self.folder / "lib").mkdir()
+        else:
+            shutil.copytree(self.like, self.folder)
+        self.county = SwitchCounty(self.folder / "county")
         model = self.county.model
         self.controller = str(model.hosts[model.nms].management)
         self.places = Elsewhere("zbtest", self.folder / "lib")
-        self.places.lib.mkdir()
         self.secrets = DeviceSecrets(self.places.lib / "identity")
         self.bootstrap = asyncssh.import_authorized_keys(self.secrets.value("ssh-pub/bootstrap"))
         self.loop = asyncio.new_event_loop()
@@ -243,7 +248,7 @@ class Broker:
     def kill(self) -> None:
         """Its process is gone: no word to any device."""
         for session in list(self.devices.sessions._open.values()):
-            session.close()
+            session._dialogue.connection.remote_conn_pre.close()  # type: ignore[union-attr]
         self.devices.sessions._open.clear()
         self.devices.changes.close()
 

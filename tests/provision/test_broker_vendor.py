@@ -20,7 +20,17 @@ from tests.provision.switches import SITES, Bench, Broker
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def bench(tmp_path: Path, provisioned: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """Its switches have been provisioned."""
+    made = Bench(tmp_path / "bench", provisioned)
+    switches.patch(monkeypatch, made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """Its switches are as they left the factory."""
     made = Bench(tmp_path / "bench")
     switches.patch(monkeypatch, made)
     yield made
@@ -32,10 +42,9 @@ def moved(text: str) -> str:
     return re.sub(r"description gov\n", "description moved\n", text, count=2)
 
 
-async def ready(bench: Bench, platform: str, **how: int) -> tuple[Host, Broker]:
-    """A switch as the model says, and a broker; then the model says something else."""
+def ready(bench: Bench, platform: str, **how: int) -> tuple[Host, Broker]:
+    """A switch, a broker, and a model that says something else than the switch has."""
     host, broker = bench.power(platform, **how), bench.broker()
-    await broker.provision(host)
     bench.county.edit = moved
     return host, broker
 
@@ -47,7 +56,8 @@ def same(host: Host, one: str, other: str) -> bool:
 
 
 @pytest.mark.parametrize("platform", SITES)
-async def test_from_the_factory_to_the_model(bench: Bench, platform: str) -> None:
+async def test_from_the_factory_to_the_model(fresh: Bench, platform: str) -> None:
+    bench = fresh
     host = bench.power(platform)
     broker = bench.broker()
     assert (await broker.ask("enrol", host))["changed"]
@@ -76,7 +86,7 @@ async def test_from_the_factory_to_the_model(bench: Bench, platform: str) -> Non
 
 @pytest.mark.parametrize("platform", SITES)
 async def test_confirmed_saved_and_rolled_back(bench: Bench, platform: str) -> None:
-    host, broker = await ready(bench, platform)
+    host, broker = ready(bench, platform)
     before = bench.running(host)
     base = state_fingerprint(await broker.ask("state", host))
     shown = (await broker.ask("diff", host))["diff"][0]
@@ -107,7 +117,7 @@ async def test_confirmed_saved_and_rolled_back(bench: Bench, platform: str) -> N
 
 @pytest.mark.parametrize("platform", SITES)
 async def test_reverted_at_once(bench: Bench, platform: str) -> None:
-    host, broker = await ready(bench, platform)
+    host, broker = ready(bench, platform)
     before = bench.running(host)
     await broker.ask("apply", host, confirm_s=30, change="c-1")
     assert (await broker.ask("revert", host, change="c-1"))["outcome"] == "reverted"
@@ -123,7 +133,7 @@ async def test_reverted_at_once(bench: Bench, platform: str) -> None:
 
 @pytest.mark.parametrize("platform", SITES)
 async def test_nobody_confirms_and_the_device_goes_back_by_itself(bench: Bench, platform: str) -> None:
-    host, broker = await ready(bench, platform)
+    host, broker = ready(bench, platform)
     before = bench.running(host)
     bench.devices[host.name].settings.second_s = 0.01
     await broker.ask("apply", host, confirm_s=30, change="c-1")
@@ -143,7 +153,7 @@ async def test_nobody_confirms_and_the_device_goes_back_by_itself(bench: Bench, 
 @pytest.mark.parametrize("platform", SITES)
 async def test_a_refused_line_leaves_nothing(bench: Bench, platform: str) -> None:
     """Many lines, one in their midst is none of its release: all is taken back, and which line is told."""
-    host, broker = await ready(bench, platform)
+    host, broker = ready(bench, platform)
 
     def spoilt(text: str) -> str:
         text = re.sub(r"description (gov|unused)\n", r"description very \1\n", text)
@@ -168,7 +178,7 @@ async def test_a_refused_line_leaves_nothing(bench: Bench, platform: str) -> Non
 
 
 async def test_what_is_done_is_audited_and_commands_are_too(bench: Bench) -> None:
-    host, broker = await ready(bench, "huawei_vrp8")
+    host, broker = ready(bench, "huawei_vrp8")
     answer = await broker.ask("command", host, kind="cli", text="display clock")
     assert (answer["code"], "UTC" in answer["out"] or ":" in answer["out"]) == (0, True)
     assert (await broker.ask("command", host, kind="cli", text="flibber"))["code"] == 1
@@ -177,5 +187,5 @@ async def test_what_is_done_is_audited_and_commands_are_too(bench: Bench) -> Non
     shown = await broker.ask("command", host, kind="cli", text="display current-configuration")
     assert "local-user sanwang password <secret>" in shown["out"]
     with open_store(f"sqlite:///{bench.folder}/audit.db").reading() as session:
-        noted = [entry.what for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id))]
-    assert noted == ["enrol", "apply", *["command"] * 3]
+        noted = [entry.what for entry in session.scalars(select(AuditEntry))]
+    assert noted.count("command") == 4, "refused ones too"
