@@ -16,6 +16,7 @@ from drills import replace as replace_drill
 from drills import restore as restore_drill
 from drills import revoke as revoke_drill
 from drills import ring as ring_drill
+from drills import succession as standby_drill
 from drills.lab import Lab
 from inventory.places import current_instance
 from sanwang.cli import run_app
@@ -123,6 +124,17 @@ def revoke(instance: Instance = "", as_json: AsJson = False) -> int:
     Example: sanwang drill revoke --json
     """
     return _run(instance, as_json, revoke_drill.revoke, revoke_drill.misses)
+
+
+@app.command()
+def standby(instance: Instance = "", as_json: AsJson = False) -> int:
+    """Kill the management host; the standby takes over; the dead one comes back and must not act beside it.
+
+    The county is left in the standby's hands: run it last, `sanwang down` and `up` start as before.
+
+    Example: sanwang drill standby --json
+    """
+    return _run(instance, as_json, standby_drill.drill, standby_drill.misses)
 
 
 @app.command(name="apply")

@@ -46,6 +46,7 @@ COMMANDS: dict[str, Command] = {
     "playbook": Command("sanwang.playbook:main", "run a playbook with live progress per stage and host"),
     "backup": Command("sanwang.backup:main", "keep devices' configurations in git, Sanwang itself in a sealed file"),
     "restore": Command("sanwang.restore:main", "give a device, or Sanwang itself, back what was kept of it"),
+    "takeover": Command("sanwang.takeover:main", "on the standby management host: take the dead one's place"),
     "history": Command("sanwang.history:main", "what a device was, when, by whom and why; its texts at any time"),
     "drift": Command("sanwang.drift:main", "which devices are not what was applied to them, and what differs"),
     "exit": Command("sanwang.exit:main", "close the Internet exit (intranet in one command), open it, look at it"),
