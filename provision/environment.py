@@ -40,8 +40,6 @@ class Environment(BaseModel):
     ospf_hello_s: int = Field(ge=1, le=60)
     ospf_dead_s: int = Field(ge=2, le=240)
     wireguard: Literal["userspace", "kernel"]
-    queue: Literal["pfifo", "fq_codel"]
-    """How packets of one class wait on a shaped line."""
     optics: Literal["budget", "module"]
     """Optical power: computed from the fibre's length, or read from the module."""
 

@@ -56,7 +56,7 @@ def _files(
     for name in ("disk.py", "undo.py", "change.py", "shape.py", "network.py", "netapply.py", "frr.py", "running.py"):
         yield ConfigFile(f"{library}/{name}", "0644", program(name), "network")
     yield ConfigFile(f"{_ON_DEVICE}/device", "0755", program("device.py"), "network")
-    yield ConfigFile("/etc/sanwang/network.json", "0644", network_json(model, host, environment, networks), "network")
+    yield ConfigFile("/etc/sanwang/network.json", "0644", network_json(model, host, networks), "network")
     yield from nft_files(model, host, environment, networks)
     if host.role in ROUTERS:
         yield ConfigFile("/etc/frr/frr.conf", "0644", frr_conf(model, host, environment, networks), "frr")

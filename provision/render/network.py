@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from inventory.model import ROUTERS, Host, NetworkModel, Port, Role, StaticRoute, Vrf
-from provision.environment import Environment
 from provision.render.files import ConfigFile, program
 from provision.render.qos import port_shape
 
@@ -43,12 +42,12 @@ _ROLE_SYSCTLS = {
 _FORWARDERS = ROUTERS | {Role.FIREWALL, Role.VPN, Role.HEADEND, Role.CPE, Role.PARTNER}
 
 
-def network_json(model: NetworkModel, host: Host, environment: Environment, networks: frozenset[str] | None) -> str:
+def network_json(model: NetworkModel, host: Host, networks: frozenset[str] | None) -> str:
     """The file's text; with ``networks`` only the underlay and those VRFs (enrolment)."""
     spaces: dict[str, Any] = {}
     for vrf in host.vrfs:
         if wanted(host, vrf.name, networks):
-            spaces[vrf.name] = _namespace(model, host, vrf, environment, networks)
+            spaces[vrf.name] = _namespace(model, host, vrf, networks)
     document = {"namespaces": spaces}
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
@@ -73,15 +72,13 @@ def tunnel_device(model: NetworkModel, host: Host) -> dict[str, str]:
     return {kind: device for kind, device in (("wireguard", "wg0"), ("ipsec", "ipsec0")) if kind in kinds}
 
 
-def _namespace(
-    model: NetworkModel, host: Host, vrf: Vrf, environment: Environment, networks: frozenset[str] | None
-) -> dict[str, Any]:
+def _namespace(model: NetworkModel, host: Host, vrf: Vrf, networks: frozenset[str] | None) -> dict[str, Any]:
     links: dict[str, Any] = {"lo": {"kind": "loopback", "addresses": [str(each) for each in vrf.loopbacks]}}
     ports = [port for port in host.ports if port.vrf == vrf.name and port_wanted(host, port, networks)]
     for port in ports:
         addresses = [str(port.address)] if port.address else []
         links[port.name] = {"kind": "port", "mtu": port.mtu, "master": port.bridge, "addresses": addresses}
-        if shaped := port_shape(model, host, port, environment):
+        if shaped := port_shape(model, host, port):
             links[port.name]["shape"] = shaped
         floating = [
             f"{service.address}/32"

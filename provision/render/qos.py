@@ -12,7 +12,6 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from inventory.model import ROUTERS, Host, Link, LinkKind, NetworkModel, Port, Role, Service
-from provision.environment import Environment
 
 OPUS_PAYLOAD_TYPE = 111
 """What Chromium, which halls run, names Opus in RTP: tells a hall's voice from its picture."""
@@ -52,7 +51,7 @@ _INTERNET = "60"  # class above the shares
 _DSCP = {each.name: each.dscp for each in CLASSES}
 
 
-def shape(link: Link, environment: Environment) -> dict[str, Any]:
+def shape(link: Link) -> dict[str, Any]:
     """How a port of this link is shaped (platforms/linux/shape.py); {} for what is not an access line."""
     if link.kind is not LinkKind.ACCESS:
         return {}
@@ -66,26 +65,26 @@ def shape(link: Link, environment: Environment) -> dict[str, Any]:
                 "prio": place,
                 "rate_bps": _as_tc_shows(rate * each.percent // 100),
                 "ceil_bps": rate,
-                "queue": environment.queue,
-                "limit": each.limit if environment.queue == "pfifo" else 10240,
+                "queue": "pfifo",
+                "limit": each.limit,
             }
             for place, each in enumerate(CLASSES)
         },
     }
 
 
-def port_shape(model: NetworkModel, host: Host, port: Port, environment: Environment) -> dict[str, Any]:
+def port_shape(model: NetworkModel, host: Host, port: Port) -> dict[str, Any]:
     """How a port is shaped: access lines by class, the exit by unit; {} for every other."""
     link = model.links[port.link]
     if host.role in ROUTERS and not port.vrf:
-        return shape(link, environment)
+        return shape(link)
     if host.role is not Role.FIREWALL or port.vrf or not model.exits:
         return {}
     outside = max(model.links[host.port(line.port).link].rate_bps for line in model.exits)
     if any(line.port == port.name for line in model.exits):
-        return _fair(link.rate_bps * SHAPED_PER_MILLE // 1000, link.rate_bps * SHAPED_PER_MILLE // 1000, environment)
+        return _fair(link.rate_bps * SHAPED_PER_MILLE // 1000, link.rate_bps * SHAPED_PER_MILLE // 1000)
     if port.name in inner_ports(model):
-        return _fair(link.rate_bps, min(link.rate_bps, outside * SHAPED_PER_MILLE // 1000), environment)
+        return _fair(link.rate_bps, min(link.rate_bps, outside * SHAPED_PER_MILLE // 1000))
     return {}
 
 
@@ -97,7 +96,7 @@ def inner_ports(model: NetworkModel) -> list[str]:
     return [port.name for port in ports if port.address and any(port.address.ip in prefix for prefix in prefixes)]
 
 
-def _fair(rate: int, internet: int, environment: Environment) -> dict[str, Any]:
+def _fair(rate: int, internet: int) -> dict[str, Any]:
     """A port on which each unit has the same share of what goes to or comes from the Internet.
 
     A unit's share is found by the low bits of its site's number, which stand in every one of its addresses: so the
@@ -105,11 +104,11 @@ def _fair(rate: int, internet: int, environment: Environment) -> dict[str, Any]:
     """
     rate, internet = _as_tc_shows(rate), _as_tc_shows(internet)
     sure = _as_tc_shows(min(rate * 3 // 4, internet))
-    row = {"prio": 0, "queue": environment.queue, "limit": 300 if environment.queue == "pfifo" else 10240}
+    row = {"prio": 0, "queue": "pfifo", "limit": 300}
     other = {**row, "parent": "1", "rate_bps": _as_tc_shows(rate // 4), "ceil_bps": rate}
     inner = {"parent": "1", "prio": 0, "rate_bps": sure, "ceil_bps": internet, "queue": "", "limit": 0}
     each = {**row, "parent": _INTERNET, "prio": 1, "rate_bps": _as_tc_shows(sure // SHARES), "ceil_bps": internet}
-    each["limit"] = 100 if environment.queue == "pfifo" else 10240
+    each["limit"] = 100
     shares = {share_class(number): each for number in range(SHARES)}
     return {"rate_bps": rate, "default": CLASSES[-1].number, "classes": {"50": other, _INTERNET: inner, **shares}}
 
