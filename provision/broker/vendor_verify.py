@@ -1,4 +1,4 @@
-"""What a vendor's switch shows in band, against the model: its uplinks, what it starts from, its clock and its log."""
+"""What a vendor's switch shows in band, against the model: its uplinks, what it starts from, what it runs."""
 
 from __future__ import annotations
 
@@ -21,10 +21,23 @@ _SHORT = {"GigabitEthernet": "GE", "XGigabitEthernet": "XGE", "Ten-GigabitEthern
 
 
 def look(
-    session: VendorSession, platform: platforms.Platform, model: NetworkModel, host: Host, wanted: str
+    session: VendorSession,
+    platform: platforms.Platform,
+    model: NetworkModel,
+    host: Host,
+    wanted: str,
+    *,
+    pending: bool = False,
 ) -> tuple[int, list[str]]:
-    """(how many things were looked at, what is not as it should be): uplinks, running and saved configuration."""
+    """(how many things were looked at, what is not as it should be): uplinks, running and saved configuration.
+
+    ``wanted`` "": it is not to be as the model says yet, so only uplinks that it has open are looked at.  ``pending``:
+    a change waits for its confirmation, which is saved only then.
+    """
+    running = session.running()
     uplinks = [port for port in host.ports if port.label and _to_router(model, port.peer_host)]
+    if not wanted:
+        uplinks = [port for port in uplinks if _open(platform, running, port.label)]
     up = dict(_states(session.show(_INTERFACES[platform.name])))
     problems = [
         f"{host.name}: {port.label} to {port.peer_host} is {'down' if name in up else 'not listed'}"
@@ -32,13 +45,19 @@ def look(
         for name in [_listed(port.label, up)]
         if not up.get(name, False)
     ]
-    running = session.running()
-    if platforms.patch(platform, session.saved(), running):
+    if not pending and platforms.patch(platform, session.saved(), running):
         problems.append(f"{host.name}: what it starts from is not what runs: save it, or find who changed it")
-    differs = platforms.patch(platform, running, wanted)
+    differs = platforms.patch(platform, running, wanted) if wanted else ()
     if differs:
         problems.append(f"{host.name}: {len(differs)} commands away from the model: `sanwang drift {host.name}`")
-    return len(uplinks) + 2, problems
+    return len(uplinks) + (0 if pending else 1) + (1 if wanted else 0), problems
+
+
+def _open(platform: platforms.Platform, running: str, label: str) -> bool:
+    """Whether the port is not shut: ZTE's are shut unless they say otherwise."""
+    views = [node for node in platforms.read(platform, running) if node.line == f"interface {label}"]
+    said = {child.line for node in views for child in node.children}
+    return "no shutdown" in said if platform.name == "zte_zxr10" else "shutdown" not in said
 
 
 def _to_router(model: NetworkModel, peer: str) -> bool:

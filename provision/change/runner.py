@@ -9,7 +9,7 @@ on with what is left.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -186,11 +186,11 @@ class Runner:
         around = self._around(stage.hosts)
         self._require_guard(stage)
         if not any(host in begun for host in stage.hosts):
-            self._require_well(around, f"before stage {stage.name}", 5.0)
+            self._require_well(around, f"before stage {stage.name}", 5.0, self.journal.confirmed)
         self.journal.add("stage", stage=stage.name)
         for wave in waves(self._county.model, hosts):
             self._each(wave, lambda host: self._send(stage, host))
-        self._require_well(around, f"after stage {stage.name}", self._wait_s)
+        self._require_well(around, f"after stage {stage.name}", self._wait_s, {*self.journal.confirmed, *stage.hosts})
         self._each(hosts, lambda host: self._confirm(stage, host))
         self.journal.add("passed", stage=stage.name)
 
@@ -286,7 +286,8 @@ class Runner:
             if outcome.left:
                 break
             try:
-                self._require_well(self._around(result.hosts), f"after stage {result.name}", self._wait_s)
+                around = self._around(result.hosts)
+                self._require_well(around, f"after stage {result.name}", self._wait_s, self.journal.confirmed)
             except StageFailed as failed:
                 outcome.reasons += failed.reasons
         outcome.outcome = "unfinished" if outcome.left else "rolled back"
@@ -304,11 +305,16 @@ class Runner:
         near = {port.peer_host for host in hosts for port in model.hosts[host].ports}
         return tuple(host.name for host in model.appliances() if host.name in near or host.name in set(hosts))
 
-    def _require_well(self, hosts: tuple[str, ...], when: str, wait_s: float) -> None:
-        """StageFailed unless every host answers in band and has the neighbours, tunnels and services it should."""
+    def _require_well(self, hosts: tuple[str, ...], when: str, wait_s: float, has: Collection[str]) -> None:
+        """StageFailed unless every host answers in band and has the neighbours, tunnels and services it should.
+
+        ``has``: devices that have the change; the configuration of other switches is not compared with the plan's.
+        """
+        model = self._county.model
 
         def well(host: str) -> None:
-            answer = self._ask("verify", host=host, wait_s=wait_s)
+            changed = model.hosts[host].linux or host in has
+            answer = self._ask("verify", host=host, wait_s=wait_s, changed=changed)
             if answer["failed"]:
                 raise BrokerError("device", "; ".join(answer["problems"][:4]))
 

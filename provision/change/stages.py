@@ -72,8 +72,8 @@ def waves(model: NetworkModel, hosts: Iterable[str]) -> tuple[tuple[str, ...], .
 def _canary(impacts: ImpactMap, concerned: Sequence[Host]) -> frozenset[str]:
     """Of each platform the access device whose failure hurts least, or else a small site's box.
 
-    Nothing where one device is all there is.  A switch brings its router along, unless no access device would be left
-    for later.
+    Nothing where one device is all there is.  A switch brings its router along, without which a new network's uplink
+    stays dark.  Where that would leave no access device for later, the canary is the least harmful site alone.
     """
     model = impacts.model
     outer = [host for host in concerned if model.sites[host.site].kind is not SiteKind.CENTRE]
@@ -89,7 +89,11 @@ def _canary(impacts: ImpactMap, concerned: Sequence[Host]) -> frozenset[str]:
     first: dict[str, Host] = {}
     for host in sorted(candidates, key=harm):
         first.setdefault(host.platform, host)
-    sites = {host.site for host in first.values() if host.role is Role.SWITCH}
-    chosen = frozenset(host.name for host in first.values())
-    paired = chosen | {host.name for host in candidates if host.role is Role.ACCESS and host.site in sites}
-    return paired if len(paired) < len(candidates) else chosen
+
+    def with_routers(chosen: Iterable[Host]) -> frozenset[str]:
+        sites = {host.site for host in chosen if not host.linux}
+        routers = {host.name for host in access if host.linux and host.site in sites}
+        return frozenset({host.name for host in chosen} | routers)
+
+    each = with_routers(first.values())
+    return each if len(each) < len(candidates) else with_routers([min(candidates, key=harm)])

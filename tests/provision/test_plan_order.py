@@ -81,11 +81,9 @@ def test_every_device_once_and_nothing_beside_what_backs_it_up(hosts: set[str]) 
         assert names[0] == "canary"
         canary = [model.hosts[host] for host in order[0][1]]
         assert {host.role for host in canary} <= {Role.ACCESS, Role.SWITCH}
-        assert {host.platform for host in canary} == {
-            model.hosts[name].platform
-            for name in hosts
-            if model.sites[model.hosts[name].site].kind in stages.ACCESS_KINDS
-        }
+        assert len({host.site for host in canary}) == 1 or len(canary) < sum(
+            model.sites[model.hosts[name].site].kind in stages.ACCESS_KINDS for name in hosts
+        )
 
 
 def test_the_management_host_is_last_and_one_device_needs_no_canary() -> None:

@@ -41,16 +41,26 @@ def device(impacts: ImpactMap, host: str, *groups: str) -> DevicePlan:
     return DevicePlan(host, found.site, found.role.value, found.platform, "", "", groups, (), ())
 
 
-def test_the_canary_holds_one_device_of_each_platform(impacts: ImpactMap) -> None:
-    model = impacts.model
-    order = dict(stages.order(impacts, [host.name for host in model.appliances()]))
-    canary = order["canary"]
-    assert sorted(model.hosts[host].platform for host in canary) == sorted(["linux", *MIX.values()])
+def test_the_canary_holds_one_device_of_each_platform_and_the_routers_before_them() -> None:
+    data = read(find("shili")).data
+    for place, body in enumerate(data["bodies"].values()):
+        body["switch"] = names()[place % len(names())]
+    model = expand(Intent.model_validate(data), Report())
+    order = dict(stages.order(ImpactMap(model), [host.name for host in model.appliances()]))
+    canary = [model.hosts[host] for host in order["canary"]]
     assert next(iter(order)) == "canary"
-    assert set(order["access"]) == {f"{site}-rt" for site in MIX} - set(canary)
+    assert sorted(host.platform for host in canary if not host.linux) == list(names())
+    assert {host.site for host in canary if not host.linux} == {host.site for host in canary if host.linux}
+    assert len(order["access"]) > 60
 
 
-def test_a_switch_brings_its_router_along_while_others_are_left(impacts: ImpactMap) -> None:
+def test_where_all_would_be_canaries_the_least_harmful_site_is_alone(impacts: ImpactMap) -> None:
+    order = dict(stages.order(impacts, [host.name for host in impacts.model.appliances()]))
+    assert order["canary"] == ("b01-rt",)
+    assert {"b01-sw", *(f"{site}-sw" for site in MIX)} <= set(order["access"])
+
+
+def test_a_switch_brings_its_router_along(impacts: ImpactMap) -> None:
     order = dict(stages.order(impacts, ["b01-rt", "b01-sw", "b02-rt", "b03-rt"]))
     assert order["canary"] == ("b01-rt", "b01-sw")
     assert order["access"] == ("b02-rt", "b03-rt")
