@@ -125,6 +125,7 @@ class SlowMetrics(Collector):
             if view.fresh(now):
                 tunnels.add_metric([name, county.model.tunnels[name].site, tunnel.kind], float(tunnel_up(tunnel, view)))
         yield tunnels
+        yield self._certificates(now)
         heard = CounterMetricFamily("sanwang_agent_lines", "Lines heard of an agent", labels=["host"])
         dropped = CounterMetricFamily("sanwang_agent_dropped", "Changes an agent could not send", labels=["host"])
         for view in county.views.values():
@@ -136,6 +137,20 @@ class SlowMetrics(Collector):
             rates.add_metric([link.name], link.rate_bps)
         yield rates
         yield from self._own()
+
+    def _certificates(self, now: float) -> Metric:
+        ends = GaugeMetricFamily(
+            "sanwang_certificate_not_after_timestamp_seconds",
+            "End of a certificate or revocation list that lies on a host's disk; 0 when it cannot be read",
+            labels=["host", "file", "kind"],
+        )
+        for view in self._county.views.values():
+            if view.fresh(now):
+                for name, value in view.sections["certificates"].items():
+                    end = value.get("not_after", 0)
+                    labels = [view.host, name, str(value.get("kind", ""))]
+                    ends.add_metric(labels, float(end) if isinstance(end, int | float) else 0.0)
+        return ends
 
 
 class Exposition:

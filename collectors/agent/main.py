@@ -7,6 +7,7 @@ import contextlib
 import signal
 import socket
 
+from collectors.agent.certificates import Certificates
 from collectors.agent.config import HTTP_PORT, AgentConfig
 from collectors.agent.exposition import metrics_page, state_page
 from collectors.agent.http import TinyServer
@@ -32,6 +33,7 @@ class Agent:
         self._push = Push(config, self.state)
         self._routing = RoutingWatch(self.state)
         self._vpn = VpnWatch(self.state)
+        self._certificates = Certificates()
         self._probes = Probes(config, self.state)
         self._watches: dict[str, tuple[int, NamespaceWatch]] = {}
         self._routes_moved = asyncio.Event()
@@ -65,6 +67,8 @@ class Agent:
             if count % 5 == 0:
                 await self._routing.zebra()
                 await self._vpn.refresh()
+            if count % 10 == 0:
+                self.state.replace("certificates", self._certificates.look())
             if count % 2 == 1:
                 self._probes.publish()
             count += 1

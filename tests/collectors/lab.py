@@ -278,7 +278,7 @@ def watched(instance: str) -> Iterator[Lab]:
         (places.run / "collect.py").write_text(COLLECT)
         for name in MANAGEMENT:
             for path, text in _files(name).items():
-                _place(twin, name, path, text)
+                place(twin, name, path, text)
         lab = Lab(twin)
         try:
             yield lab
@@ -295,7 +295,7 @@ def watched(instance: str) -> Iterator[Lab]:
                 folder.rmdir()
 
 
-def _place(twin: Twin, host: str, path: str, text: str) -> None:
+def place(twin: Twin, host: str, path: str, text: str) -> None:
     """Through a running host's own mounts, so that its /etc sees the file."""
     places, inside = twin.places, Path("/etc") / path
     mode = "755" if inside.name == "run" else "644"

@@ -7,14 +7,16 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from collectors.tables import link_states, recent_events
+from identity import ca
 from store.engine import open_store
 from twin import faults
 
-from .lab import Lab, watched
+from .lab import Lab, place, watched
 
 pytestmark = pytest.mark.twin
 
@@ -154,6 +156,22 @@ def test_events_are_streamed_and_stored(lab: Lab) -> None:
     store.close()
     assert kept[:2] == [("link", "up"), ("link", "down")]
     assert states["ring-c1-c2"].state == "up"
+
+
+def test_a_certificate_that_ends_soon_is_seen_on_the_disk_it_lies_on(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ca, "_SERVER_LIFE", timedelta(days=3))
+    short = ca.CountyCA(tmp_path).issue_server("c2-core")[1]
+    place(lab.twin, "c2-core", "/etc/sanwang/tls/host.crt", short)
+
+    def seen() -> float:
+        page = lab.http.get("/metrics?part=slow").text
+        found = re.search(r"sanwang_certificate_not_after_timestamp_seconds\{([^}]*)\} (\S+)", page)
+        assert found is None or 'host="c2-core"' in found[1]
+        return float(found[2]) - time.time() if found else 0.0
+
+    lab.wait(lambda: 2.9 * 86400 < seen() < 3 * 86400, "the end in three days, which the rules tell as critical", 20)
 
 
 def test_a_dead_router_is_one_fault(lab: Lab) -> None:
