@@ -91,11 +91,9 @@ class Restore:
         if not self.found["changed"]:
             done.outcome = "unchanged"
         else:
-            if done.new and self._model.hosts[self.host].linux:
+            if done.new:
                 self._fill(done)
             else:
-                if done.new:
-                    self._enrol()
                 self._change(done, self._problems(0.0), confirm_s)
             done.seconds = round(time.monotonic() - began_s, 1)
             self._note(done)
@@ -111,13 +109,6 @@ class Restore:
         left = self._problems(VERIFY_S)
         done.outcome = "restored"
         done.reasons = [words for host in left.values() for words in host]
-
-    def _enrol(self) -> None:
-        """A vendor's new device: reached in band first, as its own configuration shuts the port it is reached by."""
-        self._ask("enrol")
-        self._ask("in_band", wait_s=IN_BAND_S)
-        self._tell(f"{self.host} answers in band")
-        self.found = self._ask("restore", commit=self.commit, check=True)
 
     def _change(self, done: Restored, before: Mapping[str, list[str]], confirm_s: int) -> None:
         """A device that answers: armed, verified, confirmed or taken back."""
