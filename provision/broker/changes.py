@@ -151,7 +151,8 @@ class Changes:
     async def settle_overdue(self) -> None:
         """Bring every change whose time is over to before or after, as far as its device answers."""
         late = [entry for entry in self._armed.entries if entry.until_unix_s + LATE_S < time.time()]
-        for host, change in self._devices.ledger.overdue():  # nobody but us takes these back before a restart does
+        overdue = await self._devices.sessions.thread(self._devices.ledger.overdue)
+        for host, change in overdue:  # nobody but us takes these back before a restart does
             known = next((each for each in self._armed.entries if (each.host, each.change) == (host, change)), None)
             late.append(known or Arming(host, change, "broker", "a change that was cut off", 0.0))
         for entry in late:
@@ -198,7 +199,7 @@ class Changes:
         try:
             applied = await self._devices.on(host, work, locked=True)
         except BrokerError as error:
-            if error.kind == "device" and await self._nothing_pending(host, change):
+            if error.kind in ("device", "broker") and await self._nothing_pending(host, change):
                 await thread(lambda: self._armed.settle(host.name, change))
             raise
         if applied.pending is None:

@@ -42,6 +42,7 @@ ENROLMENT = frozenset({"mgmt"})
 """Networks of the first configuration: underlay and management, no more."""
 
 WAIT_LIMIT_S = 240.0
+IN_BAND_WITHIN_S = 60.0
 ANSWER_WITHIN_S = 5.0
 T = TypeVar("T")
 
@@ -222,10 +223,8 @@ class Devices:
         if not check:
             await self.wait_to_write()
         began_s = time.monotonic()
-        applied, exact = await self.on(
-            host, lambda device: (device.apply(files, groups=wanted, check=check, secrets=secret), device.exact)
-        )
-        if not check and exact:
+        applied = await self.on(host, lambda device: device.apply(files, groups=wanted, check=check, secrets=secret))
+        if not check and self.kind(host).exact:
             self.backups.applied(host, files, request, whole=wanted is None)
         elif not check and applied.changed:
             self.backups.changed(host, request)
@@ -259,9 +258,16 @@ class Devices:
         return {"code": ran.code, "out": mask(ran.out, {}), "changed": False}
 
     async def verify(self, request: Request) -> dict[str, Any]:
-        """Neighbours, BFD, tunnels and services of one host against the model; asks again for ``wait_s`` seconds."""
+        """Neighbours, BFD, tunnels and services of one host against the model; asks again for ``wait_s`` seconds.
+
+        ``changed`` False: the county's files tell of a change that this host does not have yet, so that its own
+        configuration is not compared with them.
+        """
         host = await self._host(request)
-        model, files = self.county.model, await self.sessions.thread(lambda: self.county.files(host.name))
+        model = self.county.model
+        files = await self.sessions.thread(lambda: self.county.files(host.name))
+        if not bool(request.params.get("changed", True)):
+            files = ()
         end = time.monotonic() + min(float(request.params.get("wait_s", 0)), WAIT_LIMIT_S)
         while True:
             count, missing = await self.on(host, lambda device: device.verify(model, host, files))
@@ -316,7 +322,7 @@ class Devices:
 
         ``locked``: the caller holds ``sessions.lock``.  ``work`` may be repeated (see ``Driver``).  Raises BrokerError.
         """
-        if host.linux:
+        if self.kind(host) is LinuxDevice:
             return await self.sessions.on(
                 host, lambda session: work(LinuxDevice(session)), staging=staging, locked=locked
             )
@@ -326,6 +332,10 @@ class Devices:
             staging=staging,
             locked=locked,
         )
+
+    def kind(self, host: Host) -> type[LinuxDevice] | type[VendorDevice]:
+        """Which driver a host has."""
+        return LinuxDevice if host.linux else VendorDevice
 
     async def first(self, host: Host, files: Collection[File], secret: Mapping[str, str]) -> tuple[Applied, str]:
         """A fresh device gets its first configuration over its staging port; also the host key that it showed there."""
@@ -337,6 +347,19 @@ class Devices:
             finally:
                 self.sessions.forget(host.name, staging=True)
                 self.sessions.forget(host.name, staging=False)
+
+    async def fill(self, host: Host, files: Collection[File], secret: Mapping[str, str]) -> tuple[Applied, str]:
+        """An empty device gets all of a configuration.  Where that shuts the staging port, the part for enrolment comes
+        first, and the whole in band."""
+        if self.kind(host).whole_at_once:
+            return await self.first(host, files, secret)
+        part, own = await self.sessions.thread(lambda: self.bundle(host, ENROLMENT, None))
+        _, shown = await self.first(host, part, own)
+        if not await answers(str(host.management), within_s=IN_BAND_WITHIN_S):
+            words = f"{host.name} does not answer in band on {host.management} after {IN_BAND_WITHIN_S:.0f} s"
+            raise BrokerError("unreachable", f"{words}; its staging port stays open")
+        applied = await self.on(host, lambda device: device.apply(files, groups=None, check=False, secrets=secret))
+        return applied, shown
 
     async def wait_to_write(self) -> None:
         """Wait until the broker before this one has left; BrokerError when it does not."""

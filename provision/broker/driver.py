@@ -67,6 +67,9 @@ class Driver(Protocol):
     exact: bool
     """Whether its files lie there byte for byte as they were sent; a vendor's device shows its own text."""
 
+    whole_at_once: bool
+    """Whether a fresh one may get everything over its staging port; a vendor's whole configuration shuts that port."""
+
     @property
     def alive(self) -> bool:
         """Whether the session stands (no packet is sent)."""

@@ -28,6 +28,7 @@ class LinuxDevice:
     """The ``Driver`` of one Linux box."""
 
     exact = True
+    whole_at_once = True
 
     def __init__(self, session: DeviceSession) -> None:
         self._session = session

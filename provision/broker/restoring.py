@@ -111,7 +111,7 @@ class Restoring:
         devices = self._devices
         await devices.wait_to_write()
 
-        applied, shown = await devices.first(host, kept.files, kept.secrets)
+        applied, shown = await devices.fill(host, kept.files, kept.secrets)
         files = [each.path for each in applied.files]
         detail = {"host": host.name, "commit": kept.version.commit, "files": len(files), "staging_host_key": shown}
         await devices.trail.note(request.who, "restore.new", request.why, detail)
@@ -135,7 +135,7 @@ class Restoring:
                 continue
             text, values = self._devices.secrets.fill(kept.text, host, self._devices.county.model)
             secrets |= values
-            if hashlib.sha256(text.encode()).hexdigest() != kept.sha256:
+            if host.linux and hashlib.sha256(text.encode()).hexdigest() != kept.sha256:
                 renewed.append(path)
             group = kept.group or (today[path].group if path in today else "")
             if not group:

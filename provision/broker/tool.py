@@ -1,4 +1,4 @@
-"""Speaking to the device tool (``provision/platforms/linux/device.py``) on a device.
+"""Speaking to the device tool (``provision/platforms/linux/calls.py``) on a device.
 
 ``device apply`` takes one JSON document on its standard input and gives one on its standard output; whatever it shows
 of files is masked here, before anything leaves the broker.

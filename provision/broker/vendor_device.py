@@ -54,6 +54,7 @@ class VendorDevice:
     """The ``Driver`` of one vendor's device."""
 
     exact = False
+    whole_at_once = False
 
     def __init__(self, session: VendorSession, host: Host, ledger: Ledger, pin: Callable[[str], None]) -> None:
         """``pin`` keeps the host key that a fresh device shows."""
@@ -92,7 +93,8 @@ class VendorDevice:
 
     def verify(self, model: NetworkModel, host: Host, files: Collection[ConfigFile]) -> tuple[int, list[str]]:
         wanted = next((file.text for file in files if file.path == RUNNING), "")
-        return vendor_verify.look(self._session, self._platform, model, host, wanted)
+        held = self._ledger.page(host.name).held
+        return vendor_verify.look(self._session, self._platform, model, host, wanted, pending=held is not None)
 
     def snapshot(self, files: Collection[File], rendered: Mapping[str, str], secrets: Mapping[str, str]) -> Snapshot:
         running, saved = self._session.running(), self._session.saved()

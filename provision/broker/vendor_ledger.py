@@ -8,8 +8,8 @@ the broker may read these files).
 from __future__ import annotations
 
 import json
+import logging
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from identity.files import private_folder, write_atomic
 from provision.broker.wire import BrokerError
+
+log = logging.getLogger("sanwang.broker")
 
 KEPT_CHANGES = 8
 """Confirmed changes whose "before" is kept, for a rollback."""
@@ -117,13 +119,18 @@ class Ledger:
         self._pages.pop(host, None)
         self._path(host).unlink(missing_ok=True)
 
-    def overdue(self) -> Iterator[tuple[str, str]]:
-        """(host, change) of everything held whose time is over."""
-        names = sorted(path.stem for path in self.folder.glob("*.json")) if self.folder.is_dir() else []
-        for name in names:
-            held = self.page(name).held
+    def overdue(self) -> list[tuple[str, str]]:
+        """(host, change) of everything held whose time is over; a page that cannot be read is told in the log."""
+        found = []
+        for name in sorted(path.stem for path in self.folder.glob("*.json")) if self.folder.is_dir() else ():
+            try:
+                held = self.page(name).held
+            except BrokerError as error:
+                log.warning("%s", error.message)
+                continue
             if held is not None and held.left_s < 0:
-                yield name, held.id
+                found.append((name, held.id))
+        return found
 
     def _write(self, host: str, page: Page) -> None:
         path = self._path(host)

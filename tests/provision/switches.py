@@ -196,10 +196,11 @@ class Bench:
 
     def broker(self) -> Broker:
         """A broker that has just started, with whatever the one before left in its folders."""
-        sessions = Loopback(self.places.lib / "sessions", self.secrets.value, "root")
+        secrets = DeviceSecrets(self.places.lib / "identity")
+        sessions = Loopback(self.places.lib / "sessions", secrets.value, "root")
         sessions.ports = self.ports
         trail = Trail(f"sqlite:///{self.folder}/audit.db")
-        made = Devices(self.places, self.county, DeviceSecrets(self.places.lib / "identity"), sessions, trail)
+        made = Devices(self.places, self.county, secrets, sessions, trail)
         made.may_write.set()
         self.brokers.append(made)
         return Broker(made)

@@ -189,3 +189,36 @@ async def test_what_is_done_is_audited_and_commands_are_too(bench: Bench) -> Non
     with open_store(f"sqlite:///{bench.folder}/audit.db").reading() as session:
         noted = [entry.what for entry in session.scalars(select(AuditEntry))]
     assert noted.count("command") == 4, "refused ones too"
+
+
+@pytest.mark.parametrize("platform", SITES)
+async def test_kept_drifted_restored(bench: Bench, platform: str) -> None:
+    """Its configuration in git holds no secret, a change by hand is drift, and the commit brings it back."""
+    host, broker = ready(bench, platform)
+    taken = await broker.ask("backup", host, hosts=[host.name])
+    assert taken["commit"]
+    kept = broker.devices.backups._archive.snapshot(host.name)
+    assert kept is not None
+    text = kept.files["running-configuration"].text
+    assert f"@secret:switch/{host.name}/password@" in text
+    assert "$" not in text.replace(" $\n", "\n"), "no cipher text"
+    assert not (await broker.ask("drift", host))["drifted"]
+    await broker.ask("apply", host)
+    drift = await broker.ask("drift", host)
+    assert "+" in drift["files"][0]["diff"]
+    assert "description moved" in drift["files"][0]["diff"]
+    looked = await broker.ask("restore", host, commit=taken["commit"], check=True)
+    assert (looked["changed"], looked["new"]) == (True, False)
+    await broker.ask("restore", host, commit=taken["commit"], confirm_s=30, change="r-1", base=looked["base"])
+    await broker.ask("confirm", host, change="r-1")
+    assert "moved" not in bench.saved(host)
+    assert not (await broker.ask("drift", host))["drifted"]
+
+    bench.cut(host)
+    for name in ("startup.json", "host.key"):
+        (bench.folder / host.name / name).unlink()
+    bench.power(platform)
+    assert (await broker.ask("restore", host, commit=taken["commit"]))["new"]
+    assert not (await broker.ask("drift", host))["drifted"]
+    bench.county.edit = str
+    assert not (await broker.ask("diff", host))["changed"], "the commit is what the model said"
