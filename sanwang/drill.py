@@ -101,12 +101,12 @@ def replace(
 
 @app.command()
 def restore(
-    host: Annotated[str, typer.Argument(help="the router that is spoilt; default: a township's")] = "",
+    host: Annotated[str, typer.Argument(help="the one device that is spoilt; default: a router and a switch")] = "",
     seed: Annotated[int, typer.Option(help="what is spoilt; default another one each time, printed")] = -1,
     instance: Instance = "",
     as_json: AsJson = False,
 ) -> int:
-    """Spoil a router by hand, restore it from git; put an empty box in its place, restore that; prove the county.
+    """Spoil a router and a switch by hand, restore them from git; put empty ones in their places, restore those.
 
     Example: sanwang drill restore --json
     """
