@@ -18,6 +18,7 @@ from tests.twin.small import switch_model
 from tests.twin.user import eventually
 from twin import faults, names, namespaces, usage
 from twin.county import Twin
+from twin.errors import TwinError
 
 pytestmark = [pytest.mark.twin, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 
@@ -272,6 +273,26 @@ async def power(bench: Bench, platform: str) -> None:
         assert "ops" not in await desk.type("")
         await desk.cut(*OOB_SHUT[platform])
     await eventually(lambda: "DOWN" in bench.twin.run(switch, ["ip", "-br", "link", "show", "stg0"]).stdout)
+
+
+async def test_switches_outlive_their_parent_and_find_another(bench: Bench) -> None:
+    parent = bench.twin.state.helpers()["switches"]
+    parent.kill()
+    await eventually(lambda: not parent.alive)
+    assert await bench.reaches("s2-a", "10.8.2.3")
+    await asyncio.to_thread(bench.twin.restart_host, "s1-sw")
+    assert await bench.reaches("s1-a", "10.8.1.3")
+    assert bench.twin.state.helpers()["switches"].alive
+
+
+async def test_a_switch_that_does_not_start_says_why(bench: Bench) -> None:
+    state = bench.twin.places.hosts / "s3-sw" / "startup.json"
+    state.write_text("{")
+    with pytest.raises(TwinError, match=r"s3-sw did not start: ValueError: .*startup.json: expected a JSON object"):
+        await asyncio.to_thread(bench.twin.restart_host, "s3-sw")
+    state.unlink()
+    await asyncio.to_thread(bench.twin.restart_host, "s3-sw")
+    assert await bench.reaches("s3-a", "10.8.3.3")
 
 
 def test_what_a_switch_costs(bench: Bench) -> None:
