@@ -1,7 +1,8 @@
-"""``sanwang cli``: what a device printed, as a table."""
+"""``sanwang cli``: ask a vendor's device, and what it printed as a table."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -11,18 +12,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from inventory.places import Places, current_instance
+from provision.broker.client import BrokerClient
 from provision.parsers.catalog import ALIASES, UnknownParser, commands, platforms
 from provision.parsers.run import NotUnderstood, Row, parse
 from provision.parsers.transcript import decode
 from sanwang.cli import run_app
-from sanwang.report import BAD_INPUT
+from sanwang.report import BAD_INPUT, FAILED, emit, guarded
 
 LARGEST = 64 << 20
 """Bytes of a transcript that are read at most; a device's output is thousands of times smaller."""
 
 app = typer.Typer(
     add_completion=False,
-    help='Read what a device printed.\n\nExample: sanwang cli parse huawei_vrp8 "display interface brief" saved.txt',
+    help="Ask a vendor's device, or read what one printed."
+    '\n\nExample: sanwang cli parse huawei_vrp8 "display interface brief" saved.txt',
 )
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document as the last line")]
@@ -75,6 +79,35 @@ def parse_output(
     else:
         _print(rows)
     return 0
+
+
+@app.command("ask")
+def ask_device(
+    host: Annotated[str, typer.Argument(metavar="HOST", help="a vendor's device, such as b01-sw")],
+    command: Annotated[str, typer.Argument(metavar="COMMAND", help="one line of its command line, in quotes")],
+    why: Annotated[str, typer.Option(help="kept in the audit log, as the line is")] = "",
+    as_json: Json = False,
+) -> int:
+    """Say one line to a device through the broker and print its answer, secrets hidden; with --json also its rows.
+
+    {"host", "platform", "code": 1 when it was refused, "out", "rows": null where no parser reads it}
+
+    Example: sanwang cli ask b01-sw "display vlan" --json
+    """
+    return guarded(lambda: _ask(host, command, why, as_json))
+
+
+def _ask(host: str, command: str, why: str, as_json: bool) -> int:
+    client = BrokerClient(Places(current_instance()).broker_socket)
+    answer = client.call("command", why=why, host=host, kind="cli", text=command)
+    rows = None
+    with contextlib.suppress(UnknownParser, NotUnderstood):
+        rows = parse(answer["platform"], command, answer["out"]) if not answer["code"] else None
+    if as_json:
+        emit({"host": host, **{name: answer[name] for name in ("platform", "code", "out")}, "rows": rows})
+    else:
+        print(answer["out"])
+    return FAILED if answer["code"] else 0
 
 
 def _print(rows: list[Row]) -> None:

@@ -62,6 +62,7 @@ class Devices:
         archive = Archive(archive_place(places))
         self.backups = Backups(self, archive)
         self.restoring = Restoring(self, archive)
+        self.copies = Copies(self)
         self.may_write = asyncio.Event()  # set once the broker before this one has left
         self.changes = Changes(self, Armed(places.lib / "broker" / "armed.jsonl"))
         self._began_s = time.monotonic()
@@ -83,7 +84,7 @@ class Devices:
             **self.changes.methods(),
             **self.backups.methods(),
             **self.restoring.methods(),
-            **Copies(self).methods(),
+            **self.copies.methods(),
             **exit_switch.methods(self),
             **vpn.methods(self),
         }
@@ -255,7 +256,7 @@ class Devices:
         await self.trail.note(request.who, "command", request.why, detail)
         timeout_s = min(float(request.params.get("timeout_s", 30)), WAIT_LIMIT_S)
         ran = await self.on(host, lambda device: device.command(kind, text, timeout_s))
-        return {"code": ran.code, "out": mask(ran.out, {}), "changed": False}
+        return {"code": ran.code, "out": mask(ran.out, {}), "platform": host.platform, "changed": False}
 
     async def verify(self, request: Request) -> dict[str, Any]:
         """Neighbours, BFD, tunnels and services of one host against the model; asks again for ``wait_s`` seconds.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +14,12 @@ import pytest
 from sqlalchemy import select
 
 from inventory.model import Host
+from inventory.places import Places
+from provision.broker.server import Server
 from provision.broker.wire import BrokerError
 from provision.change.plan import state_fingerprint
 from provision.platforms.base import load, patch
+from sanwang.device_cli import _ask
 from store.audit import AuditEntry
 from store.engine import open_store
 from tests.provision import switches
@@ -222,3 +229,26 @@ async def test_kept_drifted_restored(bench: Bench, platform: str) -> None:
     assert not (await broker.ask("drift", host))["drifted"]
     bench.county.edit = str
     assert not (await broker.ask("diff", host))["changed"], "the commit is what the model said"
+
+
+async def test_an_engineer_asks_a_switch(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``sanwang cli ask``: rows where a parser reads the answer, the switch's own words where it refuses."""
+    host, broker = ready(bench, "huawei_vrp5")
+    places = Places(f"zbask{os.getpid()}")
+    monkeypatch.setenv("SANWANG_INSTANCE", places.instance)
+    server = Server(places.broker_socket, broker.devices.methods())
+    serving = asyncio.create_task(server.serve())
+    try:
+        await bench.until(places.broker_socket.exists)
+        assert await asyncio.to_thread(_ask, host.name, "display interface brief", "a look", True) == 0
+        answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert (answer["host"], answer["platform"], answer["code"]) == (host.name, host.platform, 0)
+        assert any(row["interface"] == "GigabitEthernet0/0/1" for row in answer["rows"])
+        assert await asyncio.to_thread(_ask, host.name, "flibber", "", False) == 1
+        assert "Unrecognized command" in capsys.readouterr().out
+    finally:
+        server._leaving.set()
+        await serving
+        shutil.rmtree(places.run, ignore_errors=True)

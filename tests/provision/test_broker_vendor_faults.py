@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import paramiko
 import pytest
 
+from identity.files import write_atomic
 from inventory.model import Host
 from provision.broker import vendor_ledger
 from provision.broker.wire import BrokerError
@@ -36,15 +37,18 @@ class Killer:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.left = 10**6
         self.taken = 0
-        say, write = Blocking.say, vendor_ledger.write_atomic
-        monkeypatch.setattr(Blocking, "say", lambda *arguments: self._step() or say(*arguments))
-        monkeypatch.setattr(vendor_ledger, "write_atomic", lambda *arguments: self._step() or write(*arguments))
+        monkeypatch.setattr(Blocking, "say", self._counted(Blocking.say))
+        monkeypatch.setattr(vendor_ledger, "write_atomic", self._counted(write_atomic))
 
-    def _step(self) -> None:
-        self.left -= 1
-        self.taken += 1
-        if self.left < 0:
-            raise Killed
+    def _counted(self, step: Callable[..., None]) -> Callable[..., None]:
+        def taken(*arguments: Any) -> None:
+            self.left -= 1
+            self.taken += 1
+            if self.left < 0:
+                raise Killed
+            step(*arguments)
+
+        return taken
 
 
 @pytest.fixture
