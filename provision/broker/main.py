@@ -44,6 +44,7 @@ async def run(places: Places) -> None:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await devices.copies.close()
         await devices.backups.close()
         sessions.close()
         devices.changes.close()
