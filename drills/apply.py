@@ -6,8 +6,8 @@ router and its centres, a VLAN and its ports on its switch).  It is put in, take
 signed and applied as any other; after each kill every device must be as it was before or as it is after, by its own
 timer or by ``apply --resume``.
 
-Who is killed, and while a device of which platform is being changed, is drawn from the seed; stages and platforms that
-no kill has met yet come first.  Most kills are followed by ``--resume`` at once; those that met a platform for the
+In each stage the controller is killed once and the broker once, in an order and at moments drawn from the seed, while a
+device of the platform is being changed that the fewest kills have met.  Most kills are followed by ``--resume`` at once; those that met a platform for the
 first time are left to the devices' own timers, all of them at the same time.
 """
 
@@ -172,19 +172,25 @@ class Drill:
         """Kill in each stage that was not met yet, until the controller is dead; its row."""
         last = None
         for stage in plan.stages:
-            if any(row["stage"] == stage.name and row["plan"] == plan.id for row in self.found.rows):
-                continue
-            aimed = self._aim(plan, stage)
-            if self.found.kills >= self.kills or not _reached(self.lab, plan, run, stage.name, aimed):
-                continue
-            after_s = self.dice.uniform(0.0, _STAGE_S)
-            time.sleep(after_s)
-            if run.poll() is not None:
-                break
-            last = self._kill(plan, stage, run, after_s)
-            if last["victim"] == "controller":
-                break
+            while left := self._left(plan, stage):
+                aimed = self._aim(plan, stage)
+                if not _reached(self.lab, plan, run, stage.name, aimed):
+                    break
+                after_s = self.dice.uniform(0.0, _STAGE_S)
+                time.sleep(after_s)
+                if run.poll() is not None:
+                    return last
+                last = self._kill(plan, stage, run, self.dice.choice(left), after_s)
+                if last["victim"] == "controller":
+                    return last
         return last
+
+    def _left(self, plan: Plan, stage: Stage) -> list[str]:
+        """Who was not killed yet in this stage."""
+        if self.found.kills >= self.kills:
+            return []
+        rows = [row for row in self.found.rows if (row["plan"], row["stage"]) == (plan.id, stage.name)]
+        return [who for who in _VICTIMS if all(row["victim"] != who for row in rows)]
 
     def _aim(self, plan: Plan, stage: Stage) -> frozenset[str]:
         """The devices of the stage whose platform the fewest kills have met."""
@@ -192,13 +198,11 @@ class Drill:
         rarest = min(sorted(set(platforms.values())), key=lambda each: (self.found.met(each), self.dice.random()))
         return frozenset(host for host, platform in platforms.items() if platform == rarest)
 
-    def _kill(self, plan: Plan, stage: Stage, run: subprocess.Popen[bytes], after_s: float) -> dict[str, Any]:
-        """kill -9 to whom fewer kills of these platforms have met; its row."""
+    def _kill(
+        self, plan: Plan, stage: Stage, run: subprocess.Popen[bytes], victim: str, after_s: float
+    ) -> dict[str, Any]:
+        """kill -9; its row."""
         met = sorted({plan.device(host).platform for host in Journal(self.lab.places, plan.id).in_flight})
-        times = {who: min((self.found.met(each, who) for each in met), default=0) for who in _VICTIMS}
-        victim = self.dice.choice(_VICTIMS)
-        if times["controller"] != times["broker"]:
-            victim = min(_VICTIMS, key=lambda who: times[who])
         alone = victim == "controller" and bool({*met} - self.found.left_alone())
         row = {"plan": plan.id, "stage": stage.name, "victim": victim, "platforms": met, "left_alone": alone}
         row |= {"after_s": round(after_s, 2)}

@@ -41,7 +41,7 @@ def plug(twin: Twin, model: NetworkModel) -> tuple[str, ...]:
         twin.state.keep(model)
         changed = {end.host for link in links for end in link.ends} - dead
         for host in _concerned(model, old, changed - dead):
-            _settle(twin, host)
+            _settle(twin, host, old.hosts[host.name])
     for name in sorted(changed):
         faults.reinstate(twin, name)
     return tuple(link.name for link in links)
@@ -74,11 +74,11 @@ def _concerned(model: NetworkModel, old: NetworkModel, changed: set[str]) -> Ite
             yield host
 
 
-def _settle(twin: Twin, host: Host) -> None:
+def _settle(twin: Twin, host: Host, old: Host) -> None:
     """Let a host that is no appliance of Linux know its new cables; a router's own configuration says what they are."""
     if host.role is Role.SWITCH:
         switch.plugged(twin.places, twin.model, host)
         return
     namespace = names.namespace(twin.places.instance, host.name)
-    namespaces.ip_batch(leaf.bare(host), namespace, force=True)
+    namespaces.ip_batch(leaf.bare(old), namespace, force=True)
     namespaces.ip_batch(leaf.configure(host), namespace)
