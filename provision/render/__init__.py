@@ -26,6 +26,10 @@ from provision.render.watch import agent_files, snmp_files
 __all__ = ["GROUPS", "ConfigFile", "render"]
 
 _ON_DEVICE = "/etc/sanwang/bin"
+_TOOL = (
+    *("disk.py", "undo.py", "spawn.py", "change.py", "shape.py", "network.py", "netapply.py", "frr.py", "running.py"),
+    "calls.py",
+)
 
 
 def render(
@@ -53,7 +57,7 @@ def _files(
     model: NetworkModel, host: Host, environment: Environment, networks: frozenset[str] | None
 ) -> Iterator[ConfigFile]:
     library = f"{_ON_DEVICE}/provision/platforms/linux"
-    for name in ("disk.py", "undo.py", "change.py", "shape.py", "network.py", "netapply.py", "frr.py", "running.py"):
+    for name in _TOOL:
         yield ConfigFile(f"{library}/{name}", "0644", program(name), "network")
     yield ConfigFile(f"{_ON_DEVICE}/device", "0755", program("device.py"), "network")
     yield ConfigFile("/etc/sanwang/network.json", "0644", network_json(model, host, networks), "network")

@@ -5,13 +5,15 @@ Standard library only: it runs on the device.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
-from typing import Any
 
 from provision.platforms.linux import disk, undo
+
+TYPE_CHECKING = False  # the real one stands in a module that takes longer to load than a look at the device
+if TYPE_CHECKING:
+    from typing import Any
 
 _SERVICES = "/etc/sanwang/sv/"
 _TOOL = "/etc/sanwang/bin/"
@@ -305,4 +307,6 @@ def _forget_modules() -> None:
     """Load the tool's own modules again: the bundle may have brought newer ones."""
     for name in [each for each in sys.modules if each.startswith("provision")]:
         del sys.modules[name]
+    import importlib
+
     importlib.invalidate_caches()

@@ -7,13 +7,25 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
-from typing import Any
+
+TYPE_CHECKING = False  # the real one stands in a module that takes longer to load than a look at the device
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def _sha256() -> Any:
+    """Python's own: ``hashlib`` would load OpenSSL for it."""
+    for module in ("_sha2", "_sha256", "hashlib"):
+        with contextlib.suppress(ImportError):
+            return __import__(module).sha256
+    raise AssertionError("a Python without SHA-256")
+
+
+sha256 = _sha256()
 
 FOLDER = "/var/lib/sanwang-device"
 LEDGER = FOLDER + "/applied.json"
@@ -54,7 +66,7 @@ def read(path: str) -> tuple[str | None, str]:
 
 def digest(text: str) -> str:
     """SHA-256 of a text as it lies on the disk, hexadecimal."""
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+    return str(sha256(text.encode(errors="surrogateescape")).hexdigest())
 
 
 def stage(path: str, text: str, mode: str) -> None:
@@ -78,6 +90,8 @@ def take(path: str) -> None:
     """Make the staged text the file."""
     os.rename(path + ".new", path)
     if path.startswith("/etc/frr/"):
+        import shutil
+
         shutil.chown(path, "frr", "frr")
     _sync_folder(path)
 

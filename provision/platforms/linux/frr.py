@@ -5,16 +5,17 @@ Standard library only: it runs on the device.
 
 from __future__ import annotations
 
-import glob
 import json
+import os
 import socket
-import subprocess
 import time
 from collections.abc import Callable
 
-from provision.platforms.linux.network import DeviceError, enter, existing, run
+from provision.platforms.linux.network import enter, existing
+from provision.platforms.linux.spawn import DeviceError, call, run
 
 _CONF = "/etc/frr/frr.conf"
+_SOCKETS = "/run/frr"
 # ours or FRR's own talk; the last two are vtysh's, which no daemon knows
 _NOT_COMPARED = (
     *("Building", "Current", "frr version", "exit", "end", "log file"),
@@ -29,8 +30,9 @@ def running() -> list[str]:
     Each daemon is asked on its own socket: ``vtysh`` would cost a tenth of a second of processor time at every look.
     """
     found: set[str] = set()
-    for path in sorted(glob.glob("/run/frr/*.vty")):
-        found |= set(lines(ask(path, "show running-config")))
+    for name in os.listdir(_SOCKETS) if os.path.isdir(_SOCKETS) else ():
+        if name.endswith(".vty"):
+            found |= set(lines(ask(f"{_SOCKETS}/{name}", "show running-config")))
     return sorted(found)
 
 
@@ -98,13 +100,13 @@ def load(settled: Callable[[], bool], within_s: float) -> list[str]:
     if wanted == found:
         return []
     if found < wanted:  # nothing to take away: adding is a tenth of a reload's work
-        subprocess.run(["vtysh", "-f", _CONF], capture_output=True, text=True, check=False)
+        call(["vtysh", "-f", _CONF])
         if set(running()) == wanted:
             return ["FRR extended"]
-    done = subprocess.run(_RELOAD, capture_output=True, text=True, check=False)
+    _, out, err = call(_RELOAD)
     missing = wanted - set(running())
     if missing:
-        words = (done.stderr or done.stdout).strip()[-300:]
+        words = (err or out).strip()[-300:]
         raise DeviceError(f"FRR did not take {len(missing)} lines, e.g. {min(missing)!r}; {words}")
     return ["FRR reloaded"]
 

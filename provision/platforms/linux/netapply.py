@@ -6,10 +6,14 @@ Standard library only: it runs on the device, beside ``network.py``.
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from provision.platforms.linux import network, shape
-from provision.platforms.linux.network import PROTOCOL, DeviceError, desired, enter, existing, read, run
+from provision.platforms.linux.network import PROTOCOL, desired, enter, existing, read
+from provision.platforms.linux.spawn import DeviceError, run
+
+TYPE_CHECKING = False  # the real one stands in a module that takes longer to load than a look at the device
+if TYPE_CHECKING:
+    from typing import Any
 
 _VXLAN_PORT = 4789
 

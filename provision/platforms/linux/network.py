@@ -20,11 +20,14 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 from provision.platforms.linux import shape
+from provision.platforms.linux.spawn import run
+
+TYPE_CHECKING = False  # the real one stands in a module that takes longer to load than a look at the device
+if TYPE_CHECKING:
+    from typing import Any
 
 PATH = "/etc/sanwang/network.json"
 PROTOCOL = "153"  # marks our own routes in the kernel's table; no routing daemon has this number
@@ -32,18 +35,6 @@ _OURS = ("lan-", "svc-", "vx-", "vc-", "vs-", "any")
 _CLONE_NEWNET = 0x40000000
 _FOREIGN_RULES = {0, 32766, 32767, 40000}  # the kernel's and strongSwan's
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class DeviceError(Exception):
-    """A command on the device failed: which, and its words."""
-
-
-def run(argv: list[str], text: str | None = None) -> str:
-    """Run a command; DeviceError with its words when it fails."""
-    done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise DeviceError(f"{' '.join(argv)}: {(done.stderr or done.stdout).strip()[:600]}")
-    return done.stdout
 
 
 def namespace_path(name: str) -> str:

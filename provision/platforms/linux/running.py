@@ -6,18 +6,18 @@ Standard library only: it runs on the device.
 from __future__ import annotations
 
 import contextlib
-import glob
-import hashlib
 import json
 import os
-import shutil
-import subprocess
 import time
 from collections.abc import Iterable
-from typing import Any
 
-from provision.platforms.linux import frr, netapply, network
-from provision.platforms.linux.network import DeviceError, enter, existing, run
+from provision.platforms.linux import disk, netapply, network
+from provision.platforms.linux.network import enter, existing
+from provision.platforms.linux.spawn import DeviceError, call, run
+
+TYPE_CHECKING = False  # the real one stands in a module that takes longer to load than a look at the device
+if TYPE_CHECKING:
+    from typing import Any
 
 _SV = "/etc/sanwang/sv"
 _SUPERVISOR = "/run/sanwang-supervisor.pid"  # its unit's; without one the supervisor is process 1
@@ -59,7 +59,7 @@ def survey(ledger: dict[str, Any]) -> tuple[dict[str, str], dict[str, list[str]]
     for group, value in prints.items():
         if group not in ("network", "services") and ledger["fingerprints"].get(group, value) != value:
             drift[group] = [f"the running {group} configuration is not the one that was applied"]
-    if "frr" in groups and (dormant := frr.dormant_vrfs()):
+    if "frr" in groups and (dormant := _frr().dormant_vrfs()):
         drift["frr"] = [f"zebra has not taken up VRF {name}" for name in dormant]
     down = [f"{name} is {state}" for name, state in service_states(ledger).items() if state != "run"]
     if down:
@@ -79,7 +79,7 @@ def fingerprints(ledger: dict[str, Any], state: dict[str, Any] | None = None) ->
     if "exit" in groups:
         found["exit"] = _hash(_words(["nft", "-s", "list", "table", "inet", "exit"]))
     if "frr" in groups:
-        found["frr"] = _hash("\n".join(frr.running()))
+        found["frr"] = _hash("\n".join(_frr().running()))
     if "wireguard" in groups:
         found["wireguard"] = _hash("\n".join(_wireguard()))
     if "ipsec" in groups:
@@ -89,13 +89,13 @@ def fingerprints(ledger: dict[str, Any], state: dict[str, Any] | None = None) ->
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
+    return str(disk.sha256(text.encode(errors="replace")).hexdigest())
 
 
 def _words(argv: list[str]) -> str:
     """What a command says; its failure is an answer too."""
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode == 0 else f"failed: {done.returncode}"
+    code, out, _ = call(argv)
+    return out if code == 0 else f"failed: {code}"
 
 
 # Rulesets -----------------------------------------------------------------------------------------
@@ -145,6 +145,8 @@ def bring_up() -> list[str]:
     """VRFs, rulesets, network, forwarding, in this order: nothing forwards before its ruleset stands."""
     wanted = network.load()
     done = netapply.make_vrfs(wanted)
+    import glob
+
     files = [
         path for path in ["/etc/nftables.conf", *sorted(glob.glob("/etc/nftables.d/*.nft"))] if os.path.exists(path)
     ]
@@ -169,10 +171,18 @@ def _standing(vrf: str) -> bool:
 # FRR ----------------------------------------------------------------------------------------------
 
 
+def _frr() -> Any:
+    """What speaks to FRR; most boxes have none, and need not load it."""
+    from provision.platforms.linux import frr
+
+    return frr
+
+
 def _load_frr(ledger: dict[str, Any]) -> list[str]:
     """Bring FRR to frr.conf; only what differs is touched."""
+    frr = _frr()
     done = frr.load(lambda: _frr_settled(ledger), _SERVICE_START_S)
-    return done + frr.wake_vrfs(_SERVICE_START_S) + frr.tell_addresses()
+    return [*done, *frr.wake_vrfs(_SERVICE_START_S), *frr.tell_addresses()]
 
 
 def _frr_settled(ledger: dict[str, Any]) -> bool:
@@ -245,7 +255,7 @@ def _load_services(changed: set[str], ledger: dict[str, Any]) -> set[str]:
             run(["sv", "-w", "10", "restart", f"{_SV}/{name}"])
             started.add(name)
         elif state not in ("run", "absent"):
-            subprocess.run(["sv", "up", f"{_SV}/{name}"], capture_output=True, check=False)
+            call(["sv", "up", f"{_SV}/{name}"])
             started.add(name)
         elif state == "absent":
             started.add(name)
@@ -273,7 +283,9 @@ def retire(name: str) -> None:
     """Stop a service and forget it."""
     folder = f"{_SV}/{name}"
     if os.path.isdir(folder):
-        subprocess.run(["sv", "-w", "7", "force-shutdown", folder], capture_output=True, check=False)
+        import shutil
+
+        call(["sv", "-w", "7", "force-shutdown", folder])
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -325,6 +337,8 @@ def reload(groups: set[str], changed: set[str], ledger: dict[str, Any]) -> list[
                     done.append(f"{name}: {verb}")
     for name in _SELF:
         if f"{_SV}/{name}/run" in changed and name not in started:
+            import subprocess
+
             subprocess.Popen(
                 ["sh", "-c", f"sleep 3; sv restart {_SV}/{name}"],
                 start_new_session=True,

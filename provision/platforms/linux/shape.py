@@ -13,7 +13,10 @@ highest priority first, equals in turns.  Standard library only: it runs on the 
 from __future__ import annotations
 
 import re
-from typing import Any
+
+TYPE_CHECKING = False  # the real one stands in a module that takes longer to load than a look at the device
+if TYPE_CHECKING:
+    from typing import Any
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _CLASS = re.compile(r"class htb 1:(\w+) (?:root|parent 1:(\w+)) .*?rate (\d+)([KMG]?)bit ceil (\d+)([KMG]?)bit")

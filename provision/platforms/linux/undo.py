@@ -16,15 +16,15 @@ import contextlib
 import fcntl
 import json
 import os
-import select
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 from provision.platforms.linux import disk
+
+TYPE_CHECKING = False  # the real one stands in a module that takes longer to load than a look at the device
+if TYPE_CHECKING:
+    from typing import Any
 
 PENDING = disk.FOLDER + "/pending.json"
 LAST = disk.FOLDER + "/last.json"
@@ -112,6 +112,9 @@ def kept(name: str) -> dict[str, Any] | None:
 def start_timer() -> None:
     """Start the process that undoes the pending change in time, out of this session's life; RuntimeError when it does
     not say that it is ready."""
+    import select
+    import subprocess
+
     ours, theirs = os.pipe()
     try:
         subprocess.run(
@@ -187,6 +190,8 @@ def _undone(record: dict[str, Any], revert: Callable[[dict[str, Any], str], None
                 return give_up
             return True
     except disk.Busy:
+        import signal
+
         with contextlib.suppress(OSError):
             with open(f"/proc/{record['pid']}/cmdline", "rb") as file:
                 words = file.read()
