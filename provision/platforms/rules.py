@@ -140,6 +140,9 @@ def same_secret(one: str, other: str) -> bool:
 
 
 _WHOLE = Rule("+")
+_REMEMBERED = 20_000
+Kind = tuple[int, Rule, tuple[str, ...], tuple[str, ...]]
+"""What a line is: place in the order of the rules, rule, identity, captured texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +157,27 @@ class Rulebook:
     ignored: tuple[re.Pattern[str], ...]  # lines that say nothing of their own, with what stands below
     rules: tuple[Rule, ...]
     expansions: tuple[Expansion, ...] = ()
+    _known: dict[tuple[int, str], tuple[tuple[Rule, ...], Kind]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    def of(self, line: str, rules: tuple[Rule, ...]) -> tuple[int, Rule, tuple[str, ...], tuple[str, ...]]:
+    def of(self, line: str, rules: tuple[Rule, ...]) -> Kind:
         """(place in the order, rule, identity, captured) of a line in a view that has these rules.
 
         ``undo X`` is X with another value: the same setting.  A line without a rule is its own identity and comes last.
+        A county's switches say the same few lines, so what was found is remembered; a line with a secret is not.
         """
+        known = self._known.get((id(rules), line))
+        if known is not None:
+            return known[1]
+        found = self._of(line, rules)
+        if not found[1].hidden:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[id(rules), line] = rules, found  # with the rules themselves: their id is theirs for as long
+        return found
+
+    def _of(self, line: str, rules: tuple[Rule, ...]) -> Kind:
         plain = line.removeprefix(f"{self.negate} ")
         for place, rule in enumerate(rules):
             found = rule.match(line) or (rule.match(plain) if plain != line else None)
