@@ -7,8 +7,8 @@ signed and applied as any other; after each kill every device must be as it was 
 timer or by ``apply --resume``.
 
 In each stage the controller is killed once and the broker once, in an order and at moments drawn from the seed, while a
-device of the platform is being changed that the fewest kills have met.  Most kills are followed by ``--resume`` at once; those that met a platform for the
-first time are left to the devices' own timers, all of them at the same time.
+device of the platform is being changed that the fewest kills have met.  Most kills are followed by ``--resume`` at
+once; those that met a platform for the first time are left to the devices' own timers, all of them at the same time.
 """
 
 from __future__ import annotations
@@ -97,8 +97,10 @@ class Found:
         }
 
 
-def drill(lab: Lab, progress: Progress, *, kills: int = KILLS, seed: int | None = None) -> dict[str, Any]:
-    """Kill ``kills`` times over every stage and platform; the county is as it was at the end."""
+def drill(
+    lab: Lab, progress: Progress, *, kills: int = KILLS, seed: int | None = None, stages: Collection[str] = ()
+) -> dict[str, Any]:
+    """Kill ``kills`` times over every stage (or only these) and platform; the county is as it was at the end."""
     seed = seed if seed is not None else random.SystemRandom().randrange(1 << 31)
     found = Found(seed)
     progress(f"seed {seed}")
@@ -107,11 +109,11 @@ def drill(lab: Lab, progress: Progress, *, kills: int = KILLS, seed: int | None 
         try:
             if not flows.flowing(within_s=20):
                 raise Missing("probes between sites do not flow", "look at: sanwang status, sanwang verify")
-            run = Drill(lab, changes, flows, found, random.Random(seed), kills, progress)
-            marked = False
-            while found.kills < kills or marked:
-                marked = not marked
-                changes.write(marked=marked)
+            run = Drill(lab, changes, flows, found, random.Random(seed), kills, progress, frozenset(stages))
+            for turn in range(2 * (kills + 1)):  # each turn that puts the change in kills at least once
+                if turn % 2 == 0 and found.kills >= kills:
+                    break
+                changes.write(marked=turn % 2 == 0)
                 run.carry()
         finally:
             flows.close()
@@ -146,6 +148,7 @@ class Drill:
     dice: random.Random
     kills: int
     progress: Progress
+    stages: frozenset[str] = frozenset()
 
     def carry(self) -> None:
         """One change from planning to the end, killed at every stage of it."""
@@ -187,7 +190,7 @@ class Drill:
 
     def _left(self, plan: Plan, stage: Stage) -> list[str]:
         """Who was not killed yet in this stage."""
-        if self.found.kills >= self.kills:
+        if self.found.kills >= self.kills or (self.stages and stage.name not in self.stages):
             return []
         rows = [row for row in self.found.rows if (row["plan"], row["stage"]) == (plan.id, stage.name)]
         return [who for who in _VICTIMS if all(row["victim"] != who for row in rows)]

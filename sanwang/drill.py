@@ -143,18 +143,20 @@ def apply_(
         int, typer.Option(min=1, max=500, help="how many times the controller or the broker is killed")
     ] = (apply_drill.KILLS),
     seed: Annotated[int, typer.Option(help="who is killed when; default another one each time, printed")] = -1,
+    stage: Annotated[list[str] | None, typer.Option(help="only in this stage; may be given several times")] = None,
     instance: Instance = "",
     as_json: AsJson = False,
 ) -> int:
     """Kill the controller and the broker at every stage of a real change; no device may be left in between.
 
-    The instance reads a copy of its county meanwhile, and is as it was at the end.
+    The change reaches every device of every platform. The instance reads a copy of its county meanwhile, and is as it
+    was at the end.
 
     Example: sanwang drill apply --json
     """
 
     def drill(lab: Lab, tell: Callable[[str], None]) -> dict[str, Any]:
-        return apply_drill.drill(lab, tell, kills=kills, seed=seed if seed >= 0 else None)
+        return apply_drill.drill(lab, tell, kills=kills, seed=seed if seed >= 0 else None, stages=stage or ())
 
     return _run(instance, as_json, drill, lambda found: apply_drill.misses(found, kills))
 
