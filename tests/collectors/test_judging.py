@@ -82,6 +82,35 @@ def test_a_dead_box_is_one_fault_and_its_cables_are_none(host: str) -> None:
     assert found.links == frozenset()
 
 
+@pytest.mark.parametrize("switch", ["b05-sw", "cb-sw"])
+def test_a_dead_access_switch_is_one_fault_seen_at_its_router(switch: str) -> None:
+    """Nothing of ours runs on it: its uplinks' carrier at the router tells."""
+    county = all_well()
+    for port in county.model.hosts[switch].ports:
+        if port.peer_host in county.views:
+            change(
+                county, port.peer_host, "ports", port.peer_port, {"vrf": "", "up": False, "admin": True, "mtu": 1500}
+            )
+    assert broken(county) == Broken(frozenset(), frozenset({switch}))
+    assert county.hosts[switch].state == "down"
+    assert f"host {switch} is down: no carrier at" in " ".join(county.status_document()["problems"])
+
+
+def test_a_port_shut_on_an_access_switch_is_a_fault_of_its_cable() -> None:
+    county = all_well()
+    link = county.model.links["b05-sw-gov"]
+    change(county, link.a.host, "ports", link.a.port, {"vrf": "gov", "up": False, "admin": True, "mtu": 1500})
+    assert broken(county) == Broken(frozenset({link.name}), frozenset())
+    assert county.hosts["b05-sw"].state == "up", "its other uplinks live"
+
+
+def test_nobody_knows_of_a_switch_whose_router_is_silent() -> None:
+    county = all_well()
+    silence(county, "b05-rt")
+    assert broken(county) == Broken(frozenset(), frozenset({"b05-rt"}))
+    assert county.hosts["b05-sw"].state == "unknown"
+
+
 def test_a_dead_centre_is_one_fault() -> None:
     county = all_well()
     boxes = [host.name for host in county.model.site_hosts("c1") if host.appliance]

@@ -15,7 +15,7 @@ from .county import all_well, change, model
 def test_expected_comes_from_the_model_alone() -> None:
     county = model()
     found = expect(county)
-    appliances = list(county.appliances())
+    appliances = list(county.linux_appliances())
     fibres = [link for link in county.links.values() if link.kind in (LinkKind.RING, LinkKind.ACCESS)]
     assert len(found.ospf) == 2 * len(fibres)
     cores = len(list(county.by_role(Role.CORE)))
@@ -26,7 +26,11 @@ def test_expected_comes_from_the_model_alone() -> None:
     assert len(found.tunnels) == len(county.tunnels)
     assert found.targets == 2 * len(appliances) + len(found.probes)
     assert len(found.probes) == 3 * (2 + 11)
-    assert set(found.leaves) == {host.name for host in county.by_role(Role.LEAF)}
+    behind = {host.name for host in county.by_role(Role.SWITCH)}
+    users = {host.name for host in county.by_role(Role.LEAF) if host.ports[0].peer_host not in behind}
+    assert set(found.leaves) == users
+    assert set(found.switches) == behind
+    assert set(found.hosts) == {*(host.name for host in appliances), *users, *behind}
     for host in appliances:
         names = services(county, host)
         assert len(set(names)) == len(names)

@@ -50,6 +50,11 @@ def test_one_dead_box_of_a_living_centre_is_a_host() -> None:
     assert names(lines_of("c1-srv"), {"c1-srv"}) == [("host", "c1-srv")]
 
 
+def test_a_dead_access_switch_is_a_host_and_its_cables_follow_from_it() -> None:
+    assert names(lines_of("b05-sw"), {"b05-sw"}) == [("host", "b05-sw")]
+    assert names({"b05-sw-gov"}, set()) == [("link", "b05-sw-gov")]
+
+
 def test_a_fault_elsewhere_stays_named_beside_a_dead_centre() -> None:
     dead = {host.name for host in MODEL.site_hosts("c1")}
     assert names(lines_of(*dead) | {"t05-c3"}, dead) == [("site", "c1"), ("link", "t05-c3")]

@@ -8,7 +8,7 @@ from drills.policy import allowed_checks, allows, denied_checks
 from drills.ring import pairs_across
 from drills.verify import rounds
 from inventory.load import load_model
-from inventory.model import NetworkModel
+from inventory.model import NetworkModel, Role
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +21,15 @@ def test_every_site_has_something_it_may_reach(shili: NetworkModel) -> None:
     inhabited = {endpoint.site for endpoint in shili.endpoints}
     assert inhabited <= sources
     assert len(inhabited) >= 159
+
+
+def test_the_controller_is_tried_to_every_switch_and_strangers_to_none(shili: NetworkModel) -> None:
+    boxes = {host.name for host in shili.by_role(Role.SWITCH)}
+    tried = {check.target.host: check.source.host for check in allowed_checks(shili) if check.target.host in boxes}
+    assert tried == dict.fromkeys(boxes, shili.nms)
+    denied = {check.source.network for check in denied_checks(shili) if check.target.host in boxes}
+    assert denied
+    assert "mgmt" not in denied
 
 
 def test_denied_pairs_cross_every_pair_of_networks(shili: NetworkModel) -> None:

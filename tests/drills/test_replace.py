@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,10 +37,10 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     sites = county.folder / "sites.yml"
     rows = []
     for row in sites.read_text(encoding="utf-8").splitlines(keepends=True):
-        for code, switch in (("b01", ", switch: huawei_vrp8"), ("b02", "")):
+        for code, switch in (("b01", "switch: huawei_vrp8, "), ("b02", "")):
             if row.startswith(f"  {code}: "):
-                head = row.rstrip("\n").removesuffix("}").partition(", switch:")[0]
-                row = f"{head}{switch}}}{COMMENT}"
+                bare = re.sub(r"switch: \w+, ", "", row.rstrip("\n"))
+                row = bare.replace("homes:", f"{switch}homes:") + COMMENT
         rows.append(row)
     sites.write_text("".join(rows), encoding="utf-8")
     (places.lib / "county").write_text(f"{county.folder}\n")
@@ -79,7 +80,7 @@ def test_one_value_of_one_file_changes_and_the_audit_says_who_and_why(lab: Lab) 
 @pytest.mark.parametrize(
     ("host", "platform", "words"),
     [
-        ("t01-rt", "ruijie_rgos", "which is no access switch; expected one of b01-sw"),
+        ("t01-rt", "ruijie_rgos", "which is no access switch; expected one of t01-sw"),
         ("x99-sw", "ruijie_rgos", "which is no access switch"),
         ("b01-sw", "cisco_ios", "found 'cisco_ios'; expected one of huawei_vrp5"),
     ],

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 
 import pytest
 
+from inventory.hardware import HARDWARE, network_ports, vlan
 from inventory.load import Loaded
 from inventory.model import Hall, LinkKind, Network, Role, Service, Site, SiteKind
 
@@ -25,7 +27,7 @@ def test_the_reference_county(shili: Loaded) -> None:
     assert kinds.count(SiteKind.BUILDING) == 1
     assert len(model.sites["cb"].organisations) >= 10
     assert kinds.count(SiteKind.SCHOOL) + kinds.count(SiteKind.CLINIC) >= 100
-    assert 180 <= len(model.hosts) <= 220
+    assert 250 <= len(model.hosts) <= 300
     assert len({endpoint.site for endpoint in model.endpoints}) >= 159
     assert len(model.exits) == 2
     assert set(model.outside) == {"internet", "city", "province"}
@@ -84,11 +86,65 @@ def test_backbone_ports_run_ospf_with_bfd(shili: Loaded) -> None:
 
 def test_the_small_county_has_one_of_each(xiao: Loaded) -> None:
     model = xiao.model
-    assert len(model.hosts) <= 30
+    assert len(model.hosts) <= 35
     assert len(model.halls) == 2
     assert not xiao.warnings
     roles = {host.role for host in model.hosts.values()}
     assert roles >= {Role.CORE, Role.ACCESS, Role.FIREWALL, Role.VPN, Role.SERVER, Role.RELAY, Role.NMS, Role.CPE}
+    assert {host.platform for host in model.by_role(Role.SWITCH)} == set(HARDWARE)
+
+
+def test_every_body_has_an_access_switch_of_one_of_five_vendors(shili: Loaded) -> None:
+    model = shili.model
+    switches = {host.site: host for host in model.by_role(Role.SWITCH)}
+    bodies = {code for code, site in model.sites.items() if site.kind in (SiteKind.BODY, SiteKind.BUILDING)}
+    assert set(switches) == bodies
+    kinds = Counter(host.platform for host in switches.values())
+    assert set(kinds) == set(HARDWARE)
+    assert min(kinds.values()) >= 4
+    assert [host for host in model.appliances() if not host.linux] == [
+        host for host in model.appliances() if host.role is Role.SWITCH
+    ]
+    assert {host.platform for host in model.linux_appliances()} == {"linux"}
+
+
+def test_a_network_has_the_same_ports_on_every_switch_of_a_platform(shili: Loaded, xiao: Loaded) -> None:
+    """One uplink per network to the router's LAN of that network; the users' computer on the network's first port."""
+    seen: dict[tuple[str, int, Role], str] = {}
+    for model in (shili.model, xiao.model):
+        for host in model.by_role(Role.SWITCH):
+            labels = [port.label for port in host.ports]
+            assert len(set(labels)) == len(labels)
+            uplinks = {}
+            for port in host.ports:
+                peer = model.hosts[port.peer_host]
+                far = peer.port(port.peer_port)
+                name = far.vrf or next(
+                    each.network for each in model.endpoints if far.address and each.address == far.address.ip
+                )
+                assert port.bridge == f"vlan{vlan(model.networks[name])}"
+                number = model.networks[name].number
+                assert seen.setdefault((host.platform, number, peer.role), port.label) == port.label
+                if peer.role is Role.ACCESS:
+                    assert far.bridge == f"lan-{name}"
+                    uplinks[name] = port.label
+                assert port.label in (*network_ports(model.networks[name], host.platform).users, uplinks.get(name))
+            assert set(uplinks) == set(host.networks)
+            assert uplinks["mgmt"] == HARDWARE[host.platform].uplinks[0]
+
+
+def test_users_of_a_site_with_a_switch_hang_on_it(shili: Loaded, xiao: Loaded) -> None:
+    for model in (shili.model, xiao.model):
+        behind = {host.site for host in model.by_role(Role.SWITCH)}
+        for user in model.endpoints:
+            if user.site in behind:
+                port = next(
+                    each for each in model.hosts[user.host].ports if each.address and each.address.ip == user.address
+                )
+                assert model.hosts[port.peer_host].role is Role.SWITCH
+        for host in model.hosts.values():
+            if host.role is Role.ACCESS and host.site in behind:
+                assert not [port for port in host.ports if port.peer_host.endswith(("-pc", "-hall")) and port.bridge]
 
 
 def test_the_reference_county_takes_no_risk_that_is_warned_of(shili: Loaded) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory.impact import Faults, HallState, Impact, ImpactMap, Meeting
+from inventory.impact import Faults, HallState, Impact, ImpactMap, Meeting, NetworkCut
 from inventory.load import load_model
 from inventory.model import LinkKind, Role, SiteKind
 
@@ -165,3 +165,43 @@ def test_a_centre_off_the_ring_that_access_fibres_still_carry_is_unprotected() -
     assert len(off) == 2
     assert "c2" in found.sites_unprotected
     assert not found.centres_apart
+
+
+SWITCHES = sorted(host.name for host in MODEL.by_role(Role.SWITCH))
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_a_dead_access_switch_cuts_its_own_site_and_no_other(switch: str) -> None:
+    site = MODEL.hosts[switch].site
+    found = cut(hosts={switch})
+    assert found.sites_cut == (site,)
+    assert found.networks_cut == ()
+    assert {hall.hall for hall in found.halls} == {code for code, hall in MODEL.halls.items() if hall.site == site}
+    assert {hall.state for hall in found.halls} <= {HallState.CUT}
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_a_cut_uplink_takes_one_network_from_one_site(switch: str) -> None:
+    host = MODEL.hosts[switch]
+    users = {each.network for each in MODEL.endpoints if each.site == host.site}
+    for name in host.networks:
+        found = cut({f"{switch}-{name}"})
+        if name not in users:
+            assert (found.sites_cut, found.networks_cut) == ((), ())  # mgmt: nobody's but ours
+        elif users == {name}:
+            assert (found.sites_cut, found.networks_cut) == ((host.site,), ())
+        else:
+            assert (found.sites_cut, found.networks_cut) == ((), (NetworkCut(host.site, name),))
+        assert {hall.hall for hall in found.halls} <= {
+            code for code, hall in MODEL.halls.items() if hall.site == host.site
+        }
+
+
+def test_a_computer_with_legs_in_several_networks_joins_none_of_them() -> None:
+    """With gov's uplink gone, no path leads from gov's port over another network's cables."""
+    site = next(code for code in ("b05",) if len(MODEL.sites[code].networks) > 3)
+    names = {each.network for each in MODEL.endpoints if each.site == site} - {"gov"}
+    found = cut({f"{site}-sw-gov"})
+    assert found.networks_cut == (NetworkCut(site, "gov"),)
+    rest = cut({f"{site}-sw-{name}" for name in names})
+    assert {each.network for each in rest.networks_cut} == names

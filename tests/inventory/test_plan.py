@@ -68,8 +68,12 @@ def test_computed_link_numbers_never_meet() -> None:
     for centre in range(1, plan.CENTRE_MAX + 1):
         numbers += [plan.patch_number(centre, slot, n) for slot in range(2, 8) for n in range(32)]
         numbers.append(plan.outer_patch_number(centre))
-    assert len(numbers) == len(set(numbers))
     assert max(numbers) <= plan.LINK_MAX
+    for site in range(1, plan.SITE_MAX + 1):  # cables of access switches have no addresses: their numbers may be larger
+        numbers += [plan.switch_uplink_number(site, n) for n in range(1, plan.NETWORK_MAX + 1)]
+        numbers += [plan.switch_user_number(site, n) for n in range(1, plan.NETWORK_MAX + 1)]
+    assert len(numbers) == len(set(numbers))
+    assert len(f"m{max(numbers)}a") <= 15, "a device's name in the kernel"
 
 
 def test_reserved_prefixes_are_apart() -> None:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from inventory.load import Loaded
-from inventory.model import Endpoint, LinkKind, NetworkModel, PolicyRule, SiteKind
+from inventory.model import Endpoint, LinkKind, NetworkModel, PolicyRule, Role, SiteKind
 from inventory.walk import County, Flow, Walk
 
 
@@ -136,7 +136,8 @@ def test_every_pair_of_networks_is_denied_at_the_firewall(county: County) -> Non
             for user in [user for user in model.endpoints if user.network == source][:40]:
                 places = [other.address for other in model.endpoints if other.network == target]
                 places = places or [host.management for host in model.appliances() if host.management]
-                for address in places[:6]:
+                own = {port.address.ip for port in model.hosts[user.host].ports if port.address}
+                for address in [place for place in places if place not in own][:6]:
                     walk = county.walk(flow(user, address, "tcp", 7077))
                     assert walk.verdict == "denied", (user, address, walk)
                     assert walk.crossings[-1] == (source, target)
@@ -220,3 +221,23 @@ def test_a_cable_unit_goes_through_tunnel_and_headend(county: County) -> None:
     assert there.crossings == (("tv", "vpn"),)
     assert "u01-c3" in there.links
     assert "c1-vpn-gov" in there.links
+
+
+@pytest.mark.parametrize("name", ["shili", "xiao"])
+def test_a_packet_crosses_the_access_switch_and_none_passes_a_dead_one(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    model = request.getfixturevalue(name).model
+    whole = County(model)
+    for switch in model.by_role(Role.SWITCH):
+        for user in [each for each in model.endpoints if each.site == switch.site]:
+            other = next(each for each in model.endpoints if each.network == user.network and each.site != user.site)
+            there, _ = arrives(whole, flow(user, other.address))
+            uplink = f"{switch.name}-{user.network}"
+            assert uplink in there.links
+            assert switch.name not in {host for host, _ in there.hops}, "it forwards at layer 2"
+            for broken in (County(model, cut=[uplink]), County(model, dead=[switch.name])):
+                assert broken.walk(flow(user, other.address)).verdict == "unrouted"
+                assert broken.walk(flow(other, user.address)).verdict == "unrouted"
+        if name == "shili" and switch.site not in ("b01", "b05", "cb"):
+            break

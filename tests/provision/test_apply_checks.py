@@ -149,7 +149,7 @@ def test_an_overlay_moved_on_one_end_first_loses_the_other_and_is_refused(of: Co
     assert {"t01-rt", "b01-rt"} <= set(lost["cores"])
 
 
-def test_a_vtep_that_nobody_holds_loses_its_router_alone(of: County) -> None:
+def test_a_vtep_that_nobody_holds_loses_its_router_and_the_switch_behind_it(of: County) -> None:
     host = of.model.hosts["t01-rt"]
     vrfs = []
     for vrf in host.vrfs:
@@ -159,7 +159,7 @@ def test_a_vtep_that_nobody_holds_loses_its_router_alone(of: County) -> None:
         vrfs.append(replace(vrf, vxlans=wrong) if vrf.name == "mgmt" else vrf)
     planned = replace(of.model, hosts=dict(of.model.hosts) | {host.name: replace(host, vrfs=tuple(vrfs))})
     running = {host.name: files(of.model, host.name)}
-    assert inband.lost(planned, running, [("access", [host.name])]) == {"access": ("t01-rt",)}
+    assert inband.lost(planned, running, [("access", [host.name])]) == {"access": ("t01-rt", "t01-sw")}
 
 
 @given(

@@ -147,7 +147,7 @@ def test_planted_mistakes_are_all_found(model: NetworkModel, files: Files) -> No
     fresh = prove(model, files)
     try_eyes(fresh, 15, 300, lambda *_: None)
     assert [str(mistake) for mistake, how in fresh.planted if not how] == []
-    assert {mistake.kind for mistake, _ in fresh.planted} == {"dropped", "swapped", "widened", "route", "leak"}
+    assert {mistake.kind for mistake, _ in fresh.planted} >= {"dropped", "swapped", "widened", "route", "leak"}
     assert fresh.document()["planted"] == fresh.document()["found"] == 15
 
 
