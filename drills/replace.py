@@ -75,7 +75,9 @@ def require_dead(lab: Lab, host: str) -> None:
     if host not in {each.name for each in lab.model.appliances()}:
         raise play.PlayError(f"{host}: expected one of the county's own boxes; `sanwang county show SITE` names them")
     if host == lab.model.nms:
-        raise play.PlayError(f"{host} is the management host, which would replace itself: restore it from its backup")
+        raise play.PlayError(
+            f"{host} is the management host: `sanwang takeover` on the standby, or `sanwang restore system`"
+        )
     if _answers(lab, host):
         raise play.PlayError(f"{host} answers in band: there is no new box; `sanwang playbook run site.yml` mends it")
 

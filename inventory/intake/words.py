@@ -127,6 +127,7 @@ BOXES: dict[str, tuple[str, ...]] = {
     "server": ("服务器",),
     "relay": ("媒体转发", "媒体服务器"),
     "nms": ("网管", "网管主机"),
+    "standby": ("备用网管", "备用网管主机"),
     "headend": ("前端", "有线前端"),
 }
 EQUIPMENT: dict[str, tuple[str, ...]] = {

@@ -65,7 +65,7 @@ def put_back(places: Places, path: Path, key: bytes, *, who: str, why: str, own_
     if BrokerClient(places.broker_socket, timeout_s=5.0).alive():
         raise BackupError(
             f"{places.broker_socket}: a broker runs here and writes what would be replaced: stop it first"
-            " (`sanwang down` on a twin, `systemctl stop 'sanwang-*'` on a management host)"
+            f" (`sanwang down` on a twin, `systemctl stop sanwang@{places.instance}.target` on a management host)"
         )
     if os.path.ismount(places.lib):
         raise BackupError(

@@ -20,6 +20,7 @@ from provision.broker.client import BrokerClient
 from provision.broker.wire import BrokerError
 from provision.change import inband, touches
 from provision.change.checks import LINKS_MAY_BE_S, NotNow
+from provision.change.runner import BROKER_BACK_S
 from store.audit import record
 from store.engine import Store
 from store.queries import booked_meetings, link_states
@@ -201,8 +202,17 @@ class Restore:
         return [f"the controller would no longer reach {', '.join(lost[:6])} in band"] if lost else []
 
     def _ask(self, method: str, **params: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self._client.call(method, why=self._why, host=self.host, **params)
-        return answer
+        """Ask the broker about the device; one that starts again has the time: every question may be asked twice."""
+        end = time.monotonic() + BROKER_BACK_S
+        while True:
+            try:
+                answer: dict[str, Any] = self._client.call(method, why=self._why, host=self.host, **params)
+                return answer
+            except BrokerError as error:
+                gone = error.kind in ("absent", "moved") or "went away" in error.message
+                if not gone or time.monotonic() > end:
+                    raise
+            time.sleep(0.5)
 
     def _note(self, done: Restored) -> None:
         """``restore`` in the audit log is the evidence that a device came back from its backup."""

@@ -147,6 +147,7 @@ export const ROLE: Record<string, Pair> = {
   server: ["服务器", "Server"],
   relay: ["会议中继", "Relay"],
   nms: ["管理主机", "Management host"],
+  standby: ["备用管理主机", "Standby management host"],
   headend: ["有线前端", "Head-end"],
   cpe: ["接入终端", "Site box"],
   partner: ["IPsec 终端", "IPsec box"],
