@@ -3,11 +3,12 @@
 
 COUNTY ?= shili
 PORT ?= 8443
+MINUTES ?= 15
 ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint bench bench-provision drills fuzz shots bundle lock clean
+.PHONY: help setup up down test lint bench bench-provision drills fuzz shots bundle bundle-test lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,14 +43,17 @@ drills: setup  ## cut every fibre, kill a centre, meet while it happens; judges 
 	$(BIN)/sanwang drill centre $(ARGS)
 	$(BIN)/sanwang drill meeting $(ARGS)
 
-fuzz: setup  ## every property test, for long
-	$(BIN)/pytest -m hypothesis --hypothesis-profile=fuzz $(ARGS)
+fuzz: setup  ## every property test, for MINUTES together (default 15)
+	$(BIN)/pytest -q -p tests.fuzzing --fuzz-minutes $(MINUTES) $(ARGS)
 
 shots: setup  ## screenshots of every page, from the running county, into docs/images
 	@$(BIN)/sanwang shots $(ARGS)
 
 bundle: setup  ## one archive for a machine that reaches no registry (build/sanwang-<commit>.tar)
 	@scripts/bundle
+
+bundle-test: bundle  ## bare machines come up as a county from the newest bundle alone (takes minutes; needs mmdebstrap)
+	@scripts/bundle-test "$$(ls -t build/sanwang-*.tar | head -n 1)" $(ARGS)
 
 lock: setup  ## requirements.txt anew from requirements.in
 	$(BIN)/pip-compile -q --upgrade --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \

@@ -6,15 +6,9 @@ import os
 import shutil
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 settings.register_profile("default", deadline=None, max_examples=60)
-settings.register_profile(
-    "fuzz",
-    deadline=None,
-    max_examples=20_000,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
 settings.load_profile("default")
 
 
