@@ -73,7 +73,7 @@ def services(model: NetworkModel, host: Host) -> tuple[str, ...]:
     """Services that run on a host, in the county's names."""
     tunnels = {
         _VPN_DAEMON[tunnel.kind] for tunnel in model.tunnels.values() if host.name in (tunnel.host, tunnel.gateway)
-    }
+    } | {_VPN_DAEMON[guest.kind] for guest in model.guests.values() if host.name == model.vpn}
     role = _BY_ROLE.get(host.role, ())
     if host.role is Role.FIREWALL and model.exits:
         # keeps the exit's translations; chooses between several carriers

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from drills.guests import try_guests
 from drills.lab import Lab
 from drills.policy import Check, Place, allowed_checks, denied_checks
 from drills.talk import Listeners, reaches
@@ -72,6 +73,13 @@ async def verify(lab: Lab, progress: Progress) -> Verdict:
             listeners.open(check.target, check.protocol, check.port)
         await _try_allowed(lab, allowed, verdict, progress)
         await _try_denied(lab, denied, verdict, progress)
+    for check, must, why in await try_guests(lab):
+        verdict.allowed_expected += must
+        verdict.denied_expected += not must
+        verdict.allowed_ok += must and not why
+        verdict.denied_ok += not must and not why
+        if why:
+            verdict.fail(check, why)
     return verdict
 
 

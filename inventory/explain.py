@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from inventory.schema import CODE, KEY, NAME, RATE
+from inventory.schema import CODE, IDENTITY, KEY, NAME, PEM, RATE
 
 PATTERNS = {
     CODE: "1-8 small letters and digits, a letter first",
     NAME: "1-32 small letters, digits and dashes, a letter first",
     RATE: "a rate like 100M or 1G",
+    IDENTITY: "an IKE identity: letters, digits, dots, dashes and @",
+    PEM: "a certificate in PEM, written as a block (`authority: |`)",
     KEY: "an ed25519 public key in base64 (44 characters)",
 }
 TYPES = {

@@ -28,11 +28,12 @@ class SiteKind(StrEnum):
     CARRIER = "carrier"
     CITY = "city"
     PROVINCE = "province"
+    THIRD = "third-party"  # another agency, behind its own IPsec gateway
 
     @property
     def outside(self) -> bool:
         """True for the world beyond the county: nothing there is ours to configure."""
-        return self in (SiteKind.CARRIER, SiteKind.CITY, SiteKind.PROVINCE)
+        return self in (SiteKind.CARRIER, SiteKind.CITY, SiteKind.PROVINCE, SiteKind.THIRD)
 
 
 class Role(StrEnum):
@@ -51,7 +52,7 @@ class Role(StrEnum):
     PARTNER = "partner"  # small site's own box: IPsec (IKEv2, certificates)
     SWITCH = "switch"  # a vendor's access switch: the users of a township or body hang on it
     LEAF = "leaf"  # user equipment: a PC, a hall's computer, a set-top box
-    OUTSIDE = "outside"  # carriers, city, province
+    OUTSIDE = "outside"  # carriers, city, province, third parties
 
 
 APPLIANCES: frozenset[Role] = frozenset(Role) - {Role.LEAF, Role.OUTSIDE}
@@ -292,6 +293,30 @@ class Tunnel:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """Something that a guest may reach."""
+
+    prefix: IPv4Network
+    protocol: str  # "tcp" or "udp"
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Somebody outside whom the VPN gateway lets in to named services only."""
+
+    name: str
+    kind: str  # "ipsec": a third party's gateway
+    network: str  # whose leg its packets leave the gateway by
+    prefixes: tuple[IPv4Network, ...]  # its own; sources are nothing else
+    openings: tuple[Opening, ...]
+    host: str = ""  # its gateway, powered by the twin alone
+    outer: IPv4Address | None = None  # where it calls from
+    identity: str = ""  # in IKE
+    authority: str = ""  # its root certificate (PEM); "": a shared secret, ``psk/<name>``
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One centre's copy of a service."""
 
@@ -405,6 +430,7 @@ class NetworkModel:
     vpn: str  # host name of the VPN gateway, "" when the county has none
     nms: str  # the management host that acts now
     outside: Mapping[str, IPv4Network] = field(default_factory=dict)  # "internet", "city", "province" -> prefix
+    guests: Mapping[str, Guest] = field(default_factory=dict)  # whom the VPN gateway lets in beside remote sites
     exit_closed: Switch | None = None  # the Internet exit is closed: the county is an intranet
     revoked: Mapping[str, Switch] = field(default_factory=dict)  # site -> its VPN access was taken away
     standby: str = ""  # the management host that stands by, "" for none

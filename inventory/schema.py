@@ -17,6 +17,8 @@ CODE = r"^[a-z][a-z0-9]{0,7}$"
 NAME = r"^[a-z][a-z0-9-]{0,31}$"
 RATE = r"^[1-9][0-9]{0,3}[MG]$"
 KEY = r"^([A-Za-z0-9+/]{43}=)?$"
+IDENTITY = r"^[A-Za-z0-9][A-Za-z0-9.@-]{0,63}$"
+PEM = r"^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n?)?$"
 
 Code = Annotated[str, StringConstraints(pattern=CODE)]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -104,6 +106,18 @@ class RemoteIntent(SiteIntent):
 
     home: Code  # the carrier, or the centre with the cable head-end
     networks: tuple[Code, ...] = ("gov",)
+
+
+class ThirdPartyIntent(SiteIntent):
+    """Another agency's IPsec gateway: theirs to configure; we agree on identities, a secret or their root, prefixes."""
+
+    home: Code  # the carrier that it calls by
+    address: Address | None = None  # where it calls from; None: its end of the carrier's line
+    identity: Annotated[str, StringConstraints(pattern=IDENTITY)]  # what it calls itself in IKE
+    authority: Annotated[str, StringConstraints(pattern=PEM)] = ""  # its root certificate; "": a secret shared with us
+    prefixes: Annotated[tuple[Prefix, ...], Field(min_length=1)]  # its own, behind the tunnel
+    network: Code = "gov"  # the one that it visits
+    reaches: Annotated[tuple[Name, ...], Field(min_length=1)]  # services of that network, and nothing else
 
 
 class CarrierIntent(SiteIntent):
@@ -222,6 +236,7 @@ class Intent(Written):
     villages: dict[Code, RemoteIntent] = {}
     units: dict[Code, RemoteIntent] = {}
     partners: dict[Code, RemoteIntent] = {}
+    third_parties: dict[Code, ThirdPartyIntent] = {}
     subscribers: dict[Code, SmallIntent] = {}
     carriers: dict[Code, CarrierIntent] = {}
     internet: InternetIntent | None = None

@@ -9,6 +9,7 @@ from inventory.expand.boxes import expand_boxes
 from inventory.expand.exits import expand_exits, expand_outside
 from inventory.expand.fibres import expand_ducts, expand_fibres
 from inventory.expand.ground import check_boxes, expand_seats
+from inventory.expand.guests import expand_guests
 from inventory.expand.halls import expand_halls
 from inventory.expand.hosts import expand_endpoints, expand_hosts
 from inventory.expand.lines import expand_lines
@@ -59,6 +60,8 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
     cables = (*fibres, *expand_rooms(intent, ground, services, halls), *lines)
     exits = expand_exits(intent, lines, ground)
     tunnels = expand_tunnels(intent, ground, exits)
+    guests = expand_guests(intent, ground, services, outside, report)
+    report.settle("guests")
     revoked = expand_revoked(intent, tunnels, report)
     report.settle("switches")
     seats = expand_seats(intent, ground, services)
@@ -84,6 +87,7 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
         vpn=ground.host(ground.vpn, "vpn") if ground.vpn else "",
         nms=ground.host(ground.nms, "nms"),
         outside=outside,
+        guests=guests,
         exit_closed=expand_switch(intent.switches.exit_closed),
         revoked=revoked,
         standby=ground.host(ground.standby, "standby") if ground.standby else "",

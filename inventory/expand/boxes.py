@@ -53,7 +53,7 @@ def expand_boxes(
             case Role.SWITCH:
                 vrfs[seat.name] = (switch_vrf(ground.sites[seat.site], ground.networks["mgmt"]),)
             case Role.OUTSIDE:
-                vrfs[seat.name] = (_outside(intent, seat),)
+                vrfs[seat.name] = (_outside(intent, seat, peers[seat.name]),)
     return vrfs
 
 
@@ -95,6 +95,9 @@ def _vpn(intent: Intent, ground: Ground) -> Vrf:
             network = ground.networks[name]
             via = plan.site_address(network, number, plan.SLOT_ROUTER).ip
             routes.append(StaticRoute(plan.DEFAULT, via, source=inner_prefix(network, site)))
+    for third in intent.third_parties.values():
+        via = plan.site_address(ground.networks[third.network], number, plan.SLOT_ROUTER).ip
+        routes += (StaticRoute(plan.DEFAULT, via, source=prefix) for prefix in third.prefixes)
     return Vrf("", routes=tuple(routes))
 
 
@@ -145,12 +148,18 @@ def _leaf(ground: Ground, seat: Seat, peer: IPv4Interface | None) -> Vrf:
     return _legs(legs) if len(legs) > 1 else Vrf("", routes=(_default(legs[0][1]),))
 
 
-def _outside(intent: Intent, seat: Seat) -> Vrf:
+def _outside(intent: Intent, seat: Seat, peer: IPv4Interface | None) -> Vrf:
     """The world outside; a carrier answers as the Internet.
 
     All of them send the county's prefixes to the firewall, as an ill-meaning neighbour would: that those
     packets are denied there, and not merely lost on the way, is what is to be shown.
     """
+    if third := intent.third_parties.get(seat.site):
+        assert peer is not None
+        loopbacks = [IPv4Interface(prefix.network_address + 1) for prefix in third.prefixes]
+        if third.address:
+            loopbacks.append(IPv4Interface(third.address))
+        return Vrf("", routes=(_default(peer.ip),), loopbacks=tuple(loopbacks))
     written = intent.uplinks.get(seat.site) or intent.carriers[seat.site]
     near, _ = plan.outer_ends(plan.line_number(written.number))
     if isinstance(written, UplinkIntent):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 
 from inventory import plan
 from inventory.errors import Report
@@ -41,6 +42,7 @@ class Ground:
     relays: tuple[str, ...]
     vpn_networks: tuple[str, ...]  # mgmt included
     switches: dict[str, str]  # platform of each access switch, by its site
+    visitors: dict[str, tuple[IPv4Network, ...]]  # prefixes of guests, by the network that they visit
 
     @property
     def centres(self) -> tuple[Site, ...]:
@@ -96,6 +98,13 @@ def check_boxes(
                 report.error(
                     (section, code, "networks"), name, f"one of the gateway's: {legs_text}", "add it to vpn.networks"
                 )
+    visitors: dict[str, tuple[IPv4Network, ...]] = {}
+    for code, third in intent.third_parties.items():
+        if third.network not in networks:
+            report.error(
+                ("third_parties", code, "network"), third.network, f"one of {', '.join(networks)}", "correct it"
+            )
+        visitors[third.network] = (*visitors.get(third.network, ()), *third.prefixes)
     return Ground(
         networks=networks,
         sites=sites,
@@ -107,6 +116,7 @@ def check_boxes(
         relays=tuple(code for code, centre in intent.centres.items() if "relay" in centre.boxes),
         vpn_networks=tuple(name for name in networks if name in legs | {"mgmt"}) if vpn else (),
         switches=switches,
+        visitors=visitors,
     )
 
 

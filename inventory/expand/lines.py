@@ -26,7 +26,7 @@ def expand_lines(intent: Intent, ground: Ground, report: Report) -> tuple[Cable,
             _check_network(site, ground, report)
         if site.section.name in ("schools", "clinics"):
             cables.append(_spur(site, ground))
-        elif site.section.name in ("villages", "partners"):
+        elif site.section.name in ("villages", "partners", "third_parties"):
             cables.append(_broadband(site, ground))
         elif site.section.name in ("units", "subscribers"):
             cables.append(_coax(site, ground))

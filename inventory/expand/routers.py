@@ -179,6 +179,7 @@ def _centre_routes(centre: Site, network: Network, ground: Ground) -> tuple[Stat
         for site in ground.sites.values():
             if site.kind in (SiteKind.VILLAGE, SiteKind.UNIT) and network.name in site.networks:
                 routes.append(StaticRoute(inner_prefix(network, site), via, plan.FIRST_HOME_METRIC))
+        routes += (StaticRoute(prefix, via, plan.FIRST_HOME_METRIC) for prefix in ground.visitors.get(network.name, ()))
     if centre.code == ground.headend and network.name == "tv":
         via = _slot(network, centre, plan.SLOT_HEADEND)
         for site in ground.sites.values():

@@ -5,7 +5,15 @@ from __future__ import annotations
 from inventory.errors import Report
 from inventory.expand.written import WrittenSite, written_sites
 from inventory.model import Network, Site, SiteKind
-from inventory.schema import AccessIntent, CentreIntent, Intent, RemoteIntent, SmallIntent, UplinkIntent
+from inventory.schema import (
+    AccessIntent,
+    CentreIntent,
+    Intent,
+    RemoteIntent,
+    SmallIntent,
+    ThirdPartyIntent,
+    UplinkIntent,
+)
 
 HOMES = {
     SiteKind.TOWNSHIP: ("centres",),
@@ -15,7 +23,12 @@ HOMES = {
     SiteKind.CLINIC: ("centres", "townships", "bodies", "buildings"),
     SiteKind.SUBSCRIBERS: ("centres",),
 }
-REMOTE_HOMES = {"villages": ("carriers",), "partners": ("carriers",), "units": ("centres",)}
+REMOTE_HOMES = {
+    "villages": ("carriers",),
+    "partners": ("carriers",),
+    "third_parties": ("carriers",),
+    "units": ("centres",),
+}
 WORD = {
     "centres": "centre",
     "townships": "township",
@@ -49,7 +62,7 @@ def _site(site: WrittenSite, intent: Intent, networks: dict[str, Network], repor
             report.warning(
                 (*site.key, "homes"), f"one home, {homes[0]}", "two centres", "a cut fibre leaves the site alone"
             )
-    elif isinstance(written, SmallIntent | RemoteIntent):
+    elif isinstance(written, SmallIntent | RemoteIntent | ThirdPartyIntent):
         homes = (written.home,)
     elif isinstance(written, CentreIntent):
         pass

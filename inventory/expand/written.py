@@ -33,6 +33,7 @@ SECTIONS = (
     Section("villages", SiteKind.VILLAGE, Role.CPE, "cpe", SLOT_ROUTER, ("gov",)),
     Section("units", SiteKind.UNIT, Role.CPE, "cpe", SLOT_ROUTER, ("gov",)),
     Section("partners", SiteKind.UNIT, Role.PARTNER, "box", SLOT_ROUTER, ("gov",)),
+    Section("third_parties", SiteKind.THIRD, Role.OUTSIDE, "gw", SLOT_ROUTER, ()),
     Section("subscribers", SiteKind.SUBSCRIBERS, Role.LEAF, "stb", SLOT_USER, ("tv",)),
     Section("carriers", SiteKind.CARRIER, Role.OUTSIDE, "isp", SLOT_ROUTER, ()),
     Section("uplinks", SiteKind.CITY, Role.OUTSIDE, "rt", SLOT_ROUTER, ()),

@@ -69,6 +69,7 @@ def port_wanted(host: Host, port: Port, networks: frozenset[str] | None) -> bool
 def tunnel_device(model: NetworkModel, host: Host) -> dict[str, str]:
     """Kind of tunnel -> device of it on this host."""
     kinds = {each.kind for each in model.tunnels.values() if host.name in (each.host, each.gateway)}
+    kinds |= {each.kind for each in model.guests.values() if host.name == model.vpn}
     return {kind: device for kind, device in (("wireguard", "wg0"), ("ipsec", "ipsec0")) if kind in kinds}
 
 
@@ -144,7 +145,7 @@ def _route(
     if route.source is None:
         routes.append(row)
         return
-    network = next(each for each in model.networks.values() if route.source.subnet_of(each.prefix))
+    network = next(each for each in model.networks.values() if route.via in each.prefix)
     row["table"] = str(SOURCE_TABLES + network.number)
     if row not in routes:
         routes.append(row)
@@ -173,6 +174,8 @@ def _tunnels(model: NetworkModel, host: Host, links: dict[str, Any], routes: lis
         elif device and tunnel.host == host.name:
             source = str(host.management)
             routes += [{"prefix": str(each), "dev": device, "table": "main", "src": source} for each in tunnel.remote]
+    for guest in model.guests.values() if host.name == model.vpn else ():
+        routes += [{"prefix": str(each), "dev": devices[guest.kind], "table": "main"} for each in guest.prefixes]
 
 
 def _carriers(model: NetworkModel, routes: list[dict[str, str]], rules: list[dict[str, str]]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from inventory.model import ROUTERS, Host, NetworkModel, PolicyRule, Role, SiteKind
+from inventory.model import ROUTERS, Guest, Host, Network, NetworkModel, PolicyRule, Role, SiteKind
 from provision.environment import Environment
 from provision.render.files import ConfigFile, fill
 from provision.render.network import tunnel_device, wanted
@@ -94,7 +94,7 @@ def _ruleset(model: NetworkModel, host: Host, vrf: str) -> str:
     return fill("nft-host.j2", **common, **_host(model, host, vrf))
 
 
-def _addresses(addresses: Sequence[IPv4Address]) -> str:
+def _addresses(addresses: Sequence[IPv4Address | IPv4Network]) -> str:
     """One address as it is, several as a set."""
     words = ", ".join(map(str, addresses))
     return words if len(addresses) == 1 else f"{{ {words} }}"
@@ -145,12 +145,15 @@ def _firewall(model: NetworkModel) -> dict[str, object]:
         "share_mask": SHARE_MASK,
         "county": "10.0.0.0/8",
         "vpn_outer": outer,
-        "vpn_ports": sorted({tunnel.port for tunnel in model.tunnels.values()} | ({4500} if _ipsec(model) else set())),
+        "vpn_ports": sorted(
+            {tunnel.port for tunnel in model.tunnels.values()} | ({500, 4500} if _ipsec(model) else set())
+        ),
     }
 
 
 def _ipsec(model: NetworkModel) -> bool:
-    return any(tunnel.kind == "ipsec" for tunnel in model.tunnels.values())
+    kinds = {tunnel.kind for tunnel in model.tunnels.values()} | {guest.kind for guest in model.guests.values()}
+    return "ipsec" in kinds
 
 
 def _match(rule: PolicyRule) -> str:
@@ -165,6 +168,12 @@ def _match(rule: PolicyRule) -> str:
     elif rule.protocol != "any":
         words.append(f"meta l4proto {rule.protocol}")
     return " ".join(words)
+
+
+def _guests(model: NetworkModel, legs: list[tuple[Network, str]]) -> list[tuple[Guest, str, str]]:
+    """Each guest with the gateway's leg in the network that it visits, and its own addresses."""
+    ports = {network.name: port for network, port in legs}
+    return [(guest, ports[guest.network], _addresses(guest.prefixes)) for guest in model.guests.values()]
 
 
 def _host(model: NetworkModel, host: Host, vrf: str) -> dict[str, object]:
@@ -189,6 +198,7 @@ def _host(model: NetworkModel, host: Host, vrf: str) -> dict[str, object]:
         "tunnels": tunnels,
         "gateways": sorted({str(each.gateway_outer) for each in model.tunnels.values() if each.host == host.name}),
         "legs": legs,
+        "guests": _guests(model, legs) if host.role is Role.VPN and not vrf else [],
         "web": web if not vrf else [],
         "forwards": host.role in (Role.HEADEND, Role.VPN, Role.CPE, Role.PARTNER) and not vrf,
         "role": host.role.value,

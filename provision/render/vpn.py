@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from inventory.model import Host, NetworkModel, Tunnel
+from inventory.model import Guest, Host, NetworkModel, Role, Tunnel
 from provision.render.files import ConfigFile, fill
 
 KEEPALIVE_S = 25
@@ -18,8 +18,9 @@ def vpn_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
     ipsec = [each for each in mine if each.kind == "ipsec"]
     if wireguard:
         yield ConfigFile("/etc/wireguard/wg0.conf", "0600", _wireguard(host, wireguard, model.revoked), "wireguard")
-    if ipsec:
-        yield from _ipsec(host, ipsec, model.revoked)
+    guests = [each for each in model.guests.values() if each.kind == "ipsec" and host.name == model.vpn]
+    if ipsec or guests:
+        yield from _ipsec(host, ipsec, guests, model.revoked)
 
 
 def _wireguard(host: Host, tunnels: list[Tunnel], revoked: Collection[str]) -> str:
@@ -37,10 +38,13 @@ def _wireguard(host: Host, tunnels: list[Tunnel], revoked: Collection[str]) -> s
     return fill("wg.conf.j2", host=host, peers=peers, listen=tunnels[0].port, keepalive=KEEPALIVE_S)
 
 
-def _ipsec(host: Host, tunnels: list[Tunnel], revoked: Collection[str]) -> Iterator[ConfigFile]:
-    gateway = tunnels[0].gateway == host.name
+def _ipsec(host: Host, tunnels: list[Tunnel], guests: list[Guest], revoked: Collection[str]) -> Iterator[ConfigFile]:
+    gateway = host.role is Role.VPN
     known = [each for each in tunnels if not gateway or each.site not in revoked]
-    text = fill("swanctl.conf.j2", host=host, tunnels=known, gateway=gateway)
+    text = fill("swanctl.conf.j2", host=host, tunnels=known, guests=guests, gateway=gateway)
+    for guest in guests:
+        if guest.authority:
+            yield ConfigFile(f"/etc/swanctl/x509ca/{guest.name}.pem", "0644", guest.authority, "ipsec")
     yield ConfigFile("/etc/swanctl/conf.d/county.conf", "0600", text, "ipsec")
     yield ConfigFile(f"/etc/swanctl/x509/{host.name}.pem", "0644", f"@secret:cert/{host.name}@\n", "ipsec")
     yield ConfigFile(f"/etc/swanctl/private/{host.name}.pem", "0600", f"@secret:key/{host.name}@\n", "ipsec")
