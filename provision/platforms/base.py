@@ -10,7 +10,7 @@ How a session speaks to the device (prompts, errors, confirmations, saving) is `
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +61,11 @@ def load(name: str) -> Platform:
 
 def read(platform: Platform, text: str) -> tuple[Node, ...]:
     """The configuration as a tree, lists of VLANs written out.  Raises PatchError for a list that cannot be read."""
-    book = platform.rulebook
+    return _tree(platform.rulebook, text)
+
+
+@lru_cache(maxsize=64)  # one look at a device reads the same text several times
+def _tree(book: Rulebook, text: str) -> tuple[Node, ...]:
     try:
         return expand(parse(text, separators=book.separators, multiline=book.multiline), book.expansions)
     except RangeError as error:

@@ -145,9 +145,9 @@ Kind = tuple[int, Rule, tuple[str, ...], tuple[str, ...]]
 """What a line is: place in the order of the rules, rule, identity, captured texts."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rulebook:
-    """One vendor's rules."""
+    """One vendor's rules; equal to itself alone."""
 
     negate: str  # "undo" or "no"
     leave: str  # "quit" or "exit"
@@ -157,9 +157,7 @@ class Rulebook:
     ignored: tuple[re.Pattern[str], ...]  # lines that say nothing of their own, with what stands below
     rules: tuple[Rule, ...]
     expansions: tuple[Expansion, ...] = ()
-    _known: dict[tuple[int, str], tuple[tuple[Rule, ...], Kind]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _known: dict[tuple[int, str], tuple[tuple[Rule, ...], Kind]] = field(default_factory=dict, init=False, repr=False)
 
     def of(self, line: str, rules: tuple[Rule, ...]) -> Kind:
         """(place in the order, rule, identity, captured) of a line in a view that has these rules.
