@@ -53,7 +53,7 @@ bundle: setup  ## one archive for a machine that reaches no registry (build/sanw
 	@scripts/bundle
 
 bundle-test: bundle  ## bare machines come up as a county from the newest bundle alone (takes minutes; needs mmdebstrap)
-	@scripts/bundle-test "$$(ls -t build/sanwang-*.tar | head -n 1)" $(ARGS)
+	$(BIN)/python scripts/bundle-test "$$(ls -t build/sanwang-*.tar | head -n 1)" $(ARGS)
 
 lock: setup  ## requirements.txt anew from requirements.in
 	$(BIN)/pip-compile -q --upgrade --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
