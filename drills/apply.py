@@ -38,7 +38,7 @@ from provision.broker.wire import BrokerError
 from provision.change.journal import Journal
 from provision.change.plan import Plan, Stage, state_fingerprint
 from provision.change.runner import waits_s
-from provision.change.undo import UNDO
+from provision.change.undo import UNDO, timer_s
 
 Progress = Callable[[str], None]
 KILLS = 20
@@ -247,12 +247,13 @@ class Drill:
     def _timers(self, plan: Plan, stages: Collection[Stage]) -> dict[str, float]:
         """Seconds until each device of these stages is back by itself."""
         model = self.lab.model
-        return {
-            host: waits_s(model, host, stage.hosts, TIMER_S)
-            + (RESTART_S if UNDO[plan.device(host).platform].restart else 0)
-            for stage in stages
-            for host in stage.hosts
-        }
+        timers = {}
+        for stage in stages:
+            for host in stage.hosts:
+                platform = plan.device(host).platform
+                armed_s = timer_s(platform, waits_s(model, host, stage.hosts, TIMER_S))
+                timers[host] = armed_s + (RESTART_S if UNDO[platform].restart else 0.0)
+        return timers
 
 
 @contextmanager

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import difflib
 import threading
+import traceback
 from pathlib import Path
+
+import jinja2
 
 from inventory.errors import CountyErrors
 from inventory.load import load_model
@@ -103,5 +106,17 @@ class County:
             if key not in self._rendered:
                 assert self._model is not None
                 assert self._environment is not None
-                self._rendered[key] = render(self._model, name, self._environment, networks=networks)
+                try:
+                    self._rendered[key] = render(self._model, name, self._environment, networks=networks)
+                except jinja2.TemplateError as error:
+                    words = f"{name}: {_place(error)}: {error}: correct the template, or give it that value"
+                    raise BrokerError("county", words) from None
             return self._rendered[key]
+
+
+def _place(error: jinja2.TemplateError) -> str:
+    """Which template, and which line of it."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return f"{error.filename or error.name}:{error.lineno}"
+    rows = [row for row in traceback.extract_tb(error.__traceback__) if row.filename.endswith(".j2")]
+    return f"{rows[-1].filename}:{rows[-1].lineno}" if rows else "a template"

@@ -24,7 +24,7 @@ from provision.change import checks
 from provision.change.journal import Journal
 from provision.change.plan import Plan, Stage
 from provision.change.stages import waves
-from provision.change.undo import timer_s
+from provision.change.undo import asked_s
 from provision.prove import planned
 from store.audit import record
 from store.engine import Store
@@ -80,9 +80,9 @@ class Outcome:
 
 
 def waits_s(model: NetworkModel, host: str, together: tuple[str, ...], confirm_s: int) -> int:
-    """Seconds that a device of a stage waits for its confirmation, when each is given ``confirm_s``."""
+    """Seconds that a device of a stage is asked to wait for its confirmation, when each is given ``confirm_s``."""
     more = SEND_S * ((len(together) - 1) // AT_ONCE) + TYPING_S * (len(waves(model, together)) - 1)
-    return timer_s(model.hosts[host].platform, confirm_s + more)
+    return asked_s(model.hosts[host].platform, confirm_s + more)
 
 
 class StageFailed(Exception):

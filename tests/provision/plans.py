@@ -34,6 +34,12 @@ KEYS = {
 def county(folder: Path) -> County:
     """The small county in ``folder``: wang and li engineers, chen a leader, zhao an operator, lin without a key."""
     shutil.copytree(COUNTIES / "xiao", folder)
+    with_people(folder)
+    return County(folder)
+
+
+def with_people(folder: Path) -> None:
+    """Write the people of ``county`` into a county's files, in place of its own."""
     path = folder / "county.yml"
     head, _, _ = path.read_text(encoding="utf-8").partition("\npeople:\n")
     roles = {"wang": "engineer", "li": "engineer", "chen": "leader", "zhao": "operator"}
@@ -43,7 +49,6 @@ def county(folder: Path) -> County:
     ]
     lines.append("  lin: {zh: 林, en: Lin, roles: [engineer]}")
     path.write_text("\n".join([head, "people:", *lines, ""]), encoding="utf-8")
-    return County(folder)
 
 
 @dataclass

@@ -14,10 +14,11 @@ from inventory.model import Role
 from inventory.schema import Intent
 from provision.broker.client import BrokerClient
 from provision.broker.county import County
+from provision.broker.vendor_device import BEFORE_RESTART_S
 from provision.change import checks, planner, stages, touches
 from provision.change.plan import DevicePlan, Plan, PlanError, Stage, Touches, text_sha256
 from provision.change.risk import risk
-from provision.change.undo import UNDO, timer_s
+from provision.change.undo import AHEAD_S, UNDO, asked_s, timer_s
 from provision.platforms.base import load, names, patch
 from provision.render import ConfigFile
 from provision.render.switch import RUNNING
@@ -80,16 +81,19 @@ def test_within_a_stage_routers_come_before_the_switches_behind_them(impacts: Im
 def test_a_timer_is_never_shorter_than_the_device_can(platform: str) -> None:
     undo = UNDO[platform]
     for asked in (1, 20, 60, 61, 120, 150, 3600):
+        least = asked_s(platform, asked)
+        assert least == max(asked, undo.shortest_s)
         armed = timer_s(platform, asked)
-        assert armed >= max(asked, undo.shortest_s)
         assert armed % undo.step_s == 0
-        assert armed < max(asked, undo.shortest_s) + undo.step_s
+        assert least <= armed < least + undo.step_s + AHEAD_S
+        assert not undo.restart or armed >= least + AHEAD_S
 
 
 def test_platforms_undo_as_their_sessions_do() -> None:
     assert set(UNDO) == {"linux", *names()}
     for name in names():
         assert UNDO[name].restart == (words_of(name).confirm == "restart"), name
+    assert AHEAD_S == BEFORE_RESTART_S
 
 
 def test_a_switch_that_fails_cuts_its_site_and_its_restart_is_told(impacts: ImpactMap) -> None:
