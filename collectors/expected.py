@@ -74,6 +74,8 @@ def services(model: NetworkModel, host: Host) -> tuple[str, ...]:
     tunnels = {
         _VPN_DAEMON[tunnel.kind] for tunnel in model.tunnels.values() if host.name in (tunnel.host, tunnel.gateway)
     } | {_VPN_DAEMON[guest.kind] for guest in model.guests.values() if host.name == model.vpn}
+    if model.travellers and host.name == model.vpn:
+        tunnels.add(_VPN_DAEMON["wireguard"])
     role = _BY_ROLE.get(host.role, ())
     if host.role is Role.FIREWALL and model.exits:
         # keeps the exit's translations; chooses between several carriers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inventory.schema import CODE, IDENTITY, KEY, NAME, PEM, RATE
+from inventory.schema import CODE, IDENTITY, KEY, NAME, PEM, RATE, WIREGUARD_KEY
 
 PATTERNS = {
     CODE: "1-8 small letters and digits, a letter first",
@@ -12,6 +12,7 @@ PATTERNS = {
     RATE: "a rate like 100M or 1G",
     IDENTITY: "an IKE identity: letters, digits, dots, dashes and @",
     PEM: "a certificate in PEM, written as a block (`authority: |`)",
+    WIREGUARD_KEY: "a WireGuard key (44 characters of base64)",
     KEY: "an ed25519 public key in base64 (44 characters)",
 }
 TYPES = {

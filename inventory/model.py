@@ -297,8 +297,18 @@ class Opening:
     """Something that a guest may reach."""
 
     prefix: IPv4Network
-    protocol: str  # "tcp" or "udp"
-    port: int
+    protocol: str  # "tcp", "udp" or "any"
+    port: int  # 0: any
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Where travellers' addresses come from."""
+
+    network: str
+    prefix: IPv4Network
+    days: int  # how long a key is good
+    roles: tuple[str, ...]  # that may have one
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +316,7 @@ class Guest:
     """Somebody outside whom the VPN gateway lets in to named services only."""
 
     name: str
-    kind: str  # "ipsec": a third party's gateway
+    kind: str  # "ipsec": a third party's gateway; "wireguard": a person's notebook
     network: str  # whose leg its packets leave the gateway by
     prefixes: tuple[IPv4Network, ...]  # its own; sources are nothing else
     openings: tuple[Opening, ...]
@@ -314,6 +324,8 @@ class Guest:
     outer: IPv4Address | None = None  # where it calls from
     identity: str = ""  # in IKE
     authority: str = ""  # its root certificate (PEM); "": a shared secret, ``psk/<name>``
+    key: str = ""  # WireGuard's public key
+    until: str = ""  # UTC, ISO 8601: when it is no longer let in
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,6 +443,7 @@ class NetworkModel:
     nms: str  # the management host that acts now
     outside: Mapping[str, IPv4Network] = field(default_factory=dict)  # "internet", "city", "province" -> prefix
     guests: Mapping[str, Guest] = field(default_factory=dict)  # whom the VPN gateway lets in beside remote sites
+    travellers: Pool | None = None  # None: nobody works from outside
     exit_closed: Switch | None = None  # the Internet exit is closed: the county is an intranet
     revoked: Mapping[str, Switch] = field(default_factory=dict)  # site -> its VPN access was taken away
     standby: str = ""  # the management host that stands by, "" for none

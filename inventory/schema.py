@@ -17,6 +17,7 @@ CODE = r"^[a-z][a-z0-9]{0,7}$"
 NAME = r"^[a-z][a-z0-9-]{0,31}$"
 RATE = r"^[1-9][0-9]{0,3}[MG]$"
 KEY = r"^([A-Za-z0-9+/]{43}=)?$"
+WIREGUARD_KEY = r"^[A-Za-z0-9+/]{43}=$"
 IDENTITY = r"^[A-Za-z0-9][A-Za-z0-9.@-]{0,63}$"
 PEM = r"^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n?)?$"
 
@@ -24,6 +25,7 @@ Code = Annotated[str, StringConstraints(pattern=CODE)]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Rate = Annotated[str, StringConstraints(pattern=RATE)]
 Name = Annotated[str, StringConstraints(pattern=NAME)]
+Duty = Literal["engineer", "operator", "chair", "leader", "auditor"]
 SiteNumber = Annotated[int, Field(ge=1, le=2047, strict=True)]
 Box = Literal["firewall", "vpn", "server", "relay", "nms", "standby", "headend"]
 
@@ -191,8 +193,17 @@ class HallIntent(Named):
 class PersonIntent(Named):
     """Somebody who works with the system."""
 
-    roles: Annotated[tuple[Literal["engineer", "operator", "chair", "leader", "auditor"], ...], Field(min_length=1)]
+    roles: Annotated[tuple[Duty, ...], Field(min_length=1)]
     public_key: Annotated[str, StringConstraints(pattern=KEY)] = ""
+
+
+class TravellersIntent(Written):
+    """People who work from outside, each by one notebook with WireGuard: their addresses, and what a role reaches."""
+
+    number: SiteNumber  # their prefix is that of a site of this number
+    network: Code = "gov"
+    reaches: Annotated[dict[Duty, tuple[Name, ...]], Field(min_length=1)]  # services; the network's name: all of it
+    days: Annotated[int, Field(ge=1, le=366, strict=True)] = 90  # after which a key must be given anew
 
 
 class VpnIntent(Written):
@@ -210,6 +221,14 @@ class SwitchIntent(Written):
     at: Text
 
 
+class TravellerIntent(SwitchIntent):
+    """A person's notebook, let in by the VPN gateway until a day."""
+
+    key: Annotated[str, StringConstraints(pattern=WIREGUARD_KEY)]  # public
+    slot: Annotated[int, Field(ge=2, le=254, strict=True)]  # its address in the travellers' prefix
+    until: Text  # UTC, ISO 8601
+
+
 class SwitchesIntent(Written):
     """What operations staff switched, written by ``sanwang exit``, ``vpn`` and ``takeover`` into ``switches.yml``.
 
@@ -218,6 +237,7 @@ class SwitchesIntent(Written):
 
     exit_closed: SwitchIntent | None = None  # the Internet exit is closed
     revoked: dict[Code, SwitchIntent] = {}  # remote sites that the VPN gateway no longer knows
+    travellers: dict[Name, TravellerIntent] = {}  # people's notebooks, by login
     management: SwitchIntent | None = None  # the standby has taken the management host's place
     fenced: SwitchIntent | None = None  # the one whose place was taken is kept away from devices
 
@@ -242,6 +262,7 @@ class Intent(Written):
     internet: InternetIntent | None = None
     uplinks: dict[Code, UplinkIntent] = {}
     vpn: VpnIntent | None = None
+    travellers: TravellersIntent | None = None
     ducts: dict[Code, DuctIntent] = {}
     fibres: dict[Name, FibreIntent]
     services: dict[Name, ServiceIntent] = {}

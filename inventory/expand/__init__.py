@@ -9,7 +9,7 @@ from inventory.expand.boxes import expand_boxes
 from inventory.expand.exits import expand_exits, expand_outside
 from inventory.expand.fibres import expand_ducts, expand_fibres
 from inventory.expand.ground import check_boxes, expand_seats
-from inventory.expand.guests import expand_guests
+from inventory.expand.guests import expand_guests, expand_pool
 from inventory.expand.halls import expand_halls
 from inventory.expand.hosts import expand_endpoints, expand_hosts
 from inventory.expand.lines import expand_lines
@@ -88,6 +88,7 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
         nms=ground.host(ground.nms, "nms"),
         outside=outside,
         guests=guests,
+        travellers=expand_pool(intent, ground),
         exit_closed=expand_switch(intent.switches.exit_closed),
         revoked=revoked,
         standby=ground.host(ground.standby, "standby") if ground.standby else "",

@@ -95,9 +95,9 @@ def _vpn(intent: Intent, ground: Ground) -> Vrf:
             network = ground.networks[name]
             via = plan.site_address(network, number, plan.SLOT_ROUTER).ip
             routes.append(StaticRoute(plan.DEFAULT, via, source=inner_prefix(network, site)))
-    for third in intent.third_parties.values():
-        via = plan.site_address(ground.networks[third.network], number, plan.SLOT_ROUTER).ip
-        routes += (StaticRoute(plan.DEFAULT, via, source=prefix) for prefix in third.prefixes)
+    for name, prefixes in ground.visitors.items():
+        via = plan.site_address(ground.networks[name], number, plan.SLOT_ROUTER).ip
+        routes += (StaticRoute(plan.DEFAULT, via, source=prefix) for prefix in prefixes)
     return Vrf("", routes=tuple(routes))
 
 

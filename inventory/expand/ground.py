@@ -105,6 +105,9 @@ def check_boxes(
                 ("third_parties", code, "network"), third.network, f"one of {', '.join(networks)}", "correct it"
             )
         visitors[third.network] = (*visitors.get(third.network, ()), *third.prefixes)
+    if intent.travellers and intent.travellers.network in networks:
+        pool = plan.site_prefix(networks[intent.travellers.network], intent.travellers.number)
+        visitors[intent.travellers.network] = (*visitors.get(intent.travellers.network, ()), pool)
     return Ground(
         networks=networks,
         sites=sites,

@@ -69,7 +69,8 @@ def port_wanted(host: Host, port: Port, networks: frozenset[str] | None) -> bool
 def tunnel_device(model: NetworkModel, host: Host) -> dict[str, str]:
     """Kind of tunnel -> device of it on this host."""
     kinds = {each.kind for each in model.tunnels.values() if host.name in (each.host, each.gateway)}
-    kinds |= {each.kind for each in model.guests.values() if host.name == model.vpn}
+    if host.name == model.vpn:
+        kinds |= {each.kind for each in model.guests.values()} | ({"wireguard"} if model.travellers else set())
     return {kind: device for kind, device in (("wireguard", "wg0"), ("ipsec", "ipsec0")) if kind in kinds}
 
 
@@ -174,8 +175,11 @@ def _tunnels(model: NetworkModel, host: Host, links: dict[str, Any], routes: lis
         elif device and tunnel.host == host.name:
             source = str(host.management)
             routes += [{"prefix": str(each), "dev": device, "table": "main", "src": source} for each in tunnel.remote]
-    for guest in model.guests.values() if host.name == model.vpn else ():
-        routes += [{"prefix": str(each), "dev": devices[guest.kind], "table": "main"} for each in guest.prefixes]
+    if host.name == model.vpn:
+        # All travellers as one: a new one changes no route.
+        visiting = [(each, "ipsec") for guest in model.guests.values() if guest.host for each in guest.prefixes]
+        visiting += [(model.travellers.prefix, "wireguard")] if model.travellers else []
+        routes += [{"prefix": str(prefix), "dev": devices[kind], "table": "main"} for prefix, kind in visiting]
 
 
 def _carriers(model: NetworkModel, routes: list[dict[str, str]], rules: list[dict[str, str]]) -> None:

@@ -23,6 +23,7 @@ from provision.render.qos import (
     shaped_ports,
     share_keys,
 )
+from provision.render.vpn import WIREGUARD_PORT
 
 MANAGEMENT_PORTS = "22, 9100"
 EXIT_FILE = "/etc/sanwang/exit.nft"  # part of the firewall's ruleset, with a life of its own: the switch of the exit
@@ -146,7 +147,9 @@ def _firewall(model: NetworkModel) -> dict[str, object]:
         "county": "10.0.0.0/8",
         "vpn_outer": outer,
         "vpn_ports": sorted(
-            {tunnel.port for tunnel in model.tunnels.values()} | ({500, 4500} if _ipsec(model) else set())
+            {tunnel.port for tunnel in model.tunnels.values()}
+            | ({500, 4500} if _ipsec(model) else set())
+            | ({WIREGUARD_PORT} if model.travellers else set())
         ),
     }
 
@@ -199,6 +202,7 @@ def _host(model: NetworkModel, host: Host, vrf: str) -> dict[str, object]:
         "gateways": sorted({str(each.gateway_outer) for each in model.tunnels.values() if each.host == host.name}),
         "legs": legs,
         "guests": _guests(model, legs) if host.role is Role.VPN and not vrf else [],
+        "pool": model.travellers.prefix if model.travellers and host.role is Role.VPN and not vrf else None,
         "web": web if not vrf else [],
         "forwards": host.role in (Role.HEADEND, Role.VPN, Role.CPE, Role.PARTNER) and not vrf,
         "role": host.role.value,

@@ -8,6 +8,7 @@ from inventory.model import Guest, Host, NetworkModel, Role, Tunnel
 from provision.render.files import ConfigFile, fill
 
 KEEPALIVE_S = 25
+WIREGUARD_PORT = 51820
 CHARON_RULE = 40000  # priority of charon's routing rule: after the main table's 32766
 
 
@@ -16,26 +17,31 @@ def vpn_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
     mine = [each for each in model.tunnels.values() if host.name in (each.host, each.gateway)]
     wireguard = [each for each in mine if each.kind == "wireguard"]
     ipsec = [each for each in mine if each.kind == "ipsec"]
-    if wireguard:
-        yield ConfigFile("/etc/wireguard/wg0.conf", "0600", _wireguard(host, wireguard, model.revoked), "wireguard")
+    travelling = [each for each in model.guests.values() if each.kind == "wireguard" and host.name == model.vpn]
+    if wireguard or (model.travellers and host.name == model.vpn):
+        text = _wireguard(host, wireguard, travelling, model.revoked)
+        yield ConfigFile("/etc/wireguard/wg0.conf", "0600", text, "wireguard")
     guests = [each for each in model.guests.values() if each.kind == "ipsec" and host.name == model.vpn]
     if ipsec or guests:
         yield from _ipsec(host, ipsec, guests, model.revoked)
 
 
-def _wireguard(host: Host, tunnels: list[Tunnel], revoked: Collection[str]) -> str:
-    peers = []
+def _wireguard(host: Host, tunnels: list[Tunnel], travelling: list[Guest], revoked: Collection[str]) -> str:
+    peers: list[dict[str, object]] = []
     for tunnel in tunnels:
         if tunnel.gateway == host.name and tunnel.site in revoked:
             continue
         if tunnel.gateway == host.name:
-            peers.append({"key": tunnel.host, "allowed": tunnel.inner, "endpoint": ""})
+            peers.append({"name": tunnel.host, "allowed": tunnel.inner, "endpoint": ""})
         else:
             endpoint = f"{tunnel.gateway_outer}:{tunnel.port}"
-            peers.append({"key": tunnel.gateway, "allowed": tunnel.remote, "endpoint": endpoint})
+            peers.append({"name": tunnel.gateway, "allowed": tunnel.remote, "endpoint": endpoint})
+    for peer in peers:
+        peer["key"] = f"@secret:wg-pub/{peer['name']}@"
+    peers += [{"name": each.name, "key": each.key, "allowed": each.prefixes, "endpoint": ""} for each in travelling]
     # A box has a port of its own too: without one, every `wg syncconf` moves it to another, and the gateway goes on
     # sending to the old one until the next keepalive.
-    return fill("wg.conf.j2", host=host, peers=peers, listen=tunnels[0].port, keepalive=KEEPALIVE_S)
+    return fill("wg.conf.j2", host=host, peers=peers, listen=WIREGUARD_PORT, keepalive=KEEPALIVE_S)
 
 
 def _ipsec(host: Host, tunnels: list[Tunnel], guests: list[Guest], revoked: Collection[str]) -> Iterator[ConfigFile]:
