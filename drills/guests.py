@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -145,11 +146,33 @@ async def try_guests(lab: Lab) -> list[tuple[Check, bool, str]]:
                 found.append((check, True, "" if works else "agreed and not answered" if up else "no association"))
             for check, control in _forbidden(lab.model, guest):
                 listeners.open(check.target, check.protocol, check.port)
-                answered = await reaches(lab, control, REACH_S)
-                through = await reaches(lab, check, DENIED_S)
-                why = "not agreed and answered" if through else "" if answered else "its control failed"
-                found.append((check, False, why if up else "no association: nothing was tried"))
+                why = await _refused(lab, guest, check, control) if up else "no association: nothing was tried"
+                found.append((check, False, why))
     return found
+
+
+async def _refused(lab: Lab, guest: Guest, check: Check, control: Check) -> str:
+    """ "" when the guest gets no answer where its control does, and in the visited network the gateway counted it."""
+    answered = await reaches(lab, control, REACH_S)
+    before = await asyncio.to_thread(denied, lab)
+    through = await reaches(lab, check, DENIED_S)
+    counted = await asyncio.to_thread(denied, lab) > before
+    if through:
+        return "not agreed and answered"
+    if not answered:
+        return "its control failed: the listener did not answer somebody who may reach it"
+    # What is of another network is not even in the selectors: the guest's own side has no way to send it.
+    return (
+        "" if counted or check.target.network != guest.network else "the gateway's counter deny-guests did not see it"
+    )
+
+
+def denied(lab: Lab) -> int:
+    """Packets of guests that the VPN gateway did not let pass."""
+    text = "nft -j list counter inet county deny-guests"
+    answer = lab.broker().call("command", host=lab.model.vpn, text=text, why="verify")
+    rows = json.loads(answer["out"])["nftables"]
+    return int(next(row["counter"]["packets"] for row in rows if "counter" in row))
 
 
 def _forbidden(model: NetworkModel, guest: Guest) -> Iterator[tuple[Check, Check]]:

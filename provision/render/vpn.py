@@ -23,7 +23,7 @@ def vpn_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
         yield ConfigFile("/etc/wireguard/wg0.conf", "0600", text, "wireguard")
     guests = [each for each in model.guests.values() if each.kind == "ipsec" and host.name == model.vpn]
     if ipsec or guests:
-        yield from _ipsec(host, ipsec, guests, model.revoked)
+        yield from _ipsec(model, host, ipsec, guests)
 
 
 def _wireguard(host: Host, tunnels: list[Tunnel], travelling: list[Guest], revoked: Collection[str]) -> str:
@@ -44,10 +44,12 @@ def _wireguard(host: Host, tunnels: list[Tunnel], travelling: list[Guest], revok
     return fill("wg.conf.j2", host=host, peers=peers, listen=WIREGUARD_PORT, keepalive=KEEPALIVE_S)
 
 
-def _ipsec(host: Host, tunnels: list[Tunnel], guests: list[Guest], revoked: Collection[str]) -> Iterator[ConfigFile]:
+def _ipsec(model: NetworkModel, host: Host, tunnels: list[Tunnel], guests: list[Guest]) -> Iterator[ConfigFile]:
     gateway = host.role is Role.VPN
-    known = [each for each in tunnels if not gateway or each.site not in revoked]
-    text = fill("swanctl.conf.j2", host=host, tunnels=known, guests=guests, gateway=gateway)
+    known = [each for each in tunnels if not gateway or each.site not in model.revoked]
+    # A selector must hold an address of the gateway's own: userspace IPsec makes a route of it. So it is the network.
+    common = {"host": host, "gateway": gateway, "networks": model.networks}
+    text = fill("swanctl.conf.j2", tunnels=known, guests=guests, **common)
     for guest in guests:
         if guest.authority:
             yield ConfigFile(f"/etc/swanctl/x509ca/{guest.name}.pem", "0644", guest.authority, "ipsec")
