@@ -26,7 +26,8 @@ from drills.verify import Verdict, verify
 from inventory.model import LinkKind, Role
 from inventory.places import CHECKOUT, Places
 from provision import play
-from twin import faults
+from provision.change.plan import Plan
+from twin import faults, rewire
 
 pytestmark = [pytest.mark.twin, pytest.mark.browser]
 INSTANCE = "zttest"
@@ -56,7 +57,7 @@ def sanwang(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
 
 
@@ -209,9 +210,11 @@ def test_a_change_is_planned_rehearsed_signed_applied_and_taken_back(lab: Lab, f
     public = re.search(r'public_key: "[^"]+"', made.stdout)
     assert public, made.stdout + made.stderr
     county, policy = folder / "county.yml", folder / "services.yml"
-    written = policy.read_text()
     county.write_text(county.read_text().replace("roles: [engineer, operator]}", f"roles: [engineer], {public[0]}}}"))
-    policy.write_text(written.replace("tcp/80,443", "tcp/80,443,8443", 1))
+    written = {path: path.read_text() for path in (county, policy)}
+    policy.write_text(written[policy].replace("tcp/80,443", "tcp/80,443,8443", 1))
+    county.write_text(written[county].replace("members: [b01, b03]", "members: [b02]"))  # a VRF moves: three vendors
+    assert all(path.read_text() != text for path, text in written.items())
     planned = sanwang("plan", "--out", file, "--why", "a new portal", SANWANG_WHO="chen")
     assert planned.returncode == 0, planned.stderr
     unsigned = sanwang("apply", file)
@@ -220,7 +223,12 @@ def test_a_change_is_planned_rehearsed_signed_applied_and_taken_back(lab: Lab, f
     rehearsed = sanwang("rehearse", file, "--as", "zttestr", "--json")
     evidence = json.loads(rehearsed.stdout.splitlines()[-1])
     assert rehearsed.returncode == (0 if evidence["good"] else 1)
-    assert evidence["figures"]["devices"] == {"planned": 1, "rehearsed": 1, "other_bytes": 0}
+    plan = Plan.load(file)
+    platforms = {device.host: device.platform for device in plan.devices}
+    assert {"c1-fw", "c1-core", "c2-core", "c3-core", "b01-rt", "b02-rt", "b03-rt"} <= platforms.keys()
+    assert {platforms[f"{site}-sw"] for site in ("b01", "b02", "b03")} == {"huawei_vrp8", "h3c_comware", "ruijie_rgos"}
+    count = len(platforms)
+    assert evidence["figures"]["devices"] == {"planned": count, "rehearsed": count, "other_bytes": 0}
     assert evidence["figures"]["apply"]["outcome"] == "applied"
     assert evidence["figures"]["verify"]["denied"]["ok"] == evidence["figures"]["verify"]["denied"]["expected"]
     assert not Places("zttestr").lib.exists()
@@ -229,10 +237,17 @@ def test_a_change_is_planned_rehearsed_signed_applied_and_taken_back(lab: Lab, f
     applied = sanwang("apply", file, "--json")
     assert applied.returncode == 0, applied.stdout + applied.stderr
     assert play.run("site.yml", places=lab.places, check=True).changed == []
+    moved = Lab.attach(INSTANCE)
+    assert proof(moved).failures == [], "the new group speaks, the old one does not any more"
+    proved = sanwang("prove", "--all", "--json")
+    assert proved.returncode == 0, proved.stdout[-2000:]
     back = sanwang("rollback")
     assert back.returncode == 0, back.stdout + back.stderr
-    policy.write_text(written)
+    for path, text in written.items():
+        path.write_text(text)
+    rewire.plug(lab.twin, lab.model)
     assert play.run("site.yml", places=lab.places, check=True).changed == []
+    assert proof(lab).good
 
 
 def test_a_cut_fibre_raises_one_alert_that_names_the_link(lab: Lab) -> None:

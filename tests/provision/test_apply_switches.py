@@ -30,6 +30,7 @@ from provision.broker.wire import BrokerError
 from provision.change import approval, planner
 from provision.change.journal import Journal, Step
 from provision.change.plan import Plan, county_fingerprint
+from provision.platforms.base import load
 from provision.render import switch as switch_render
 from sanwang import apply, plan, rollback
 from store.engine import open_store
@@ -294,7 +295,7 @@ def test_an_unknown_switch_and_a_template_without_its_value_are_named(
         desk.client().call("state", host="b99-sw")
 
     folder = desk.tmp / "templates"
-    shutil.copytree(Path(switch_render.load("ruijie_rgos").folder) / "templates", folder)
+    shutil.copytree(Path(load("ruijie_rgos").folder) / "templates", folder)
     template = folder / "access.j2"
     template.write_text(template.read_text().replace("{{ switch.place }}", "{{ switch.palce }}"))
     lines = template.read_text().splitlines()
