@@ -5,6 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from inventory.errors import CountyErrors
+from inventory.load import load_model
+from inventory.model import NetworkModel
 from inventory.places import Places
 
 
@@ -23,6 +26,14 @@ def keep(places: Places, county: Path) -> None:
         folder(places).rename(old)
     fresh.rename(folder(places))
     shutil.rmtree(old, ignore_errors=True)
+
+
+def model(places: Places) -> NetworkModel | None:
+    """The county as it was last applied whole; None when that is not known."""
+    try:
+        return load_model(folder(places))
+    except (CountyErrors, OSError):
+        return None
 
 
 def put(source: Path, target: Path) -> None:

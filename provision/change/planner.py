@@ -16,7 +16,7 @@ from inventory.places import Places
 from provision.broker.client import BrokerClient
 from provision.broker.county import County
 from provision.broker.wire import BrokerError
-from provision.change import risk, stages, touches
+from provision.change import applied, risk, stages, touches
 from provision.change.diff import file_diff, printable
 from provision.change.plan import (
     DevicePlan,
@@ -67,7 +67,8 @@ def look(
     differing = {
         host: answer for host, answer in _many(client, "diff", asked, failed, progress).items() if answer.get("changed")
     }
-    states = _many(client, "state", list(differing), failed, None)
+    states = {host: answer["state"] for host, answer in differing.items() if answer.get("state")}
+    states |= _many(client, "state", [host for host in differing if host not in states], failed, None)
     planned = {host: device_plan(county, host, differing[host], states[host]) for host in asked if host in states}
     return Looked(len(asked), planned, failed)
 
@@ -217,7 +218,7 @@ def make_plan(
         devices=devices,
         stages=staged,
         touches=concerned,
-        risk=risk.risk(model, devices, staged, concerned),
+        risk=risk.risk(model, devices, staged, concerned, applied.model(places)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from inventory.model import NetworkModel, Role
+from inventory.model import Link, NetworkModel, Role
 from provision.change.plan import DevicePlan, Risk, Stage, Touches
 from provision.change.touches import forwards
 from provision.change.undo import RESTART_S, UNDO
@@ -17,9 +17,19 @@ MANY_SITES = 10
 """A stage that could cut this many sites is of high risk."""
 
 
-def risk(model: NetworkModel, devices: Sequence[DevicePlan], stages: Sequence[Stage], touches: Touches) -> Risk:
-    """The highest level that any reason gives, and all reasons, gravest first."""
-    found = sorted(_reasons(model, devices, stages, touches), key=lambda each: -LEVELS.index(each[0]))
+def risk(
+    model: NetworkModel,
+    devices: Sequence[DevicePlan],
+    stages: Sequence[Stage],
+    touches: Touches,
+    was: NetworkModel | None = None,
+) -> Risk:
+    """The highest level that any reason gives, and all reasons, gravest first.
+
+    ``was``: the county as it was last applied, for what a changed line was before; None when that is not known.
+    """
+    reasons = [*_reasons(model, devices, stages, touches), *(_rates(was, model) if was else ())]
+    found = sorted(reasons, key=lambda each: -LEVELS.index(each[0]))
     if not found:
         return Risk("low", ("nothing that forwards packets is loaded again",))
     return Risk(found[0][0], tuple(f"{level}: {words}" for level, words in found))
@@ -65,6 +75,20 @@ def _reasons(
             yield level, f"stage {stage.name} can cut {_some(stage.sites_cut)}"
         if stage.sites_unprotected:
             yield "low", f"stage {stage.name} can leave {len(stage.sites_unprotected)} sites on one arm"
+
+
+def _rates(was: NetworkModel, model: NetworkModel) -> Iterator[tuple[str, str]]:
+    """Lines whose rate changes: one that becomes slower may be full at once."""
+    for link in model.links.values():
+        before = was.links.get(link.name)
+        if before is not None and before.rate_bps != link.rate_bps:
+            words = f"{link.name} ({link.a.host} to {link.b.host}): rate {_rate(before)} -> {_rate(link)}"
+            yield "low" if link.rate_bps > before.rate_bps else "medium", words
+
+
+def _rate(link: Link) -> str:
+    """As the county's files have it: 100M, 1G."""
+    return f"{link.rate_bps // 10**9}G" if link.rate_bps % 10**9 == 0 else f"{link.rate_bps // 10**6}M"
 
 
 def _some(names: Sequence[str], shown: int = 5) -> str:

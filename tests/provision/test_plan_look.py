@@ -12,7 +12,7 @@ import pytest
 from inventory.places import Places
 from provision.broker.county import County
 from provision.broker.wire import BrokerError
-from provision.change import planner
+from provision.change import applied, planner
 from provision.change.plan import PlanError, county_fingerprint, text_sha256
 from store.engine import open_store
 from tests.provision import plans
@@ -54,6 +54,38 @@ def test_an_edit_of_the_county_shows_on_the_devices_concerned_alone(county: Coun
     added = [line for line in change.diff.splitlines()[2:] if line.startswith("+")]
     assert len(added) == 1
     assert 'comment "zeal"' in added[0]
+
+
+def test_a_faster_line_is_an_ordinary_change_of_its_two_ends(
+    county: County, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fibre's rate from 100M to 1G: the queues of both ends' ports, nothing else, and the plan says it in words."""
+    monkeypatch.setattr(Places, "lib", property(lambda _: tmp_path))
+    places = Places("zp")
+    applied.keep(places, county.folder)
+    devices = as_model(county)
+    path = county.folder / "fibres.yml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("ends: [b01, c1], km: 1.4", "ends: [b01, c1], km: 1.4, rate: 1G"), encoding="utf-8")
+    before = county_fingerprint(county.folder)
+    with broker(county, devices, tmp_path / "s") as client:
+        looked = planner.look(client, county)
+    assert set(looked.devices) == {"b01-rt", "c1-core"}
+    for device in looked.devices.values():
+        assert device.groups == ("network",)
+        (change,) = device.files
+        assert change.path == "/etc/sanwang/network.json"
+        lines = [line for line in change.diff.splitlines()[2:] if line[0] in "+-"]
+        assert lines
+        assert all('_bps": ' in line for line in lines), "rates of one port's queues"
+        assert '"rate_bps": 95000000' in " ".join(line for line in lines if line[0] == "-")
+        assert '"rate_bps": 950000000' in " ".join(line for line in lines if line[0] == "+")
+    store = open_store("sqlite://")
+    window = planner.Window(plans.NOW, plans.NOW + timedelta(hours=1))
+    plan = planner.make_plan(looked, county, places, store, author="wang", why="", window=window, before=before)
+    store.close()
+    assert "low: b01-c1 (b01-rt to c1-core): rate 100M -> 1G" in plan.risk.reasons
+    assert [stage.hosts for stage in plan.stages] == [("b01-rt",), ("c1-core",)]
 
 
 def test_created_removed_and_running_are_told_apart(county: County) -> None:
