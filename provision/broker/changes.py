@@ -155,8 +155,7 @@ class Changes:
         for host, change in overdue:  # nobody but us takes these back before a restart does
             known = next((each for each in self._armed.entries if (each.host, each.change) == (host, change)), None)
             late.append(known or Arming(host, change, "broker", "a change that was cut off", 0.0))
-        for entry in late:
-            await self._look(entry)
+        await asyncio.gather(*(self._look(entry) for entry in late))
 
     def close(self) -> None:
         """Give the journal back."""
