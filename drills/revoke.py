@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
 
+from drills import traveller
 from drills.errors import Missing
 from drills.flows import Flows
 from drills.lab import Lab
@@ -43,8 +45,13 @@ def revoke(lab: Lab, progress: Progress) -> dict[str, Any]:
     if not victims:
         raise Missing("the county has fewer than two remote sites", "add one to the county to run this drill")
     rows = [_one(lab, tunnel, progress) for tunnel in victims]
+    people = []
+    if login := traveller.chosen(lab.model):
+        people.append(asyncio.run(traveller.travel(lab, login)))
+        progress(f"{login} (a person's notebook): last packet after {people[0]['seconds']:.2f} s")
     return {
-        "seconds": max(row["seconds"] for row in rows),
+        "seconds": max(row["seconds"] for row in (*rows, *people)),
+        "people": people,
         "others_lost": sum(row["others_lost"] for row in rows),
         "sites": rows,
         "enrolled_again": all(row["enrolled_again"] for row in rows),
@@ -101,6 +108,11 @@ def misses(found: dict[str, Any]) -> list[str]:
         for row in found["sites"]
         if row["seconds"] > LIMIT_S or not row["stopped"]
     ]
+    for row in found["people"]:
+        if row["seconds"] > LIMIT_S or not row["stopped"]:
+            over.append(f"{row['site']}: its packets went on for {row['seconds']} s, limit {LIMIT_S:.0f} s")
+        if not row["reached"] or not row["denied"]:
+            over.append(f"{row['site']}: did not reach its service, or reached what is not its own")
     if found["others_lost"]:
         over.append(f"other remote sites lost {found['others_lost']} packets")
     return over + [f"{row['site']} did not come back" for row in found["sites"] if not row["enrolled_again"]]

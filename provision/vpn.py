@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from inventory.model import NetworkModel, Tunnel
+from inventory.model import Guest, NetworkModel, Tunnel
 from inventory.schema import SwitchesIntent
+from provision import travellers
 from provision.broker.server import Request
 from provision.broker.session import DeviceSession
 from provision.broker.wire import BrokerError
@@ -50,7 +51,8 @@ def methods(devices: Devices) -> dict[str, Callable[[Request], Any]]:
         """New keys for a site that is connected, without losing it."""
         return await _rotate(devices, request)
 
-    return {"vpn_list": list_, "vpn_revoke": revoke, "vpn_restore": restore, "vpn_rotate": rotate}
+    mine = {"vpn_list": list_, "vpn_revoke": revoke, "vpn_restore": restore, "vpn_rotate": rotate}
+    return mine | travellers.methods(devices)
 
 
 def tunnel_of(model: NetworkModel, site: str) -> Tunnel:
@@ -152,7 +154,22 @@ async def _list(devices: Devices) -> dict[str, Any]:
                 "revoked": {"who": mark.who, "why": mark.why, "at": mark.at} if mark else None,
             }
         )
-    return {"gateway": model.vpn, "tunnels": rows}
+    return {"gateway": model.vpn, "tunnels": rows, "guests": [_guest(guest, found) for guest in model.guests.values()]}
+
+
+def _guest(guest: Guest, found: dict[str, int]) -> dict[str, Any]:
+    """A third party or a person: whether it is connected now is its own affair, and no fault of ours."""
+    ages = [found[str(prefix)] for prefix in guest.prefixes if str(prefix) in found]
+    age = min(ages, default=None)
+    up = age is not None and (guest.kind == "ipsec" or age < HANDSHAKE_FRESH_S)
+    return {
+        "name": guest.name,
+        "kind": guest.kind,
+        "connected": up,
+        "addresses": [str(prefix) for prefix in guest.prefixes],
+        "reaches": [f"{each.prefix} {each.protocol}/{each.port or '*'}" for each in guest.openings],
+        "until": guest.until,
+    }
 
 
 def seen(text: str) -> dict[str, int]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
+import segno
 import typer
 
 from drills.errors import Missing
 from identity.ca import CountyCA
 from inventory.places import Places, current_instance
 from provision import play
+from provision.broker.wire import BrokerError
 from sanwang.cli import run_app
 from sanwang.report import Lines, ask_broker, emit, guarded
 
@@ -21,6 +26,8 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 Site = Annotated[str, typer.Argument(metavar="SITE", help="code of a site with a tunnel, such as v01")]
+MaybeSite = Annotated[str, typer.Argument(metavar="[SITE]", help="code of a site with a tunnel, such as v01")]
+Person = Annotated[str, typer.Option(metavar="LOGIN", help="somebody of people.yml instead of a site")]
 Why = Annotated[str, typer.Option(help="the reason, kept in the audit log")]
 Instance = Annotated[str, typer.Option(help="name of the instance")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document as the last line")]
@@ -42,6 +49,11 @@ def list_(instance: Instance = "", as_json: AsJson = False) -> int:
                 more = f"by {row['revoked']['who']}: {row['revoked']['why']}" if row["revoked"] else ""
                 age = f"handshake {row['handshake_s']} s ago" if row["handshake_s"] is not None else ""
                 print(f"{row['site']:<8} {row['kind']:<9} {row['state']:<8} {row['box']:<10} {age}{more}".rstrip())
+            for row in answer["guests"]:
+                state = "here" if row["connected"] else "away"
+                until = f" until {row['until'][:16]}" if row["until"] else ""
+                reaches = "; ".join(row["reaches"])
+                print(f"{row['name']:<8} {row['kind']:<9} {state:<8} guest {row['addresses'][0]}{until}: {reaches}")
         return 1 if any(row["state"] == "down" for row in answer["tunnels"]) else 0
 
     return guarded(action)
@@ -66,20 +78,29 @@ def rotate(site: Site, why: Why, instance: Instance = "", as_json: AsJson = Fals
 
 
 @app.command()
-def revoke(site: Site, why: Why, instance: Instance = "", as_json: AsJson = False) -> int:
-    """Take a site's access away: its packets stop at once, its keys are worthless from now on.
+def revoke(
+    why: Why, site: MaybeSite = "", person: Person = "", instance: Instance = "", as_json: AsJson = False
+) -> int:
+    """Take a site's or a person's access away: packets stop at once, the keys are worthless from now on.
 
     Example: sanwang vpn revoke v01 --why "box stolen"
+
+    Example: sanwang vpn revoke --person li --why "notebook lost"
     """
 
     def action() -> int:
-        answer = ask_broker(instance, "vpn_revoke", why, site=site)
+        who = _one_of(site, person)
+        if person:
+            answer = ask_broker(instance, "vpn_person_revoke", why, person=person)
+        else:
+            answer = ask_broker(instance, "vpn_revoke", why, site=site)
+        again = f"--person {person}" if person else site
         if as_json:
             emit(answer)
         elif answer["changed"]:
-            print(f"{site} is cut off ({answer['seconds']} s); give it access again with: sanwang vpn enrol {site}")
+            print(f"{who} is cut off ({answer['seconds']} s); give access again with: sanwang vpn enrol {again}")
         else:
-            print(f"{site} was revoked already")
+            print(f"{who} had no access" if person else f"{who} was revoked already")
         return 0
 
     return guarded(action)
@@ -87,17 +108,29 @@ def revoke(site: Site, why: Why, instance: Instance = "", as_json: AsJson = Fals
 
 @app.command()
 def enrol(
-    site: Site,
     why: Why,
+    site: MaybeSite = "",
+    person: Person = "",
+    out: Annotated[
+        Path | None, typer.Option(help="new file for a person's configuration; default: the terminal")
+    ] = None,
+    days: Annotated[int, typer.Option(help="how long a person's key is good; default and most: travellers.days")] = 0,
     instance: Instance = "",
     as_json: AsJson = False,
 ) -> int:
-    """Give a revoked site access again: new keys, and its box enrolled over its staging port, which must be open.
+    """Give a revoked site access again (its box is enrolled over its staging port, which must be open), or a person.
+
+    A person gets a WireGuard file and its QR code, once: the private key is kept nowhere.
 
     Example: sanwang vpn enrol v01 --why "new box delivered"
+
+    Example: sanwang vpn enrol --person li --out li.conf --why "works at the dam this month" --days 30
     """
 
     def action() -> int:
+        _one_of(site, person)
+        if person:
+            return _enrol_person(person, why, out, days, instance, as_json)
         places = Places(instance or current_instance())
         lines = Lines()
         answer = ask_broker(instance, "vpn_restore", why, site=site)
@@ -109,6 +142,64 @@ def enrol(
         elif result.good:
             print(f"{site} is connected again, with new keys ({result.seconds:.0f} s)")
         return 0 if result.good else 1
+
+    return guarded(action)
+
+
+def _one_of(site: str, person: str) -> str:
+    """The site or the person; BrokerError-like words when it is neither or both."""
+    if bool(site) == bool(person):
+        raise BrokerError("request", "found neither or both of SITE and --person LOGIN; expected one of them")
+    return site or person
+
+
+def _enrol_person(person: str, why: str, out: Path | None, days: int, instance: str, as_json: bool) -> int:
+    """The file first: an access that nobody could write down would be given in vain."""
+    if out is not None and out.exists():
+        raise BrokerError("request", f"--out: found {out}; expected a new file; choose another")
+    if out is None and (as_json or not sys.stdout.isatty()):
+        raise BrokerError("request", "found no terminal to show a private key on; expected --out FILE; give one")
+    answer = ask_broker(instance, "vpn_person_enrol", why, person=person, days=days)
+    text = answer.pop("configuration")
+    if out is not None:
+        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+    else:
+        print(text)
+    if sys.stdout.isatty() and not as_json:
+        segno.make(text, error="l").terminal(compact=True)
+    where = f"in {out} (0600)" if out else "above"
+    print(f"{person}: {answer['address']} until {answer['until'][:16]}; the configuration is {where} and nowhere else")
+    if as_json:
+        emit({**answer, "file": str(out)})
+    return 0
+
+
+@app.command()
+def secret(
+    guest: Annotated[str, typer.Argument(metavar="GUEST", help="code of a third party, such as x01")],
+    out: Annotated[Path, typer.Option(help="new file for the shared secret")],
+    why: Why,
+    instance: Instance = "",
+    as_json: AsJson = False,
+) -> int:
+    """Write down the secret shared with a third party's gateway, to be handed over; audited.
+
+    Example: sanwang vpn secret x01 --out x01.psk --why "handed to the bank's engineer"
+    """
+
+    def action() -> int:
+        if out.exists():
+            raise BrokerError("request", f"--out: found {out}; expected a new file; choose another")
+        answer = ask_broker(instance, "vpn_guest_secret", why, guest=guest)
+        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(f"{answer.pop('secret')}\n")
+        print(f"{guest}: the secret is in {out} (0600); our identity is {answer['identity']}, at {answer['address']}")
+        if as_json:
+            emit({**answer, "file": str(out)})
+        return 0
 
     return guarded(action)
 

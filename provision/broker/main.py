@@ -9,6 +9,7 @@ import socket
 
 from inventory.model import Host
 from inventory.places import Places
+from provision import travellers
 from provision.broker.county import County, county_folder
 from provision.broker.devices import Devices
 from provision.broker.secrets import DeviceSecrets
@@ -37,10 +38,11 @@ async def run(places: Places) -> None:
 
     idle = asyncio.create_task(sessions.close_idle())
     tidy = asyncio.create_task(devices.changes.tidy())
+    expire = asyncio.create_task(travellers.expire(devices))
     try:
         await Server(places.broker_socket, devices.methods()).serve(ready)
     finally:
-        for task in (idle, tidy):
+        for task in (idle, tidy, expire):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
