@@ -169,6 +169,14 @@ def test_the_units_stand_up_to_systemds_own_reading(tmp_path: Path) -> None:
     assert (about, done.returncode) == ([], 0)
 
 
+def test_every_command_of_the_manual_is_run_when_the_bundle_is_tested() -> None:
+    blocks = re.findall(r"^```sh$(.*?)^```$", (ROOT / "docs" / "production.md").read_text(), re.MULTILINE | re.DOTALL)
+    shown = set(re.findall(r"\bsanwang [a-z-]+(?: [a-z-]+)?(?= |$)", "".join(blocks), re.MULTILINE))
+    assert len(shown) > 12
+    tested = re.sub(r'", "', " ", (ROOT / "scripts" / "bundle-test").read_text())
+    assert sorted(command for command in shown if command not in tested) == []
+
+
 @pytest.mark.parametrize("name", ["broker@", "collect@", "serve@", "prometheus", "alertmanager"])
 def test_the_management_hosts_daemons_stand_in_sandboxes(name: str) -> None:
     text = (UNITS / f"sanwang-{name}.service").read_text()
