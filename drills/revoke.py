@@ -40,13 +40,13 @@ def pair(model: NetworkModel, site: str) -> tuple[Place, Place]:
 
 
 def revoke(lab: Lab, progress: Progress) -> dict[str, Any]:
-    """One site of each kind of tunnel, one after the other; each is enrolled again before the next."""
-    victims = chosen(lab.model)
-    if not victims:
-        raise Missing("the county has fewer than two remote sites", "add one to the county to run this drill")
+    """One site of each kind of tunnel, one after the other, each enrolled again before the next; then a person."""
+    victims, login = chosen(lab.model), traveller.chosen(lab.model)
+    if not victims and not login:
+        raise Missing("the county has fewer than two remote sites, and no travellers", "add some to run this drill")
     rows = [_one(lab, tunnel, progress) for tunnel in victims]
     people = []
-    if login := traveller.chosen(lab.model):
+    if login:
         people.append(asyncio.run(traveller.travel(lab, login)))
         progress(f"{login} (a person's notebook): last packet after {people[0]['seconds']:.2f} s")
     return {
