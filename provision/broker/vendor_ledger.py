@@ -79,20 +79,25 @@ class Ledger:
     """The folder of pages; one thread at a time writes a device's page (the broker's lock of the device sees to it)."""
 
     folder: Path
-    _pages: dict[str, Page] = field(default_factory=dict)
+    _seen: dict[str, tuple[tuple[int, int], Page]] = field(default_factory=dict)  # by the file's inode and time
 
     def page(self, host: str) -> Page:
-        """What is kept of a device; BrokerError for a spoilt file."""
-        if host not in self._pages:
-            path = self._path(host)
-            try:
-                self._pages[host] = _PAGE.validate_json(path.read_bytes())
-            except FileNotFoundError:
-                self._pages[host] = Page()
-            except (OSError, ValidationError) as error:
-                text = f"{path}: what is kept of {host} cannot be read: {error}; restore it from the backup"
-                raise BrokerError("broker", text) from None
-        return self._pages[host]
+        """What is kept of a device, as the file says now: the broker before us may still write.
+
+        BrokerError for a spoilt file.
+        """
+        path = self._path(host)
+        try:
+            found = path.stat()
+            version = (found.st_ino, found.st_mtime_ns)
+            if host not in self._seen or self._seen[host][0] != version:
+                self._seen[host] = (version, _PAGE.validate_json(path.read_bytes()))
+            return self._seen[host][1]
+        except FileNotFoundError:
+            return Page()
+        except (OSError, ValidationError) as error:
+            text = f"{path}: what is kept of {host} cannot be read: {error}; look at the device, then remove the file"
+            raise BrokerError("broker", text) from None
 
     def hold(self, host: str, held: Held) -> None:
         """Before a line is sent, and at each further step.  BrokerError when the disk does not take it."""
@@ -116,7 +121,6 @@ class Ledger:
 
     def forget(self, host: str) -> None:
         """The device is another one: nothing of the old one counts."""
-        self._pages.pop(host, None)
         self._path(host).unlink(missing_ok=True)
 
     def overdue(self) -> list[tuple[str, str]]:
@@ -140,7 +144,6 @@ class Ledger:
         except OSError as error:
             so = ", so nothing was sent" if page.held is not None and page.held.phase == "sending" else ""
             raise BrokerError("broker", f"{path}: the journal of changes cannot be written{so}: {error}") from None
-        self._pages[host] = page
 
     def _path(self, host: str) -> Path:
         return self.folder / f"{host}.json"

@@ -155,6 +155,41 @@ async def test_cut_off_in_the_middle(bench: Bench, platform: str, monkeypatch: p
     assert "moved" in bench.running(host)
 
 
+@pytest.mark.parametrize("platform", ["huawei_vrp8", "h3c_comware", "ruijie_rgos"])
+async def test_a_kept_session_that_dies_once_is_no_failure(
+    bench: Bench, platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it had begun is taken back, and the whole change is made in another session."""
+    host = bench.power(platform)
+    broker = bench.broker()
+    await broker.ask("state", host)
+    say = Blocking.say
+    cut = threading.Event()
+
+    def dies(connection: Blocking, text: str) -> None:
+        if "moved" in text and not cut.is_set():
+            cut.set()
+            connection.remote_conn_pre.close()
+        say(connection, text)
+
+    monkeypatch.setattr(Blocking, "say", dies)
+    await change(broker, host, "c-1")
+    assert cut.is_set()
+    at_rest(bench, host)
+    assert "moved" in bench.saved(host)
+
+
+async def test_two_brokers_read_the_same_page(bench: Bench) -> None:
+    """One hands over to the next while a change waits."""
+    host = bench.power("huawei_vrp5")
+    old, new = bench.broker(), bench.broker()
+    assert (await new.ask("state", host))["pending"] is None
+    await old.ask("apply", host, confirm_s=30, change="c-1")
+    assert (await new.ask("state", host))["pending"]["id"] == "c-1"
+    assert (await new.ask("confirm", host, change="c-1"))["outcome"] == "confirmed"
+    assert (await old.ask("state", host))["last"]["outcome"] == "confirmed"
+
+
 @pytest.mark.parametrize("platform", SITES)
 async def test_every_vty_is_taken(bench: Bench, platform: str) -> None:
     host = bench.power(platform, vtys=2)
