@@ -239,6 +239,7 @@ class Devices:
             "running": applied.running,
             "commands": list(applied.commands),
             "diff": _shown(applied) if with_diff else [],
+            "state": applied.state,
             "seconds": round(time.monotonic() - began_s, 3),
         }
 

@@ -47,6 +47,7 @@ class Applied:
     running: list[str] = field(default_factory=list)  # differences of the running configuration, a line each
     pending: dict[str, Any] | None = None  # {"id", "left_s"}: the device undoes it unless it is confirmed
     commands: tuple[str, ...] = ()  # lines typed at a vendor's device, secrets as placeholders
+    state: dict[str, Any] | None = None  # what ``state`` tells, where a comparison has seen it and something differs
     confirm_s: int = 0  # how long it really waits for a confirmation, where that is not what was asked
 
     def words(self, check: bool) -> str:

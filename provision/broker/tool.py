@@ -134,4 +134,5 @@ def _applied(answer: dict[str, Any], files: Collection[File], secrets: Mapping[s
         after = texts.get(path, "")
         changes.append(Change(path, mask(before, secrets)[:SHOWN_LIMIT], mask(after, secrets)[:SHOWN_LIMIT]))
     running = [mask(str(line), secrets) for line in answer.get("running", [])]
-    return Applied(bool(answer.get("changed", changes or running)), changes, running, answer.get("pending"))
+    changed = bool(answer.get("changed", changes or running))
+    return Applied(changed, changes, running, answer.get("pending"), state=answer.get("state"))

@@ -75,7 +75,9 @@ class VendorDevice:
     # Looking.
 
     def state(self) -> dict[str, Any]:
-        running = self._session.running()
+        return self._state(self._session.running())
+
+    def _state(self, running: str) -> dict[str, Any]:
         page = self._ledger.page(self._host.name)
         held, last = page.held, page.last
         ended = {"id": last.id, "outcome": last.outcome, "why": last.why} if last else None
@@ -148,7 +150,8 @@ class VendorDevice:
         wanted = self._wanted(files, secrets)
         if check:
             running = self._session.running()
-            return self._shown(running, wanted, self._patch(running, wanted))
+            shown = self._shown(running, wanted, self._patch(running, wanted))
+            return replace(shown, state=self._state(running)) if shown.changed else shown
         seconds, change = confirm or (UNCONFIRMED_S, f"apply-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}")
         applied = self._change(wanted, secrets, seconds, change)
         if confirm is None and applied.changed:

@@ -7,7 +7,7 @@ Pushed to /etc/sanwang/bin/device at enrolment; standard library only.  Usage::
                                     JSON in: {"files": [{"path", "mode", "text", "group"}], "groups": null or [...]}
                                     JSON out: {"changed", "groups", "files": [{"path", "group", "change", "before"}],
                                     "running": [what drifted], "done": [...], "rolled_back", "errors": [...],
-                                    "pending": {"id", "left_s"} or null}
+                                    "pending": {"id", "left_s"} or null; with --check where something differs "state"}
     device confirm ID               keep the change made with --confirm: else the device undoes it in time by itself
     device revert ID                undo it now
     device rollback ID --confirm SECONDS NEWID   bring back what there was before a confirmed change
@@ -50,26 +50,6 @@ def _come_home() -> None:
                 raise OSError(ctypes.get_errno(), f"/proc/1/ns/{kind}")
             os.close(handle)
     os.chdir("/")
-
-
-def state() -> dict[str, Any]:
-    """Hashes of our files, the running configuration, what differs from what was applied, and what is not confirmed."""
-    from provision.platforms.linux import change, disk, undo
-
-    change.tend()
-    ledger = disk.ledger()
-    files = {}
-    for path in ledger["files"]:
-        text, mode = disk.read(path)
-        if text is not None:
-            files[path] = {"sha256": disk.digest(text), "mode": mode}
-    if not ledger["files"]:
-        return {"files": {}, "running": {}, "drift": {}, **undo.shown()}
-    from provision.platforms.linux import running
-
-    prints, drift = running.survey(ledger)
-    groups = {path: ledger["files"][path] for path in files}
-    return {"files": files, "groups": groups, "running": prints, "drift": drift, **undo.shown()}
 
 
 def boot() -> None:
@@ -147,7 +127,7 @@ def _locked(argv: list[str]) -> int:
         del argv[place : place + 3]
     try:
         if argv == ["state"]:
-            print(json.dumps(state()))
+            print(json.dumps(change.state()))
         elif argv[0] == "apply" and argv[1:] in ([], ["--check"]):
             return _shown(change.apply(json.load(sys.stdin), check=bool(argv[1:]), confirm=confirm))
         elif argv[0] == "rollback" and len(argv) == 2 and confirm and _ID.fullmatch(argv[1]):

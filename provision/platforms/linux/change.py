@@ -34,7 +34,7 @@ def apply(bundle: dict[str, Any], *, check: bool, confirm: tuple[float, str] | N
     groups = bundle.get("groups")
     wanted = {file["path"]: file for file in bundle["files"]}
     before, changes = _differences(ledger, wanted, groups, bundle.get("remove"))
-    everything = _drift(ledger)
+    prints, everything = _survey(ledger)
     drift = {group: lines for group, lines in everything.items() if groups is None or group in groups}
     touched = {each["group"] for each in changes} | set(drift)
     answer: dict[str, Any] = {
@@ -47,6 +47,8 @@ def apply(bundle: dict[str, Any], *, check: bool, confirm: tuple[float, str] | N
         "errors": [],
         "pending": None,
     }
+    if check and touched:
+        answer["state"] = seen(ledger, prints, everything)
     if check or not (touched or held):
         return answer
     after = {path: disk.digest(file["text"]) for path, file in wanted.items() if path in before}
@@ -112,12 +114,31 @@ def _differences(
     return before, changes
 
 
-def _drift(ledger: dict[str, Any]) -> dict[str, list[str]]:
+def _survey(ledger: dict[str, Any]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Fingerprints and drift of what runs; nothing where nothing was ever applied."""
     if not ledger["files"] or not os.path.exists(os.path.join(sys.path[0], "provision/platforms/linux/running.py")):
-        return {}
+        return {}, {}
     from provision.platforms.linux import running
 
-    return running.survey(ledger)[1]
+    return running.survey(ledger)
+
+
+def seen(ledger: dict[str, Any], prints: dict[str, str], drift: dict[str, list[str]]) -> dict[str, Any]:
+    """What ``state`` tells of the device."""
+    files = {}
+    for path in ledger["files"]:
+        text, mode = disk.read(path)
+        if text is not None:
+            files[path] = {"sha256": disk.digest(text), "mode": mode}
+    groups = {path: ledger["files"][path] for path in files}
+    return {"files": files, "groups": groups, "running": prints, "drift": drift, **undo.shown()}
+
+
+def state() -> dict[str, Any]:
+    """Hashes of our files, the running configuration, what differs from what was applied, and what is not confirmed."""
+    tend()
+    ledger = disk.ledger()
+    return seen(ledger, *_survey(ledger))
 
 
 def _begin(
