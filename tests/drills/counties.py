@@ -1,4 +1,6 @@
-"""A small county with more outside than the one to start from: two carriers, a village on each, an IPsec partner."""
+"""A small county with more outside than the one to start from: two carriers, a village on each, an IPsec partner,
+another agency's own gateway, and people who work from outside.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,12 @@ _PARTNER = (
     "\npartners:\n"
     "  ip01: {number: 431, zh: 信用联社, en: Rural Credit Union, at: [2.1, -1.5], home: n1, networks: [gov]}\n"
 )
+_GUESTS = (
+    "\nthird_parties:\n"
+    "  x01: {number: 451, zh: 县支行, en: Bank branch, home: n1, identity: gw.bank.example,"
+    " prefixes: [192.168.40.0/24], reaches: [exchange]}\n"
+    "\ntravellers: {number: 450, reaches: {engineer: [gov], leader: [portal, exchange]}}\n"
+)
 
 
 def with_two_carriers(folder: Path) -> Path:
@@ -26,5 +34,5 @@ def with_two_carriers(folder: Path) -> Path:
         text = text.replace(section, section + line)  # the second carrier is written first: only its metric counts
     assert text.count("metric: 10}") == 1
     text = text.replace("metric: 10}", "metric: 10, rate: 20M}")  # lines that a test can fill
-    sites.write_text(text + _PARTNER, encoding="utf-8")
+    sites.write_text(text + _PARTNER + _GUESTS, encoding="utf-8")
     return folder
