@@ -70,10 +70,6 @@ def devices(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device
     for name in ("SANWANG_DATABASE", "SANWANG_VAULT_KEY", "SANWANG_BACKUP_KEY"):
         monkeypatch.delenv(name, raising=False)
     shutil.copytree(COUNTIES / "xiao", tmp_path / "xiao")
-    sites = tmp_path / "xiao" / "sites.yml"
-    text = sites.read_text(encoding="utf-8")
-    if "standby" not in text:
-        sites.write_text(text.replace("vpn, server, relay]", "vpn, server, relay, standby]"), encoding="utf-8")
     places = Places("zsunit")
     places.lib.mkdir()
     (places.lib / "county").write_text(f"{tmp_path / 'xiao'}\n")

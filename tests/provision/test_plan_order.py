@@ -52,7 +52,7 @@ def test_the_whole_county_in_its_order() -> None:
         "management",
     ]
     assert [order[f"arm-{arm}"] for arm in (1, 2, 3)] == [("c1-core",), ("c2-core",), ("c3-core",)]
-    assert order["inside-1"] == ("c1-fw", "c1-vpn", "c1-srv", "c1-relay")
+    assert order["inside-1"] == ("c1-fw", "c1-vpn", "c1-srv", "c1-relay", "c1-nms")
     assert order["canary"] == ("b01-rt",)  # a body without a hall: its failure hurts least
     assert order["small"] == ("v01-cpe",)
     assert order["management"] == ("c2-nms",)

@@ -73,7 +73,7 @@ def lab(desk: Path) -> Iterator[Lab]:
 def test_a_county_that_is_as_written_has_nothing_to_do(lab: Lab, desk: Path) -> None:
     done = sanwang("plan", "--out", str(desk / "none.plan"))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("nothing to do: all 21 devices")
+    assert done.stdout.startswith("nothing to do: all 22 devices")
     assert not (desk / "none.plan").exists()
 
 
@@ -158,7 +158,7 @@ def test_a_device_that_does_not_answer_spoils_the_plan(lab: Lab, desk: Path) -> 
     faults.kill_host(lab.twin, "b01-rt")
     done = sanwang("plan", "--out", str(desk / "third.plan"))
     assert done.returncode == 3
-    assert "1 of 21 devices could not be asked" in done.stderr
+    assert "1 of 22 devices could not be asked" in done.stderr
     assert "b01-rt" in done.stderr
     assert not (desk / "third.plan").exists()
     assert sanwang("plan", "--limit", "all:!b01-rt", "--out", str(desk / "third.plan")).returncode == 0
