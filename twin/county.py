@@ -15,7 +15,7 @@ from pathlib import Path
 
 from inventory.model import Host, NetworkModel
 from inventory.places import Places
-from twin import appliance, cables, children, faults, leaf, names, namespaces, power, switch
+from twin import appliance, cables, children, effects, faults, leaf, names, namespaces, power, switch
 from twin.errors import TwinError
 from twin.state import Process, State, wait_gone
 
@@ -77,6 +77,7 @@ class Twin:
             namespaces.ip_batch(lines, plant)
         staging = [line for host in hosts for line in cables.plug_staging(instance, self.model, host)]
         namespaces.ip_batch([*cables.lay_staging(), *staging], plant)
+        effects.mirror_carrier(self.places, self.model)
         tell("cables", len(links), len(links))
 
         users = [host for host in hosts if not host.appliance]

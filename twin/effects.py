@@ -12,13 +12,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inventory.model import Link
+from inventory.model import Link, NetworkModel, Role
 from inventory.places import Places
+from inventory.plan import SITE_MAX, SWITCH_BASE, USER_BASE
 from twin import cables, children, names, namespaces
 from twin.errors import TwinError
 from twin.state import State
 
 _DELAY_LINE = Path(__file__).with_name("delay_line.py")
+_MIRROR = Path(__file__).with_name("mirror.py")
 _LATENCY_MS = 100  # longest wait in the queue of a slowed cable
 
 
@@ -111,6 +113,26 @@ def set_delay(places: Places, links: Iterable[tuple[Link, Effect]]) -> None:
             raise TwinError(f"the delay line of {link.name} did not start")
         line.stdout.close()
         children.keep(line)
+
+
+def mirror_carrier(places: Places, model: NetworkModel) -> None:
+    """Let each end of the cables of switches and halls see what becomes of the other; nothing without switches."""
+    if not any(model.by_role(Role.SWITCH)):
+        return
+    halls = [link.number for link in model.links.values() if USER_BASE < link.number <= USER_BASE + SITE_MAX]
+    mirror = subprocess.Popen(
+        [*enter(places), sys.executable, "-I", str(_MIRROR), str(SWITCH_BASE), *map(str, halls)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    State(places).record_helper("mirror", mirror.pid)
+    assert mirror.stdout is not None
+    if mirror.stdout.readline().strip() != b"ready":
+        raise TwinError("the mirror of carriers did not start")
+    mirror.stdout.close()
+    children.keep(mirror)
 
 
 def bridge_again(places: Places, link: Link) -> None:
