@@ -24,6 +24,8 @@ from provision.broker.masking import mask
 from provision.broker.wire import BrokerError
 
 CONNECT_TIMEOUT_S = 10.0
+KEYS_TIMEOUT_S = 40.0
+"""For the exchange of keys: a machine with thirty of them at once is slow, not gone."""
 KEEPALIVE_S = 3
 LOG_LIMIT_BYTES = 128 * 1024
 
@@ -130,7 +132,7 @@ class _Linux(LinuxSSH):
         client = self.remote_conn_pre = self._build_ssh_client()
         sock = socket.create_connection((self.host, self.port), CONNECT_TIMEOUT_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a login is many small questions
-        client.connect(**self._connect_params_dict() | {"sock": sock})
+        client.connect(**self._connect_params_dict() | {"sock": sock, "timeout": KEYS_TIMEOUT_S})
         transport = client.get_transport()
         assert transport is not None
         transport.set_keepalive(KEEPALIVE_S)

@@ -73,7 +73,7 @@ def why_not(error: Exception, where: Address) -> VendorError:
         )
     if "uthentication" in text:
         return VendorError("unreachable", f"{at} refuses the login of {where.user}: check the county's credentials")
-    if "TCP connection" in text:
+    if isinstance(error, OSError):
         return VendorError("unreachable", f"{at} does not answer: is it up, and is there a path to it?")
     return VendorError("unreachable", f"{at}: no session: {_first(text) or type(error).__name__}")
 

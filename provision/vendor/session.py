@@ -25,7 +25,7 @@ from typing import Any, Protocol
 
 import paramiko
 
-from provision.broker.session import Address
+from provision.broker.session import CONNECT_TIMEOUT_S, KEYS_TIMEOUT_S, Address
 from provision.platforms import base as platforms
 from provision.vendor.dialogue import BROKEN, Dialogue
 from provision.vendor.drivers import DRIVERS
@@ -35,7 +35,6 @@ from provision.vendor.login import log_in, why_not
 from provision.vendor.transcript import Sink, Transcript
 from provision.vendor.words import Restart, Words, words_of
 
-CONNECT_TIMEOUT_S = 10.0
 COMMIT_TIMEOUT_S = 180.0
 SHORTEST_TRIAL_S, LONGEST_TRIAL_S = 60, 65535  # commit trial
 
@@ -106,7 +105,13 @@ class VendorSession:
         driver, device_type = DRIVERS[name]
         secrets = tuple(value for value in (credentials.password, credentials.enable) if value)
         transcript = Transcript(log, secrets)
+        try:
+            sock = socket.create_connection((where.address, where.port), CONNECT_TIMEOUT_S)
+        except OSError as error:
+            raise why_not(error, where) from None
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a login is many small questions
         connection = driver(
+            sock=sock,
             ip=where.address,
             port=where.port,
             username=where.user,
@@ -115,7 +120,7 @@ class VendorSession:
             use_keys=False,
             pkey=credentials.key,
             allow_agent=False,
-            conn_timeout=CONNECT_TIMEOUT_S,
+            conn_timeout=KEYS_TIMEOUT_S,
             auth_timeout=CONNECT_TIMEOUT_S * 2,
             banner_timeout=CONNECT_TIMEOUT_S * 2,
             session_log=transcript,

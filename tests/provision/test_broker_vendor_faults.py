@@ -169,7 +169,7 @@ async def test_a_kept_session_that_dies_once_is_no_failure(
     def dies(connection: Blocking, text: str) -> None:
         if "moved" in text and not cut.is_set():
             cut.set()
-            connection.remote_conn_pre.close()
+            connection.disconnect()
         say(connection, text)
 
     monkeypatch.setattr(Blocking, "say", dies)
