@@ -39,6 +39,7 @@ from provision.change.journal import Journal
 from provision.change.plan import Plan, Stage, state_fingerprint
 from provision.change.runner import waits_s
 from provision.change.undo import UNDO, timer_s
+from twin import faults
 
 Progress = Callable[[str], None]
 KILLS = 20
@@ -212,7 +213,7 @@ class Drill:
         if victim == "controller":
             run.send_signal(signal.SIGKILL)
             run.wait()
-        if victim == "broker" or alone:  # nobody is left who could take anything back in time
+        if victim == "broker" or alone:
             _kill_broker(self.lab)
         self.found.kills += 1
         self.found.rows.append(row)
@@ -220,11 +221,15 @@ class Drill:
         return row
 
     def _leave_alone(self, plan: Plan, row: dict[str, Any]) -> None:
-        """No controller comes back until every timer has had its time."""
+        """Neither controller nor broker comes back until every timer has had its time."""
         stage = next(stage for stage in plan.stages if stage.name == row["stage"])
         timers = self._timers(plan, (stage,))
         self.progress(f"left to their own timers: {len(timers)} devices, up to {max(timers.values()):.0f} s")
-        time.sleep(max(timers.values()))
+        fault = faults.stop_daemon(self.lab.twin, self.lab.model.nms, "broker")
+        try:
+            time.sleep(max(timers.values()))
+        finally:
+            faults.heal(self.lab.twin, fault)
 
     def _judge(self, plan: Plan, mark: list[int], *, quiet: bool) -> None:
         """Every device of the plan is before or after, once its time is over or the run has ended (``quiet``)."""

@@ -127,9 +127,9 @@ def other_vendor(lab: Lab, host: str, platform: str, why: str = "") -> Lab:
 def _with_platform(folder: Path, site: str, platform: str) -> dict[str, str]:
     """The files that change, by name, with their new texts."""
     data = read(folder).data
-    section = next(name for name in ("townships", "bodies", "buildings") if site in (data.get(name) or {}))
-    before = data[section][site].get("switch")
-    return edit.texts_of(folder, Merged(changes=[Change(section, site, "switch", before, platform)]))
+    sections = [name for name in ("townships", "bodies", "buildings") if site in (data.get(name) or {})]
+    changes = [Change(name, site, "switch", data[name][site].get("switch"), platform) for name in sections]
+    return edit.texts_of(folder, Merged(changes=changes))
 
 
 def _audit(lab: Lab, host: str, before: str, after: str, why: str, files: list[str]) -> None:
