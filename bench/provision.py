@@ -12,25 +12,14 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import cycle
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.provision_fleet import LINES, PASSWORD, Fleet, fleet, wrong
+from bench import provision_plan as plan
+from bench.provision_fleet import LINES, Fleet, fleet, wrong
 from bench.provision_sides import PEER_OPTIONS, PeerMissing, ours, peer_by_hand, peer_library
 from bench.table import Row, printed
-from inventory.errors import Report
-from inventory.expand import expand
-from inventory.load import read
-from inventory.model import Host, Role
-from inventory.places import COUNTIES
-from inventory.schema import Intent
-from provision.broker.session import Address, SessionLog
-from provision.platforms import base as platforms
-from provision.render.switch import render_switch
-from provision.vendor import Credentials, VendorSession
 
 Side = Callable[[Fleet, str, int], list[str]]
 
@@ -38,6 +27,7 @@ DELAYS: dict[str, Any] = json.loads((Path(__file__).parent / "provision_delays.j
 THREADS = 10
 WARM_UP, SAMPLE = 2, 20
 SCALES = (60, 120, 240, 480)
+PLAN_WITHIN_S = 10.0
 
 
 class Failed(RuntimeError):
@@ -91,33 +81,6 @@ def cpu_per_device(scales: tuple[int, ...]) -> dict[int, float]:
     return found
 
 
-def look(count: int) -> float:
-    """Seconds to read what ``count`` devices run and to compute each one's patch to the county's own switch."""
-    data = read(COUNTIES / "shili").data
-    for body in data["bodies"].values():
-        body["switch"] = "huawei_vrp8"
-    model = expand(Intent.model_validate(data), Report())
-    bodies = list(model.by_role(Role.SWITCH))
-    platform = platforms.load("huawei_vrp8")
-    credentials = Credentials(password=PASSWORD)
-    with fleet(count, DELAYS["quick"]) as devices:
-
-        def one(where: Address, body: Host) -> int:
-            log = SessionLog(devices.folder / "look" / f"{where.host}.log")
-            with VendorSession.open(where, "huawei_vrp8", credentials, log, pinned=devices.host_key) as session:
-                running = session.running()
-            return len(platforms.patch(platform, running, render_switch(model, body)))
-
-        start = time.perf_counter()
-        with ThreadPoolExecutor(THREADS) as pool:
-            lines = list(pool.map(one, devices.addresses(), cycle(bodies)))
-        wall = time.perf_counter() - start
-    if not all(lines):
-        raise Failed("a device of the fleet would need no line to become a switch of the county")
-    print(f"  {count} devices read, {sum(lines)} lines of patch: {wall:.2f} s", flush=True)
-    return wall
-
-
 def measure(devices: int, repeats: int, scales: tuple[int, ...]) -> dict[str, Any]:
     """Everything, as the JSON document."""
     load = os.getloadavg()[0]
@@ -129,7 +92,7 @@ def measure(devices: int, repeats: int, scales: tuple[int, ...]) -> dict[str, An
     slow = side_by_side(min(devices, SAMPLE), "slow", 1)
     library = by_library(min(devices, THREADS), "quick")
     print(f"  netmiko's own commit(), {min(devices, THREADS)} devices, {THREADS} threads: {library:.2f} s", flush=True)
-    looked = look(max(2, devices * 3 // 2))
+    planned = plan.measure(max(2, devices * 3 // 2))
     cpu = cpu_per_device(scales)
     middle = {name: median(taken) for name, taken in quick.items()}
     bare = {name: median(taken) for name, taken in none.items()}
@@ -148,8 +111,7 @@ def measure(devices: int, repeats: int, scales: tuple[int, ...]) -> dict[str, An
         "raw_s": {"quick": quick, "none": none, "slow": slow},
         "ratio_slow_device": round(slow["peer"][0] / slow["ours"][0], 2),
         "peer_library_s_per_ten": round(library, 2),
-        "look_devices": max(2, devices * 3 // 2),
-        "look_s": round(looked, 2),
+        **planned,
         "cpu_ms_per_device": {str(count): round(value, 2) for count, value in cpu.items()},
         "cpu_spread": round(max(cpu.values()) / min(cpu.values()) - 1, 3) if cpu else None,
     }
@@ -170,7 +132,7 @@ def rows() -> list[Row]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit code 0; 1 when the ratio or the spread of CPU is not what is promised; 3 without the peer."""
+    """Exit code 0; 1 when the ratio, the plan or the spread of CPU is not what is promised; 3 without the peer."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.provision",
         description="100 lines, commit and save on VRP8 stand-ins: ours beside nornir with netmiko.",
@@ -186,16 +148,17 @@ def main(argv: list[str] | None = None) -> int:
     except PeerMissing as missing:
         print(f"bench: {missing}", file=sys.stderr)
         return 3
-    except Failed as failure:
+    except (Failed, plan.NotPlanned) as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1
     table = [Row(name, "s, median", document[name], "s") for name in ("ours_s", "peer_s")]
+    table.append(Row("plan", f"{document['plan_devices']} devices of five vendors", document["plan_s"], "s"))
     table += [
         Row(name, "peer / ours", document[name], "x") for name in ("ratio", "ratio_zero_delay", "ratio_slow_device")
     ]
     print(printed("Provisioning", table))
     print(json.dumps(document))
-    good = document["ratio"] >= 5 and (document["cpu_spread"] or 0) <= 0.2
+    good = document["ratio"] >= 5 and (document["cpu_spread"] or 0) <= 0.2 and document["plan_s"] <= PLAN_WITHIN_S
     return 0 if good else 1
 
 
