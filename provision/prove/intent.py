@@ -175,7 +175,10 @@ class Intent:
             proto = PROTOCOLS if rule.protocol == "any" else sets.span(sets.PROTOCOL_NUMBERS[rule.protocol])
             dport = sets.span(*rule.ports) if rule.ports else PORTS
             if target == VPN:  # from outside the gateway is called under the exit's addresses, on its tunnels' ports
-                used = {port for each in self.model.tunnels.values() for port in TUNNEL_PORTS[each.kind]}
+                kinds = {tunnel.kind for tunnel in self.model.tunnels.values()}
+                kinds |= {guest.kind for guest in self.model.guests.values()}
+                used = {port for kind in kinds for port in TUNNEL_PORTS[kind]}
+                used |= set(TUNNEL_PORTS["wireguard"]) if self.model.travellers else set()
                 dport = sets.meet(dport, sets.span(*used))
                 if source == INTERNET:
                     dst = sets.span(*(int(line.address.ip) for line in self.model.exits))

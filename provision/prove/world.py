@@ -226,7 +226,7 @@ def zone_of(model: NetworkModel, host: Host) -> str:
     kind = model.sites[host.site].kind
     if not kind.outside:
         return ""
-    return "internet" if kind is SiteKind.CARRIER else kind.value
+    return "internet" if kind in (SiteKind.CARRIER, SiteKind.THIRD) else kind.value
 
 
 def _not_ours(model: NetworkModel, host: Host, vrf: str) -> Space:
