@@ -58,7 +58,8 @@ def by_port(vector: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], float]
 def _ports(
     model: NetworkModel, host: Host, received: Mapping[tuple[str, str], float], sent: Mapping[tuple[str, str], float]
 ) -> list[Document]:
-    # What leads to an access switch is listed as the switch's own port, under the name its front has.
+    # What leads to an access switch is listed as the switch's own port, under the name its front has; between the switch
+    # and its users nobody of ours sees a cable.
     return [
         {
             "host": host.name,
@@ -73,8 +74,12 @@ def _ports(
             "tx_dbm": sent.get((host.name, port.name)),
         }
         for port in host.ports
-        if model.hosts[port.peer_host].role is not Role.SWITCH
+        if not _hidden(host, model.hosts[port.peer_host])
     ]
+
+
+def _hidden(here: Host, there: Host) -> bool:
+    return there.role is Role.SWITCH or (here.role, there.role) == (Role.SWITCH, Role.LEAF)
 
 
 def _probes(model: NetworkModel, hosts: set[str], measured: Mapping[str, Any]) -> list[Document]:

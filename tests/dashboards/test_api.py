@@ -169,6 +169,16 @@ def test_a_site_shows_ports_light_and_probes(signed_in: httpx.Client, model: Net
     assert signed_in.get("/api/site/nowhere").status_code == 404
 
 
+def test_a_site_with_an_access_switch_shows_each_cable_once_by_the_name_on_the_front(
+    signed_in: httpx.Client, model: NetworkModel
+) -> None:
+    rows = signed_in.get("/api/site/b05").json()["ports"]
+    labels = {row["link"]: (row["host"], row["label"]) for row in rows if row["kind"] == "lan"}
+    uplinks = [port for port in model.hosts["b05-sw"].ports if port.peer_host == "b05-rt"]
+    assert labels == {port.link: ("b05-sw", port.label) for port in uplinks}
+    assert len(rows) == len(uplinks) + 2, "and the two fibres"
+
+
 def test_series_are_asked_by_name_only(signed_in: httpx.Client, sources: FakeSources) -> None:
     answer = signed_in.get("/api/series/traffic", params={"site": "t01", "range_s": 600})
     assert answer.status_code == 200
