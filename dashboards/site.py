@@ -58,7 +58,7 @@ def by_port(vector: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], float]
 def _ports(
     model: NetworkModel, host: Host, received: Mapping[tuple[str, str], float], sent: Mapping[tuple[str, str], float]
 ) -> list[Document]:
-    # What leads to an access switch is listed as the switch's own port, under the name its front has; between the switch
+    # What leads to an access switch is listed as the switch's own port, by the name on its front; between the switch
     # and its users nobody of ours sees a cable.
     return [
         {

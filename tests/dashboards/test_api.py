@@ -101,9 +101,10 @@ def test_a_cut_ring_names_cause_halls_and_meeting(signed_in: httpx.Client, sourc
 
 
 def test_a_dead_centre_is_one_cause(signed_in: httpx.Client, sources: FakeSources, model: NetworkModel) -> None:
-    for host in model.site_hosts("c1"):
-        sources.host(host.name, "down")
-    state = wait_for(signed_in, lambda state: len(state["impact"]["hosts"]) == 5, "the dead centre")
+    dead = [host.name for host in model.site_hosts("c1")]
+    for name in dead:
+        sources.host(name, "down")
+    state = wait_for(signed_in, lambda state: len(state["impact"]["hosts"]) == len(dead), "the dead centre")
     assert [(cause["kind"], cause["name"]) for cause in state["impact"]["causes"]] == [("site", "c1")]
     assert state["impact"]["centres_dead"] == ["c1"]
 
