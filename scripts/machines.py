@@ -38,7 +38,9 @@ mkdir -p .old
 pivot_root . .old
 umount -l /.old
 mount --make-rshared /
-exec env -i container=bundle-test PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=journal
+# whoever would set the clock would set this machine's
+exec env -i container=bundle-test PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
+    setpriv --bounding-set -sys_time --inh-caps -sys_time /lib/systemd/systemd --log-target=journal
 """
 
 
