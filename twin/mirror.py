@@ -3,13 +3,14 @@
 A cable's two halves are joined by a bridge in the plant, which hides from each end what becomes of the other. A router
 must see that a switch's port was shut, and a switch that its user's computer is gone. So this process, inside the
 plant's namespace, takes a middle down while the other middle (itself up) has no carrier, and gives it back after.
-A middle that is down was taken down by a fault, by lost power, or by us: it says nothing, and is left alone.
+A middle that is down otherwise was taken down by a fault or by lost power: it says nothing, and is left alone.
 
 Runs alone (``python -I mirror.py LOWEST [NUMBER ...]``): cables with numbers from LOWEST upwards, and those named.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import re
@@ -18,8 +19,9 @@ import struct
 import sys
 
 _RTMGRP_LINK, _RTM_NEWLINK, _IFLA_IFNAME = 1, 16, 3
-_SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
-_IFF_UP, _IFF_RUNNING = 0x1, 0x40
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCETHTOOL = 0x8913, 0x8914, 0x8946
+_ETHTOOL_GLINK = 0x0A
+_IFF_UP = 0x1
 _MIDDLE = re.compile(r"m([0-9]+)([ab])")  # twin.names.middle
 
 
@@ -29,39 +31,60 @@ class Mirror:
     def __init__(self, lowest: int, named: frozenset[int]) -> None:
         self._lowest, self._named = lowest, named
         self._asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._dimmed: set[str] = set()
+        """Middles that we took down."""
 
     def settle(self, name: str) -> None:
-        """One middle may have changed: make the other one like it."""
+        """One middle of a cable may have changed: make both ends alike."""
         found = _MIDDLE.fullmatch(name)
         if found is None or (int(found[1]) < self._lowest and int(found[1]) not in self._named):
             return
         # What stands in the message may be old: only the present state counts, or two ends could dim each other.
-        near = self._flags(name)
-        other = f"m{found[1]}{'b' if found[2] == 'a' else 'a'}"
-        far = self._flags(other)
-        if near is None or far is None or not near & _IFF_UP:
-            return
-        wanted = far | _IFF_UP if near & _IFF_RUNNING else far & ~_IFF_UP
-        if wanted != far:
-            self._ask(_SIOCSIFFLAGS, other, wanted)
+        ends = [f"m{found[1]}{side}" for side in "ab"]
+        up = {end: self._flags(end) & _IFF_UP != 0 for end in ends}
+        self._dimmed -= {end for end in ends if up[end]}
+        for near, far in (ends, ends[::-1]):
+            if not up[near]:
+                continue
+            if self._carrier(near):
+                if far in self._dimmed:
+                    up[far] = self._set(far, up=True)
+                    self._dimmed.discard(far)
+            elif up[far]:
+                up[far] = self._set(far, up=False)
+                self._dimmed.add(far)
 
     def all(self) -> None:
         """Look at every cable: at the start, and after messages were lost."""
         for _, name in socket.if_nameindex():
             self.settle(name)
 
-    def _flags(self, name: str) -> int | None:
-        return self._ask(_SIOCGIFFLAGS, name, 0)
+    def _flags(self, name: str) -> int:
+        """Flags of a device; 0 when it is gone."""
+        answer = self._ask(_SIOCGIFFLAGS, struct.pack("16sH14x", name.encode(), 0))
+        return 0 if answer is None else int(struct.unpack("16sH14x", answer)[1])
 
-    def _ask(self, request: int, name: str, flags: int) -> int | None:
+    def _set(self, name: str, *, up: bool) -> bool:
+        flags = self._flags(name)
+        self._ask(
+            _SIOCSIFFLAGS, struct.pack("16sH14x", name.encode(), (flags | _IFF_UP if up else flags & ~_IFF_UP) & 0xFFFF)
+        )
+        return up
+
+    def _carrier(self, name: str) -> bool:
+        """Is there light at this moment? The device's flags tell it up to a second late, ethtool's answer does not."""
+        value = ctypes.create_string_buffer(struct.pack("=II", _ETHTOOL_GLINK, 0), 8)
+        asked = self._ask(_SIOCETHTOOL, struct.pack("16sP8x", name.encode(), ctypes.addressof(value)))
+        return asked is not None and struct.unpack("=II", value.raw)[1] == 1
+
+    def _ask(self, request: int, question: bytes) -> bytes | None:
         """None when the device is gone."""
         try:
-            answer = fcntl.ioctl(self._asking, request, struct.pack("16sH14x", name.encode(), flags & 0xFFFF))
+            return fcntl.ioctl(self._asking, request, question)
         except OSError as error:
             if error.errno in (errno.ENODEV, errno.ENXIO):
                 return None
             raise
-        return int(struct.unpack("16sH14x", answer)[1])
 
 
 def names_in(data: bytes) -> list[str]:

@@ -93,7 +93,7 @@ STATES = {
     "ruijie_rgos": ["terminal length 0", "show interfaces status"],
     "zte_zxr10": ["terminal length 0", "show interface brief"],
 }
-WORDS = {"*down": "shut", "adm": "shut", "disable": "shut", "down": "down", "up": "up"}
+WORDS = {"*down": "shut", "adm": "shut", "disabled": "shut", "down": "down", "up": "up"}
 OOB_SHUT = {
     "huawei_vrp5": ["system-view", "interface MEth0/0/1", "shutdown"],
     "huawei_vrp8": ["system-view", "interface MEth0/0/0", "shutdown", "commit"],
@@ -152,6 +152,13 @@ class Bench:
             while await self.reaches(host, address) != reached:  # noqa: ASYNC110 - a ping is all there is to ask
                 await asyncio.sleep(0.05)
 
+    async def lit(self, host: str, *, light: bool) -> None:
+        """Until the light at a user's only port is there, or is not."""
+        port = self.twin.model.hosts[host].ports[0].name
+        async with asyncio.timeout(5):
+            while ("LOWER_UP" in self.twin.run(host, ["ip", "link", "show", port]).stdout) != light:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
 
 class Desk:
     """Types, and reads until the prompt."""
@@ -176,6 +183,8 @@ class Desk:
         text = await self.type(*display)
         lines = [next(line for line in text.split("\n") if line.startswith(f"{port} ")) for port in ports]
         rest = [line.removeprefix(port).lower().split() for line, port in zip(lines, ports, strict=True)]
+        if "Admin Phy" in text:  # two columns say it: nobody shut it, and it has light
+            return ["shut" if words[3] == "down" else words[4] for words in rest]
         return [next(WORDS[word] for word in words if word in WORDS) for words in rest]
 
     async def cut(self, *lines: str) -> None:
@@ -235,6 +244,7 @@ async def frames(bench: Bench, platform: str) -> None:
         assert await bench.reaches(f"{site}-a", f"10.8.{number}.2")
         assert not await bench.reaches(f"{site}-a", f"10.8.{number}.3")
         await desk.type(*SHUT[platform])
+        await bench.lit(f"{site}-b", light=False)
         assert not await bench.reaches(f"{site}-a", f"10.8.{number}.2")
         ports = [HARDWARE[platform].port(place) for place in (1, 2, 3, 4)]
         await desk.shows(
@@ -244,6 +254,12 @@ async def frames(bench: Bench, platform: str) -> None:
         await desk.shows(STATES[platform], {ports[0]: "down"})
         await asyncio.to_thread(faults.heal, bench.twin, cut)
         await desk.shows(STATES[platform], {ports[0]: "up"})
+        port = bench.twin.model.hosts[f"{site}-c"].ports[0].name
+        bench.twin.run(f"{site}-c", ["ip", "link", "set", port, "down"])
+        await desk.shows(STATES[platform], {ports[2]: "down"})
+        bench.twin.run(f"{site}-c", ["ip", "link", "set", port, "up"])
+        await desk.shows(STATES[platform], {ports[2]: "up"})
+        await bench.lit(f"{site}-c", light=True)
 
 
 async def in_band(bench: Bench, platform: str) -> None:
@@ -297,6 +313,7 @@ async def power(bench: Bench, platform: str) -> None:
     await bench.within(5, desk_host, address, reached=True)
     await asyncio.to_thread(bench.twin.factory_reset, switch, bench.key.export_public_key().decode())
     await bench.within(5, f"{site}-a", f"10.8.{site[1]}.3", reached=True)
+    await bench.lit(f"{site}-b", light=True)
     assert not await bench.reaches(desk_host, address)
     async with bench.login(bench.staging(switch)) as desk:
         assert "ops" not in await desk.type("")
