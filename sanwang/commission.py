@@ -10,6 +10,7 @@ import typer
 
 from drills.sequence import prepare
 from identity.secrets import Secrets
+from inventory.hardware import HARDWARE
 from inventory.load import load_model
 from inventory.model import Host, NetworkModel
 from inventory.places import Places, current_instance
@@ -78,10 +79,11 @@ def init(
 
 @app.command(epilog="example: sanwang commission sheet t01-rt >t01-rt.json")
 def sheet(
-    host: Annotated[str, typer.Argument(help="a Linux box of the county")],
+    host: Annotated[str, typer.Argument(help="a box or a switch of the county")],
     instance: _Instance = "",
 ) -> int:
-    """Print, as one JSON document, what ``sanwang-appliance install`` needs on a box: it holds no secret."""
+    """Print, as one JSON document, what the installer needs at a box (``sanwang-appliance install``) or types on a
+    switch's console. It holds no secret."""
 
     def action() -> int:
         places = Places(instance or current_instance())
@@ -93,11 +95,12 @@ def sheet(
             return MISSING
         model = load_model(known.read_text(encoding="utf-8").strip())
         box = model.hosts.get(host)
-        if box is None or not box.appliance or not box.linux:
+        if box is None or not box.appliance:
             return _bad(
-                f"{host}: expected a Linux box, one of {', '.join(each.name for each in model.linux_appliances())}"
+                f"{host}: expected a box of the county, one of {', '.join(each.name for each in model.appliances())}"
             )
-        emit(box_sheet(model, box, Secrets(places.lib / "identity").ssh_public("ssh/bootstrap")))
+        key = Secrets(places.lib / "identity").ssh_public("ssh/bootstrap")
+        emit(box_sheet(model, box, key) if box.linux else switch_sheet(box, key))
         return 0
 
     return guarded(action)
@@ -116,6 +119,19 @@ def box_sheet(model: NetworkModel, box: Host, bootstrap_key: str) -> dict[str, o
         "management_host": box.name == model.nms,
         "bootstrap_key": bootstrap_key.strip(),
         "ports": ports,
+    }
+
+
+def switch_sheet(switch: Host, bootstrap_key: str) -> dict[str, object]:
+    """The sheet of a vendor's switch: its out-of-band port, that port's address, and whom it lets in there."""
+    return {
+        "host": switch.name,
+        "platform": switch.platform,
+        "port": HARDWARE[switch.platform].oob,
+        "address": str(switch.staging),
+        "user": "admin",
+        "bootstrap_key": bootstrap_key.strip(),
+        "cables": {port.label: f"to {port.peer_host} {port.peer_port}" for port in switch.ports},
     }
 
 

@@ -22,11 +22,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inventory.hardware import HARDWARE
 from inventory.load import load_model
 from inventory.places import Places
 from provision.environment import load_environment
 from provision.render import render
-from sanwang.commission import box_sheet
+from sanwang.commission import box_sheet, switch_sheet
 from twin import appliance
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -207,3 +208,13 @@ def test_the_kernels_own_tunnel_that_cannot_be_made_is_no_running_service(tmp_pa
         (tmp_path / "sleep").chmod(0o755)
         done = subprocess.run(["sh", "-c", line], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, timeout=20)
         assert done.returncode == (code if ends else 77)
+
+
+def test_a_switchs_sheet_names_its_out_of_band_port_and_every_cable() -> None:
+    model = load_model("xiao")
+    for host in model.appliances():
+        if not host.linux:
+            sheet = switch_sheet(host, KEY)
+            assert (sheet["address"], sheet["user"], sheet["bootstrap_key"]) == (str(host.staging), "admin", KEY)
+            assert sheet["port"] == HARDWARE[host.platform].oob
+            assert sheet["cables"].keys() == {port.label for port in host.ports}  # type: ignore[attr-defined]
