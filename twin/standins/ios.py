@@ -367,8 +367,10 @@ class IosSession(Session):
         lines = ["Interface                                Status    Vlan   Duplex   Speed     Type"]
         for port in self.interfaces():
             if self.dialect.is_physical(port.words[1]):
-                state = {"administratively down": "disable"}.get(self.state(port), self.state(port))
-                lines.append(f"{port.words[1]:<40} {state:<9} -      Full     1000M     copper")
+                state = {"administratively down": "disabled"}.get(self.state(port), self.state(port))
+                trunk = port.get("switchport", "mode", "trunk") is not None
+                vlan = "trunk" if trunk else self.dialect.untagged_vlan(self.device.running, port.words[1]) or "routed"
+                lines.append(f"{port.words[1]:<40} {state:<9} {vlan:<6} Full     1000M     copper")
         return lines
 
     async def do_vrfs(self, match: Match) -> list[str]:

@@ -254,6 +254,19 @@ class ZxrSession(IosSession):
             f"System uptime is {days} day(s), {rest // 3600} hour(s), {rest % 3600 // 60} minute(s)",
         ]
 
+    async def do_interface_brief(self, match: Match) -> list[str]:
+        lines = ["Interface                Attribute  Mode         BW     Admin Phy  Prot Description"]
+        for port in self.interfaces():
+            name = port.words[1]
+            if self.dialect.is_physical(name):
+                state = self.state(port)
+                admin, phy = "down" if state == "administratively down" else "up", "up" if state == "up" else "down"
+                attribute, speed = ("optical", 10000) if name.startswith("x") else ("electric", 1000)
+                said = next((" ".join(line.words[1:]) for line in port.starting("description")), "none")
+                way = f"{admin:<5} {phy:<4} {phy:<4}"
+                lines.append(f"{name:<24} {attribute:<10} {'Duplex/full':<12} {speed:<6} {way} {said}")
+        return lines
+
     async def do_vlans(self, match: Match) -> list[str]:
         part = self.device.running.get("switchvlan-configuration")
         lines = ["VLAN      Name          PvidPorts          UntagPorts          TagPorts", "-" * 76]
