@@ -30,7 +30,7 @@ def comply(
         str, typer.Argument(help="a county's folder or name; default: the instance's own, else shili")
     ] = "",
     instance: Annotated[str, typer.Option(help="name of the instance whose live facts count")] = "",
-    environment: Annotated[str, typer.Option(help="where devices stand; default: as the instance says, else twin")] = "",
+    environment: Annotated[str, typer.Option(help="where devices stand; default: the instance's, else twin")] = "",
     switch: Annotated[list[str] | None, typer.Option(help="PLATFORM:FILE: a vendor's configuration, too")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="write the report as one HTML file")] = None,
     pdf_file: Annotated[Path | None, typer.Option("--pdf", help="write the report as PDF (needs chromium)")] = None,

@@ -19,8 +19,8 @@ name: sanwang
 short_description: hosts of a county
 description:
   - Reads a county's files and offers its appliances as hosts, in groups by role (C(core), C(access), C(firewall)),
-    by kind of site (C(at_township)), by platform (C(platform_huawei_vrp8)), by stage of enrolment (C(stage_centres)) and
-    by centre (C(centre_c1)).
+    by kind of site (C(at_township)), by platform (C(platform_huawei_vrp8)), by stage of enrolment (C(stage_centres))
+    and by centre (C(centre_c1)).
 options:
   plugin:
     description: Always C(sanwang).
