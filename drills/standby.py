@@ -27,8 +27,9 @@ from inventory.schema import SwitchIntent
 from provision import play
 from provision.backup.copies import FOLDER
 from provision.backup.putback import put_back
-from provision.backup.system import SUFFIX
+from provision.backup.system import COUNTY, SUFFIX
 from provision.broker.bootstrap import start_bootstrap_broker
+from provision.broker.client import BrokerClient
 from provision.broker.main import require_management_host
 from provision.broker.sessions import answers
 from provision.environment import load_environment, recorded
@@ -82,27 +83,30 @@ def newest_copy(places: Places) -> Path:
 def takeover(
     places: Places, backup: Path, key: bytes, *, who: str, why: str, force: bool, progress: Progress
 ) -> TakenOver:
-    """Make this host the management host.  Missing when it is not the standby, or the other one still answers."""
+    """Make this host the management host.  Missing when it is not the standby, or the other one still answers.
+
+    Where a broker runs here already, a takeover that was cut off is gone on with.
+    """
     began_s = time.monotonic()
-    progress.stage(f"putting {backup.name} back")
-    restored = put_back(places, backup, key, who=who, why=why, own_county=True)
-    folder = Path(restored.county)
-    before = load_model(folder)
-    _require(before, force)
-    model = _note(places, folder, before, who, why)
-    done = TakenOver(model.nms, model.standby, str(backup), restored.made_at)
+    done = _begun(places)
 
     def ended(name: str) -> None:
         done.seconds[name] = round(time.monotonic() - began_s, 1)
 
-    ended("restored")
-    progress.stage(f"as of {restored.made_at}; {model.nms} acts instead of {model.standby}")
-    if load_environment(recorded(places)).management == "systemd":
-        subprocess.run(["systemctl", "start", f"sanwang@{places.instance}.target"], check=True)
+    if not done.host:
+        progress.stage(f"putting {backup.name} back")
+        restored = put_back(places, backup, key, who=who, why=why, own_county=True)
+        folder = Path(restored.county)
+        before = load_model(folder)
+        _require(before, force)
+        model = _note(places, folder, before, who, why)
+        done = TakenOver(model.nms, model.standby, str(backup), restored.made_at)
+        ended("restored")
+        progress.stage(f"as of {restored.made_at}; {model.nms} acts instead of {model.standby}")
+        _start(places, model)
+        ended("broker")
     else:
-        places.run.mkdir(parents=True, exist_ok=True)
-        start_bootstrap_broker(_Here(model), places)
-    ended("broker")
+        model = load_model(places.lib / COUNTY)
     progress.stage("this host's own services")
     _play(places, done, model.nms, progress)
     ended("services")
@@ -113,6 +117,24 @@ def takeover(
     done.problems = _missed(Lab.attach(places.instance), model.standby)
     ended("ready")
     return done
+
+
+def _begun(places: Places) -> TakenOver:
+    """A takeover that was cut off once its broker ran; without a host when there is none."""
+    if not (places.lib / COUNTY).is_dir() or not BrokerClient(places.broker_socket, timeout_s=5.0).alive():
+        return TakenOver("", "", "", "")
+    model = load_model(places.lib / COUNTY)
+    require_management_host(model.hosts[model.nms])
+    return TakenOver(model.nms, model.standby, "", model.fenced.at if model.fenced else "")
+
+
+def _start(places: Places, model: NetworkModel) -> None:
+    """The first broker here; in production all that the management host runs."""
+    if load_environment(recorded(places)).management == "systemd":
+        subprocess.run(["systemctl", "start", f"sanwang@{places.instance}.target"], check=True)
+        return
+    places.run.mkdir(parents=True, exist_ok=True)
+    start_bootstrap_broker(_Here(model), places)
 
 
 def _require(before: NetworkModel, force: bool) -> None:

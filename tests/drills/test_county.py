@@ -20,13 +20,17 @@ from typing import Any
 import httpx
 import pytest
 
-from drills import centre, meeting, replace, ring, sequence
+from drills import centre, meeting, replace, restore, ring, sequence, succession
 from drills.lab import Lab
+from drills.policy import allowed_checks
+from drills.talk import Listeners, reaches
 from drills.verify import Verdict, verify
+from inventory.impact import Faults, ImpactMap, NetworkCut
 from inventory.model import LinkKind, Role
 from inventory.places import CHECKOUT, Places
 from provision import play
 from provision.change.plan import Plan
+from tests.drills.by_hand import type_in
 from twin import faults, rewire
 
 pytestmark = [pytest.mark.twin, pytest.mark.browser]
@@ -268,6 +272,60 @@ def test_a_cut_fibre_raises_one_alert_that_names_the_link(lab: Lab) -> None:
     assert ring.settled(lab)
 
 
+def test_a_port_shut_by_hand_on_a_switch_cuts_its_users_off_and_is_seen_and_repaired_alone(lab: Lab) -> None:
+    uplink = lab.model.links["b01-sw-gov"]
+    label = lab.model.hosts["b01-sw"].port(uplink.b.port).label
+    assert set(_works(lab, "b01").values()) == {True}
+    type_in(lab, "b01-sw", ["system-view", f"interface {label}", "shutdown", "commit", "return", "quit"])
+    eventually(lambda: _down(lab, "/links") == [uplink.name], "the shut port was not seen")
+    assert _down(lab, "/hosts") == [], "the switch itself lives"
+    assert _works(lab, "b01") == {"gov": False, "audit": True}
+    impact = ImpactMap(lab.model).of(Faults(links=frozenset(_down(lab, "/links"))))
+    assert (impact.sites_cut, impact.networks_cut) == ((), (NetworkCut("b01", "gov"),))
+    alerts = eventually(lambda: _alerts(lab), "no alert was raised")
+    assert [(alert["alertname"], alert["link"]) for alert in alerts] == [("LinkDown", uplink.name)]
+    result = play.run("site.yml", places=lab.places)
+    assert result.good, result.failures
+    assert result.changed == ["b01-sw"]
+    eventually(lambda: _down(lab, "/links") == [], "the port stayed down")
+    assert set(_works(lab, "b01").values()) == {True}
+    eventually(lambda: not _alerts(lab), "the alert stayed after the port was opened", within_s=60)
+
+
+def test_a_dead_switch_takes_its_own_site_alone_and_comes_back_from_its_disk(lab: Lab) -> None:
+    fault = faults.kill_host(lab.twin, "b02-sw")
+    try:
+        eventually(lambda: _down(lab, "/hosts") == ["b02-sw"], "the dead switch was not seen")
+        assert _works(lab, "b02") == {"gov": False, "edu": False}
+        assert _works(lab, "t01")["edu"]
+        assert ImpactMap(lab.model).of(Faults(hosts=frozenset({"b02-sw"}))).sites_cut == ("b02",)
+        alerts = eventually(lambda: _alerts(lab), "no alert was raised")
+        assert [(alert["alertname"], alert["host"]) for alert in alerts] == [("HostDown", "b02-sw")]
+    finally:
+        faults.heal(lab.twin, fault)
+    eventually(lambda: set(_works(lab, "b02").values()) == {True}, "its users did not come back")
+    assert ring.settled(lab)
+    eventually(lambda: not _alerts(lab), "the alert stayed after the switch came back", within_s=60)
+
+
+def _works(lab: Lab, site: str) -> dict[str, bool]:
+    """Whether a site's users reach a neighbour in each of their networks."""
+    checks = [check for check in allowed_checks(lab.model) if check.source.site == site and not check.rule]
+
+    async def tried() -> dict[str, bool]:
+        async with Listeners(lab) as listeners:
+            for check in checks:
+                listeners.open(check.target, check.protocol, check.port)
+            return {check.source.network: await reaches(lab, check, 1.0) for check in checks}
+
+    return asyncio.run(tried())
+
+
+def _down(lab: Lab, what: str) -> list[str]:
+    """Names that the collector has down."""
+    return [name for name, state in lab.collected(what).items() if state["state"] == "down"]
+
+
 def _alerts(lab: Lab) -> list[dict[str, str]]:
     answer = lab.twin.run(lab.model.nms, ["curl", "-sf", "http://127.0.0.1:9093/api/v2/alerts?active=true"])
     return [alert["labels"] for alert in json.loads(answer.stdout or "[]")]
@@ -318,6 +376,12 @@ def test_a_dead_router_is_replaced_by_an_empty_box(lab: Lab) -> None:
     assert play.run("site.yml", places=lab.places, limit=host).changed == []
 
 
+def test_devices_come_back_from_git(lab: Lab) -> None:
+    found = restore.drill(lab, lambda _: None, seed=7)
+    assert restore.misses(found) == []
+    assert {each["platform"] == "linux" for each in found["devices"]} == {True, False}
+
+
 def test_two_halls_meet_while_the_fibre_between_them_is_cut(lab: Lab) -> None:
     found = meeting.meeting(lab, lambda _: None, joins=1)
     assert found["both_go_on"], found
@@ -329,6 +393,11 @@ def test_pages_refuse_strangers_and_welcome_the_operator(lab: Lab) -> None:
     with httpx.Client(transport=transport, base_url="https://localhost") as client:
         assert client.get("/api/state").status_code == 401
         assert client.get("/ops/").status_code in (200, 401, 403)
+
+
+def test_the_standby_takes_over_and_the_dead_one_cannot_act(lab: Lab) -> None:
+    found = succession.drill(lab, lambda _: None)  # the county stays in the standby's hands: nothing comes after it
+    assert succession.misses(found) == []
 
 
 def test_nothing_of_ours_is_left(lab: Lab, foreign: tuple[str, int], machine_network: str) -> None:

@@ -169,7 +169,7 @@ PLANTS: list[tuple[str, str, Plant]] = [
     ("no-default-accounts", "c1-fw", edit("c1-fw", SSHD, "PermitEmptyPasswords no", "PermitEmptyPasswords yes")),
     ("separated-roles", "", person("sun", roles=("auditor", "engineer"))),
     ("management-acl", "c1-fw", edit("c1-fw", SSHD, r"ListenAddress .*", "ListenAddress 0.0.0.0")),
-    ("management-acl", "c2-nms", edit("c2-nms", NFT, r"ip saddr \S+ (tcp dport \{ 22, 9100 \})", r"\1")),
+    ("management-acl", "c2-nms", edit("c2-nms", NFT, r"ip saddr \{[^}]*\} (tcp dport \{ 22, 9100 \})", r"\1")),
     (
         "management-acl",
         "c1-core",

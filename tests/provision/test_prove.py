@@ -161,7 +161,7 @@ def test_a_planted_mistake_is_the_same_for_the_same_seed(proof: Proof) -> None:
 
 def mistakes(model: NetworkModel) -> Iterator[tuple[str, str, str, str, str]]:
     """(kind of disagreement, host, path, what stood there, the mistake)."""
-    nms = model.hosts[model.nms].management
+    nms = f"{{ {', '.join(map(str, model.controllers()))} }}"
     yield "leak", "c1-fw", FIREWALL, "ip daddr { 10.8.0.101/32 } tcp dport { 443 }", "ip daddr { 10.8.0.0/24 }"
     yield "lost", "c1-fw", FIREWALL, 'comment "groups-exchange"', 'ip saddr 192.0.2.1 comment "groups-exchange"'
     yield "spoof", "c1-fw", FIREWALL, "ip saddr != { 10.8.0.0/13 }", "ip saddr != { 10.0.0.0/8 }"
@@ -242,7 +242,7 @@ def out_of_reach(model: NetworkModel, files: Files) -> set[str]:
 
 
 def test_what_the_controller_would_no_longer_reach(model: NetworkModel, files: Files) -> None:
-    door = f"ip saddr {model.hosts[model.nms].management} tcp dport {{ 22"
+    door = f"ip saddr {{ {', '.join(map(str, model.controllers()))} }} tcp dport {{ 22"
     shut = edited(files, "b01-rt", "/etc/nftables.d/mgmt.nft", door, "ip saddr 192.0.2.1 tcp dport { 22")
     assert out_of_reach(model, shut) == {"b01-rt"}
     behind = {host.name for host in model.hosts.values() if host.site == "t01" and host.management}
