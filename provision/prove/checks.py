@@ -213,7 +213,7 @@ class Checks:
             doors = MANAGEMENT if self.model.hosts[place.name].linux else _SWITCH
             wanted = [door._replace(src=spans[controller], dst=place.span, sport=_ASKED.sport)
                       for controller in controllers if controller != place.name for door in doors]  # fmt: skip
-            back = self.measured.returned.of(place.span)
+            back = sets.overlap(self.measured.returned.of(place.span), wanted)
             there = sets.overlap(index.of(place.span), back) if index else []
             for box in sets.subtract(wanted, there):
                 yield self._difference("out of reach", box, place.name, "the controller does not reach the device")

@@ -67,7 +67,7 @@ class Measurement:
     @functools.cached_property
     def returned(self) -> Index:
         """Conversations whose answers came back, as they were asked."""
-        return Index(self._returned())
+        return Index(sets.compact(self._returned()))
 
     def start(self, place: Place) -> State:
         """Where a place's packets begin."""
