@@ -18,6 +18,7 @@ from typing import Any
 from drills.errors import Missing
 from drills.lab import Lab, inside
 from drills.replace import choose
+from inventory.model import Role
 from inventory.places import CHECKOUT
 from provision.backup.system import create
 from provision.broker.wire import BrokerError
@@ -116,14 +117,14 @@ def _old_acts(lab: Lab, progress: Progress) -> list[str]:
         if time.monotonic() > end:
             raise Missing(f"the broker of {lab.model.nms} did not come back within {BACK_S:.0f} s")
         time.sleep(0.5)
+    model = lab.model
+    core = f"{model.hosts[model.nms].site}-core"
+    switch = [host.name for host in model.by_role(Role.SWITCH)][:1]
     acted = []
-    for host in (
-        choose(lab.model),
-        lab.model.firewall,
-        f"{lab.model.sites[lab.model.hosts[lab.model.nms].site].code}-core",
-    ):
+    for host in (choose(model), model.firewall, core, *switch):
+        kind, text = ("shell", "true") if model.hosts[host].linux else ("cli", "display version")
         try:
-            broker.call("command", host=host, text="true", why="drill standby: the old controller tries")
+            broker.call("command", host=host, kind=kind, text=text, why="drill standby: the old controller tries")
             acted.append(host)
         except BrokerError as error:
             progress(f"the old controller, on {host}: {error.message[:120]}")
