@@ -124,7 +124,7 @@ async def listen(
         line_editor=False,
         allow_scp=False,
         keepalive_interval=30,
-        login_timeout=30,
+        login_timeout=120,
         compression_algs=["none"],
         encryption_algs=CIPHERS,
     )
