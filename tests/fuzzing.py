@@ -72,9 +72,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
                 item.runtest()
             took_s = max(time.monotonic() - began_s, 1e-3)
             left_s = end_s - time.monotonic()
-            number = min(LARGEST, int(number * left_s / took_s * 0.8))
-            if number < FIRST:
+            if left_s < took_s * FIRST / number:
                 return
+            number = max(FIRST, min(LARGEST, int(number * left_s / took_s * 0.8)))
     except BaseException:
         _failed.append(item.nodeid)
         raise
