@@ -53,6 +53,8 @@ def attached_hosts(model: NetworkModel, code: str) -> set[str]:
     """Hosts that a site truly attaches to, by what the kind of its line says."""
     site = model.sites[code]
     routers = {f"{home}-core" for home in site.homes if home in ("c1", "c2", "c3")}
+    if site.kind is SiteKind.THIRD:
+        return {"c1-vpn", "c1-core", f"{site.homes[0]}-isp"}
     if site.kind is SiteKind.CARRIER or site.kind.outside:
         return {"c1-fw"}
     if site.kind in (SiteKind.SCHOOL, SiteKind.CLINIC) and not routers:

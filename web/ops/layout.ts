@@ -91,7 +91,7 @@ const NARROW: Sizes = {
 };
 
 const BODIES = new Set(["body", "building"]);
-const OUTSIDE = new Set(["carrier", "city", "province"]);
+const OUTSIDE = new Set(["carrier", "city", "province", "third-party"]);
 
 export function layOut(county: County, narrow: boolean): Layout {
   const sizes = narrow ? NARROW : WIDE;

@@ -22,7 +22,8 @@ export type SiteKind =
   | "subscribers"
   | "carrier"
   | "city"
-  | "province";
+  | "province"
+  | "third-party";
 
 export interface Site extends Named {
   code: string;

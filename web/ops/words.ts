@@ -127,6 +127,7 @@ export const KIND: Record<string, Pair> = {
   carrier: ["运营商", "Carrier"],
   city: ["市级网络", "City"],
   province: ["省级网络", "Province"],
+  "third-party": ["外部机构", "Third party"],
 };
 
 export const LINK_KIND: Record<string, Pair> = {
