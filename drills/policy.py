@@ -158,7 +158,9 @@ def denied_checks(model: NetworkModel) -> tuple[Check, ...]:
             if source_network != target_network:
                 targets, port = _listeners(model, target_network, everyone)
                 checks.extend(_denied(model, sources, targets, port))
-    return tuple(checks)
+                boxes = tuple(each for each in targets if not model.hosts[each[0].host].linux)
+                checks.extend(islice(_denied(model, sources, boxes, port), 1))  # a vendor's box at least once
+    return tuple(dict.fromkeys(checks))
 
 
 _Controlled = tuple[Place, Place]  # a target, and who may talk to it
