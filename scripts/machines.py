@@ -48,9 +48,10 @@ class Failed(Exception):
     """A step did not do what it must; with its words."""
 
 
-def run(argv: Sequence[str], *, within_s: float = 300, good: bool = True, text: str | None = None) -> str:
+def run(argv: Sequence[str], *, within_s: float = 300, good: bool = True, stdin: Path = Path("/dev/null")) -> str:
     """Run a command to its end; Failed with its last words."""
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=within_s, input=text)
+    with stdin.open("rb") as file:
+        done = subprocess.run(argv, stdin=file, capture_output=True, text=True, timeout=within_s)
     if good and done.returncode:
         words = (done.stdout + done.stderr).strip().splitlines()[-25:]
         raise Failed(f"{' '.join(argv[-6:])}: exit code {done.returncode}\n  " + "\n  ".join(words))
@@ -122,14 +123,14 @@ class Machine:
             self.keeper.wait(30)
             self.pid = 0
 
-    def run(self, *argv: str, good: bool = True, within_s: float = 120, text: str | None = None) -> str:
+    def run(self, *argv: str, good: bool = True, within_s: float = 120, stdin: Path = Path("/dev/null")) -> str:
         """Run a command on the machine."""
         inside = ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "-C"]
         return run(
             [*inside, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", *argv],
             good=good,
             within_s=within_s,
-            text=text,
+            stdin=stdin,
         )
 
 
