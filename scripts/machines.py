@@ -67,7 +67,6 @@ class Machine:
         self.pid = 0
         for folder in ("upper", "work", "root"):
             (self.place / folder).mkdir(parents=True)
-        run(["ip", "netns", "add", self.space])
 
     @contextlib.contextmanager
     def disk(self) -> Iterator[Path]:
@@ -146,10 +145,12 @@ def wait(what: str, ask: Callable[[], str], within_s: float) -> None:
 def cable(ports: dict[str, list[tuple[str, str, str]]], machines: dict[str, Machine]) -> None:
     """Plug every port (host -> [(port, far host, far port)]) of the machines.
 
+    Again after every loss of power: cards in a VRF are gone with it, as real ones are not.
     A cable to a machine that is not there has a dark far end; ``stg0`` is plugged into one switch.  Which card is which
     port stands in each machine's ``ports``, as the installer would write it down.
     """
-    run(["ip", "netns", "add", PLANT])
+    for space in (PLANT, *(machine.space for machine in machines.values())):
+        run(["ip", "netns", "add", space])
     inside = ["ip", "-n", PLANT, "link"]
     run([*inside, "add", "staging", "type", "bridge"])
     run([*inside, "set", "staging", "up"])

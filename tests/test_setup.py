@@ -174,13 +174,13 @@ def tool(machine: Path, name: str, script: str) -> None:
     path.chmod(0o755)
 
 
-def setup(machine: Path) -> subprocess.CompletedProcess[str]:
+def setup(machine: Path, mode: str = "packages") -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
         "PATH": f"{machine}/bin:{os.environ['PATH']}",
         "POLICY_RC_D": str(machine / "policy-rc.d"),
     }
-    command = ["bash", str(machine / "scripts" / "setup"), "packages"]
+    command = ["bash", str(machine / "scripts" / "setup"), mode]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
 
@@ -219,6 +219,21 @@ def test_a_set_up_that_was_killed_is_mended_by_the_next(machine: Path) -> None:
     (machine / "dpkg").write_text("frr\nsnmpd\n")
     assert setup(machine).returncode == 0
     assert (machine / "policy-rc.d").read_text() == "the machine's own\n"
+
+
+def test_a_machine_of_the_county_is_made_from_a_bundle_alone_and_nothing_starts_meanwhile(machine: Path) -> None:
+    done = setup(machine, "machine")
+    assert done.returncode == 3
+    assert "no unpacked bundle" in done.stderr
+    (machine / "bundle").mkdir()
+    done = setup(machine, "machine")
+    assert done.returncode == 0, done.stderr
+    asked = (machine / "installed").read_text().splitlines()[-1]
+    assert asked.endswith("install --reinstall --allow-downgrades sanwang")
+    assert f"Dir::Etc::SourceList={machine}/.make/bundle.list" in asked
+    assert (machine / ".make" / "bundle.list").read_text() == f"deb [trusted=yes] file:{machine}/bundle ./\n"
+    assert (machine / "asked").read_text() == "101\n"
+    assert not (machine / "policy-rc.d").exists()
 
 
 def test_everything_that_the_machine_lacks_is_told_at_once_with_exit_code_3(machine: Path) -> None:
