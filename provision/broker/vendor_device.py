@@ -154,10 +154,15 @@ class VendorDevice:
             return replace(shown, state=self._state(running)) if shown.changed else shown
         seconds, change = confirm or (UNCONFIRMED_S, f"apply-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}")
         applied = self._change(wanted, secrets, seconds, change)
-        if confirm is None and applied.changed:
+        if confirm is not None:
+            return applied
+        if applied.changed:
             self.end("confirm", change)
             return replace(applied, pending=None, confirm_s=0)
-        return applied
+        if self._same(self._session.saved(), self._session.running()):
+            return applied
+        self._session.save()
+        return Applied(True, running=["saved: it would have started with something else"])
 
     def rollback(self, of: str, *, confirm: tuple[int, str]) -> Applied:
         name = self._host.name

@@ -200,6 +200,10 @@ async def test_verify_names_what_is_not_as_the_model_says(
     assert any("what it starts from is not what runs" in each for each in problems)
     assert any("commands away from the model" in each for each in problems)
     assert len(problems) == 3
+    bench.county.edit = str
+    assert (await broker.ask("apply", host))["running"] == ["saved: it would have started with something else"]
+    assert same(host, bench.saved(host), bench.running(host))
+    assert not (await broker.ask("apply", host))["changed"]
 
 
 async def test_what_is_done_is_audited_and_commands_are_too(bench: Bench) -> None:
