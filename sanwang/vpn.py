@@ -15,7 +15,6 @@ from drills.errors import Missing
 from identity.ca import CountyCA
 from inventory.places import Places, current_instance
 from provision import play
-from provision.broker.wire import BrokerError
 from sanwang.cli import run_app
 from sanwang.report import Lines, ask_broker, emit, guarded
 
@@ -26,7 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 Site = Annotated[str, typer.Argument(metavar="SITE", help="code of a site with a tunnel, such as v01")]
-MaybeSite = Annotated[str, typer.Argument(metavar="[SITE]", help="code of a site with a tunnel, such as v01")]
+MaybeSite = Annotated[str, typer.Argument(metavar="SITE", help="code of a site with a tunnel, such as v01")]
 Person = Annotated[str, typer.Option(metavar="LOGIN", help="somebody of people.yml instead of a site")]
 Why = Annotated[str, typer.Option(help="the reason, kept in the audit log")]
 Instance = Annotated[str, typer.Option(help="name of the instance")]
@@ -147,18 +146,18 @@ def enrol(
 
 
 def _one_of(site: str, person: str) -> str:
-    """The site or the person; BrokerError-like words when it is neither or both."""
+    """The site or the person; wrong arguments when it is neither or both."""
     if bool(site) == bool(person):
-        raise BrokerError("request", "found neither or both of SITE and --person LOGIN; expected one of them")
+        raise typer.BadParameter("found neither or both of SITE and --person LOGIN; expected one of them")
     return site or person
 
 
 def _enrol_person(person: str, why: str, out: Path | None, days: int, instance: str, as_json: bool) -> int:
     """The file first: an access that nobody could write down would be given in vain."""
     if out is not None and out.exists():
-        raise BrokerError("request", f"--out: found {out}; expected a new file; choose another")
+        raise typer.BadParameter(f"--out: found {out}; expected a new file; choose another")
     if out is None and (as_json or not sys.stdout.isatty()):
-        raise BrokerError("request", "found no terminal to show a private key on; expected --out FILE; give one")
+        raise typer.BadParameter("found no terminal to show a private key on; expected --out FILE; give one")
     answer = ask_broker(instance, "vpn_person_enrol", why, person=person, days=days)
     text = answer.pop("configuration")
     if out is not None:
@@ -191,7 +190,7 @@ def secret(
 
     def action() -> int:
         if out.exists():
-            raise BrokerError("request", f"--out: found {out}; expected a new file; choose another")
+            raise typer.BadParameter(f"--out: found {out}; expected a new file; choose another")
         answer = ask_broker(instance, "vpn_guest_secret", why, guest=guest)
         handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
