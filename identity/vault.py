@@ -45,6 +45,7 @@ class Vault:
         self._file = self._folder / "vault.bin"
         self._lock = self._folder / "vault.lock"
         self._key = AESGCM(self._load_key())
+        self._opened: tuple[bytes | None, dict[str, str]] = (None, {})  # the file as it was opened last, and what was in it
 
     def get(self, name: str) -> str:
         """The secret of that name; KeyError when there is none."""
@@ -101,6 +102,9 @@ class Vault:
             sealed = self._file.read_bytes()
         except FileNotFoundError:
             return {}
+        last, held = self._opened
+        if sealed == last:
+            return dict(held)
         if not sealed.startswith(_MAGIC) or len(sealed) < len(_MAGIC) + _NONCE_BYTES + 16:
             raise VaultError(f"{self._file}: not a vault file, or cut off: restore it from the backup")
         body = sealed[len(_MAGIC) :]
@@ -112,7 +116,8 @@ class Vault:
                 f"restore it from the backup, or give the right key in {KEY_VARIABLE}"
             ) from None
         loaded: dict[str, str] = json.loads(plain)
-        return loaded
+        self._opened = sealed, loaded
+        return dict(loaded)
 
     def _write(self, held: dict[str, str]) -> None:
         nonce = secrets.token_bytes(_NONCE_BYTES)
