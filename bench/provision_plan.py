@@ -127,6 +127,8 @@ def broker(places: Places, folder: Path, ports: dict[str, int], host_key: str) -
 
     async def serve() -> None:
         secrets = DeviceSecrets(folder / "identity")
+        for name in ports:
+            secrets.value(f"switch/{name}/password")  # made at enrolment, long ago
 
         def value(name: str) -> str:
             if name.startswith("host-key/"):
