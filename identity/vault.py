@@ -45,7 +45,7 @@ class Vault:
         self._file = self._folder / "vault.bin"
         self._lock = self._folder / "vault.lock"
         self._key = AESGCM(self._load_key())
-        self._opened: tuple[bytes | None, dict[str, str]] = (None, {})  # the file as it was opened last, and what was in it
+        self._opened: tuple[bytes | None, dict[str, str]] = (None, {})  # the file opened last, and what was in it
 
     def get(self, name: str) -> str:
         """The secret of that name; KeyError when there is none."""
