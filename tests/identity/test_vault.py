@@ -42,6 +42,17 @@ def test_a_secret_that_is_not_there_is_named(tmp_path: Path) -> None:
         Vault(tmp_path).get("wg/none")
 
 
+def test_what_another_one_wrote_is_seen_at_once_and_no_answer_is_shared(tmp_path: Path) -> None:
+    one, other = Vault(tmp_path), Vault(tmp_path)
+    one.put("a", "first")
+    assert (other.get("a"), one.get("a")) == ("first", "first")
+    other.put("a", "second")
+    other.put("b", "third")
+    assert (one.get("a"), one.names()) == ("second", ["a", "b"])
+    one._read()["a"] = "spoilt"
+    assert one.get("a") == "second"
+
+
 def test_forgetting(tmp_path: Path) -> None:
     vault = Vault(tmp_path)
     vault.put("a", "1")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from inventory.load import load_model
 from provision.environment import load_environment
-from provision.platforms.linux import frr, netapply, network
+from provision.platforms.linux import frr, netapply, network, spawn
 from provision.render import render
 from provision.render.files import PLATFORM
 
@@ -23,6 +23,22 @@ def wanted(host: str) -> dict[str, Any]:
     files = render(load_model("xiao"), host, load_environment("twin"))
     document: dict[str, Any] = json.loads(next(each.text for each in files if each.path == network.PATH))
     return document
+
+
+def test_a_command_is_run_with_its_input_and_its_failure_is_told() -> None:
+    long = "line\n" * 100_000  # more than any pipe holds
+    assert spawn.run(["cat"], long) == long
+    assert spawn.run(["cat"]) == "", "without a text there is no input to wait for"
+    assert spawn.call(["sh", "-c", "echo out; echo err >&2; exit 7"]) == (7, "out\n", "err\n")
+    assert spawn.call(["sh", "-c", "kill -9 $$"])[0] == -9
+    with pytest.raises(spawn.DeviceError, match=r"^sh -c echo no >&2; exit 1: no$"):
+        spawn.run(["sh", "-c", "echo no >&2; exit 1"])
+    with pytest.raises(FileNotFoundError):
+        spawn.run(["/nowhere/at/all"])
+    opened = Path("/proc/self/fd")
+    before = len([*opened.iterdir()])
+    spawn.run(["true"])
+    assert len([*opened.iterdir()]) == before
 
 
 @pytest.mark.parametrize("vrf", ["", "gov", "mgmt"])
