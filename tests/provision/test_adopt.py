@@ -310,7 +310,7 @@ def test_real_devices_answers_are_taken_apart(model: NetworkModel) -> None:
     """Every sample as one command of a session's log, beside a configuration."""
     tongues = {"huawei_vrp": "t01", "hp_comware": "b02", "zte_zxros": "t02"}
     seen = 0
-    for path in sorted(Path(os.environ["SANWANG_SAMPLES"]).glob("*/*.raw")):
+    for path in sorted(Path(os.environ["SANWANG_SAMPLES"]).glob("cli/*/*.raw")):
         site = tongues.get(path.parent.name)
         if site is None:
             continue
