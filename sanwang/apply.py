@@ -16,13 +16,10 @@ from provision.change import applied, journal
 from provision.change.checks import NotNow
 from provision.change.plan import Plan, PlanError
 from provision.change.runner import CONFIRM_S, Outcome, Runner
+from sanwang import cables
 from sanwang.cli import run_app
 from sanwang.report import BAD_INPUT, Lines, emit, guarded
 from store.engine import open_store
-from twin import rewire
-from twin.county import attach
-from twin.errors import TwinError
-from twin.state import State
 
 app = typer.Typer(add_completion=False)
 FAILED = 1
@@ -63,10 +60,10 @@ def apply(
             client = BrokerClient(places.broker_socket)
             runner = Runner(plan, client, county, places, store, confirm_s=confirm_s, tell=tell)
             tell(f"plan {plan.id}: {len(plan.devices)} devices in {len(plan.stages)} stages")
+            cables.plug(places, county.model, tell)
             runner.refuse(resume=resume)
             if check:
                 return Outcome(plan.id, outcome="may be applied")
-            _plug(places, county, tell)
             outcome = runner.apply(resume=resume, keep=keep)
             if outcome.outcome == "applied":
                 applied.keep(places, county.folder)
@@ -75,19 +72,6 @@ def apply(
             store.close()
 
     return run(work, "apply", instance, as_json, good=("applied", "may be applied", "rolled back"))
-
-
-def _plug(places: Places, county: County, tell: Callable[[str], None]) -> None:
-    """In a twin, plug the cables that the county's files have and the plant has not: elsewhere a technician has."""
-    if not State(places).up:
-        return
-    try:
-        plugged = rewire.plug(attach(places), county.model)
-    except TwinError as other_hosts:
-        tell(f"no cable was plugged: {other_hosts}")
-        return
-    if plugged:
-        tell(f"plugged in the twin: {', '.join(plugged)}")
 
 
 def run(

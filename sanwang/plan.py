@@ -20,6 +20,7 @@ from provision.broker.wire import BrokerError
 from provision.change import planner
 from provision.change.plan import Plan, PlanError, county_fingerprint
 from provision.environment import recorded
+from sanwang import cables
 from sanwang.cli import run_app
 from sanwang.plan_words import print_plan
 from sanwang.report import BAD_INPUT, Lines, emit, guarded
@@ -66,6 +67,7 @@ def plan(
         before = county_fingerprint(county.folder)
         hosts = _limited(county, limit)
         lines = Lines()
+        cables.plug(places, county.model, lines.note)  # before devices are asked: a port is part of what they are
         client = BrokerClient(places.broker_socket)
         looked = planner.look(
             client, county, hosts, progress=lambda done, total: lines.step("devices compared", done, total)
