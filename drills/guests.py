@@ -17,7 +17,8 @@ from drills.lab import Lab
 from drills.policy import CONTROL_PORT, Check, Place, users
 from drills.talk import Listeners, reaches
 from identity.secrets import Secrets
-from inventory.model import Guest, NetworkModel
+from inventory.guests import Guest
+from inventory.model import NetworkModel
 
 UP_WITHIN_S = 30.0
 REACH_S = 5.0

@@ -15,7 +15,8 @@ from typing import Any
 from drills.lab import Lab
 from drills.policy import CONTROL_PORT, Check, Place, users
 from drills.talk import Listeners, reaches
-from inventory.model import Guest, NetworkModel
+from inventory.guests import Guest
+from inventory.model import NetworkModel
 
 REACH_S = 5.0
 WATCH_S = 3.0

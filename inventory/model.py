@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from inventory.guests import Guest, Pool
+
 
 class SiteKind(StrEnum):
     """What stands at a site."""
@@ -290,42 +292,6 @@ class Tunnel:
     port: int  # UDP port of the gateway (51820, or 500/4500 for IPsec)
     inner: tuple[IPv4Network, ...]  # the site's prefixes behind the tunnel, one per network, mgmt /32 included
     remote: tuple[IPv4Network, ...]  # what the site reaches through it
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """Something that a guest may reach."""
-
-    prefix: IPv4Network
-    protocol: str  # "tcp", "udp" or "any"
-    port: int  # 0: any
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """Where travellers' addresses come from."""
-
-    network: str
-    prefix: IPv4Network
-    days: int  # how long a key is good
-    roles: tuple[str, ...]  # that may have one
-
-
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """Somebody outside whom the VPN gateway lets in to named services only."""
-
-    name: str
-    kind: str  # "ipsec": a third party's gateway; "wireguard": a person's notebook
-    network: str  # whose leg its packets leave the gateway by
-    prefixes: tuple[IPv4Network, ...]  # its own; sources are nothing else
-    openings: tuple[Opening, ...]
-    host: str = ""  # its gateway, powered by the twin alone
-    outer: IPv4Address | None = None  # where it calls from
-    identity: str = ""  # in IKE
-    authority: str = ""  # its root certificate (PEM); "": a shared secret, ``psk/<name>``
-    key: str = ""  # WireGuard's public key
-    until: str = ""  # UTC, ISO 8601: when it is no longer let in
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from identity import wireguard
-from inventory.model import NetworkModel, Pool
+from inventory.guests import Pool
+from inventory.model import NetworkModel
 from inventory.schema import SwitchesIntent, TravellerIntent
 from provision.broker.server import Request
 from provision.broker.wire import BrokerError

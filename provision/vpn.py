@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from inventory.model import Guest, NetworkModel, Tunnel
+from inventory.guests import Guest
+from inventory.model import NetworkModel, Tunnel
 from inventory.schema import SwitchesIntent
 from provision import travellers
 from provision.broker.server import Request

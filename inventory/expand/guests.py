@@ -12,7 +12,8 @@ from ipaddress import IPv4Network
 from inventory import plan
 from inventory.errors import Key, Report
 from inventory.expand.ground import Ground
-from inventory.model import Guest, Opening, Pool, Service
+from inventory.guests import Guest, Opening, Pool
+from inventory.model import Service
 from inventory.schema import Intent
 
 

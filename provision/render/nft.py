@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from inventory.model import ROUTERS, Guest, Host, Network, NetworkModel, PolicyRule, Role, SiteKind
+from inventory.guests import Guest
+from inventory.model import ROUTERS, Host, Network, NetworkModel, PolicyRule, Role, SiteKind
 from provision.environment import Environment
 from provision.render.files import ConfigFile, fill
 from provision.render.network import tunnel_device, wanted

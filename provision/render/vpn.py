@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from inventory.model import Guest, Host, NetworkModel, Role, Tunnel
+from inventory.guests import Guest
+from inventory.model import Host, NetworkModel, Role, Tunnel
 from provision.render.files import ConfigFile, fill
 
 KEEPALIVE_S = 25
