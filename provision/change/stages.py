@@ -86,14 +86,25 @@ def _canary(impacts: ImpactMap, concerned: Sequence[Host]) -> frozenset[str]:
         impact = impacts.of(Faults(hosts=frozenset({host.name})))
         return len(impact.halls), len(impact.sites_cut)
 
-    first: dict[str, Host] = {}
-    for host in sorted(candidates, key=harm):
-        first.setdefault(host.platform, host)
+    def least(hosts: Iterable[Host]) -> Host:
+        """The first that hurts least; where one costs its own site alone, no other is asked."""
+        best: tuple[tuple[int, int], Host] | None = None
+        for host in hosts:
+            found = harm(host)
+            if best is None or found < best[0]:
+                best = found, host
+            if found <= (0, 1):
+                break
+        assert best is not None
+        return best[1]
+
+    platforms = dict.fromkeys(host.platform for host in candidates)
+    first = [least(host for host in candidates if host.platform == platform) for platform in platforms]
 
     def with_routers(chosen: Iterable[Host]) -> frozenset[str]:
         sites = {host.site for host in chosen if not host.linux}
         routers = {host.name for host in access if host.linux and host.site in sites}
         return frozenset({host.name for host in chosen} | routers)
 
-    each = with_routers(first.values())
-    return each if len(each) < len(candidates) else with_routers([min(candidates, key=harm)])
+    each = with_routers(first)
+    return each if len(each) < len(candidates) else with_routers([least(candidates)])
