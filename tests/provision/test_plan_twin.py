@@ -88,13 +88,14 @@ def test_a_change_is_planned_device_by_device_and_nothing_is_touched(lab: Lab, d
         done = sanwang("plan", "--out", str(desk / name), "--why", "b02 joins the audit group", "--json")
         assert done.returncode == 0, done.stderr
         document = json.loads(done.stdout.splitlines()[-1])
-        assert (document["changed"], document["asked"]) == (True, 16)
+        assert (document["changed"], document["asked"]) == (True, 22)
     plan, again = Plan.load(desk / "first.plan"), Plan.load(desk / "second.plan")
     assert plan.devices == again.devices  # looking changes nothing, and sees the same twice
     assert [(stage.name, stage.hosts) for stage in plan.stages] == [
         ("canary", ("b02-rt",)),
         ("arm-2", ("c2-core",)),
         ("arm-3", ("c3-core",)),
+        ("access", ("b02-sw",)),
     ]
     assert plan.device("b02-rt").groups == ("network", "nft", "frr")
     created = next(file for file in plan.device("b02-rt").files if file.change == "created")
@@ -158,11 +159,12 @@ def test_a_device_that_does_not_answer_spoils_the_plan(lab: Lab, desk: Path) -> 
     faults.kill_host(lab.twin, "b01-rt")
     done = sanwang("plan", "--out", str(desk / "third.plan"))
     assert done.returncode == 3
-    assert "1 of 22 devices could not be asked" in done.stderr
+    assert "2 of 22 devices could not be asked" in done.stderr
     assert "b01-rt" in done.stderr
+    assert "b01-sw" in done.stderr  # behind it
     assert not (desk / "third.plan").exists()
-    assert sanwang("plan", "--limit", "all:!b01-rt", "--out", str(desk / "third.plan")).returncode == 0
-    assert Plan.load(desk / "third.plan").hosts == ("b02-rt", "c2-core", "c3-core")
+    assert sanwang("plan", "--limit", "all:!b01-rt:!b01-sw", "--out", str(desk / "third.plan")).returncode == 0
+    assert Plan.load(desk / "third.plan").hosts == ("b02-rt", "c2-core", "c3-core", "b02-sw")
 
 
 def test_a_county_with_a_mistake_is_bad_input_and_an_absent_one_is_lacking(
