@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from inventory.load import load_model
 from provision.environment import load_environment
-from provision.platforms.linux import frr, netapply, network, spawn
+from provision.platforms.linux import frr, netapply, network, running, spawn
 from provision.render import render
 from provision.render.files import PLATFORM
 
@@ -155,3 +155,14 @@ def test_a_module_is_asked_for_its_own_power(optics: Path, monkeypatch: pytest.M
     assert ask(optics, "get", f"{base}.{100000 + 202}") == [f"{base}.100202", "integer", "-250"]
     assert ask(optics, "get", f"{base}.{100001 + 202}") == [f"{base}.100203", "integer", "-1090"]
     assert ask(optics, "get", f"{base}.{100000 + 24}") == [f"{base}.100024", "integer", "-4000"]
+
+
+def test_only_wireguard_peers_that_differ_are_touched() -> None:
+    """Prefixes in another order, and where a peer was last seen, are no difference; another prefix is."""
+    wanted = running.wireguard_blocks("[Peer]\nPublicKey = A=\nAllowedIPs = 10.2.0.0/16, 10.1.0.0/16\n")["A="]
+    shown = "[Interface]\nListenPort = 5\n\n[Peer]\nPublicKey = A=\nAllowedIPs = 10.1.0.0/16, 10.2.0.0/16\n"
+    have = running.wireguard_blocks(shown + "Endpoint = 198.18.0.2:51820\n")
+    assert have[""] == {"ListenPort": "5"}
+    assert running._as_wanted(wanted, have["A="])
+    assert not running._as_wanted({**wanted, "AllowedIPs": "10.1.0.0/16"}, have["A="])
+    assert not running._as_wanted(wanted, {**have["A="], "PersistentKeepalive": "25"})

@@ -208,6 +208,41 @@ def _wireguard() -> list[str]:
     return sorted(map(_hash, blocks))
 
 
+def _load_wireguard(text: str) -> None:
+    """Bring the peers to what the file says, and touch no other.
+
+    ``wg syncconf`` would take each peer's prefixes away for a moment: packets of sites that do not change were lost.
+    """
+    wanted, have = wireguard_blocks(text), wireguard_blocks(_words(["wg", "showconf", "wg0"]))
+    if not _as_wanted(wanted.pop("", {}), have.pop("", {})):
+        run(["wg", "syncconf", "wg0", "/etc/wireguard/wg0.conf"])
+        return
+    fresh = [block for key, block in wanted.items() if not _as_wanted(block, have.get(key, {}))]
+    for key in have:
+        if key not in wanted:
+            run(["wg", "set", "wg0", "peer", key, "remove"])
+    if fresh:
+        lines = ["[Peer]\n" + "".join(f"{name} = {value}\n" for name, value in block.items()) for block in fresh]
+        run(["wg", "addconf", "wg0", "/dev/stdin"], "".join(lines))
+
+
+def wireguard_blocks(text: str) -> dict[str, dict[str, str]]:
+    """The settings of each peer by its public key, the interface's own under ""; prefixes in one order."""
+    blocks: dict[str, dict[str, str]] = {}
+    for block in ("\n" + text).split("\n[")[1:]:
+        lines = (line.partition("#")[0].partition("=") for line in block.splitlines()[1:])
+        found = {name.strip(): value.strip() for name, sign, value in lines if sign}
+        if "AllowedIPs" in found:
+            found["AllowedIPs"] = ", ".join(sorted(each.strip() for each in found["AllowedIPs"].split(",")))
+        blocks[found.get("PublicKey", "")] = found
+    return blocks
+
+
+def _as_wanted(wanted: dict[str, str], have: dict[str, str]) -> bool:
+    """Whether these settings stand; where a peer was last seen is no setting unless the file says so."""
+    return all(have.get(name) == value for name, value in wanted.items()) and have.keys() <= {*wanted, "Endpoint"}
+
+
 def _end_orphans() -> list[str]:
     """End every IPsec association whose connection is no longer configured: loading alone leaves it running."""
     known = {line.split(":")[0] for line in _words(["swanctl", "--list-conns"]).splitlines() if line[:1].strip()}
@@ -317,7 +352,7 @@ def reload(groups: set[str], changed: set[str], ledger: dict[str, Any]) -> list[
         done += _load_frr(ledger)
     if "wireguard" in groups or "wireguard" in started:
         _until(lambda: not _words(["wg", "show", "wg0", "listen-port"]).startswith("failed"), "wg0")
-        run(["wg", "syncconf", "wg0", "/etc/wireguard/wg0.conf"])
+        _load_wireguard(_text("/etc/wireguard/wg0.conf"))
         done += netapply.apply(network.load())
     if changed & _CHARON_FILES and "charon" not in started:
         run(["sv", "-w", "10", "restart", f"{_SV}/charon"])
