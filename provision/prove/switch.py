@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from provision.platforms import base
+from provision.platforms.numbers import read_numbers
 from provision.platforms.tree import Node
 from provision.prove import sets
 from provision.prove.errors import ProveError
@@ -39,6 +40,7 @@ _SSH_LIST = re.compile(r"ssh server access-class ipv4 (\S+)")
 _SNMP_OWN_LIST = re.compile(r"snmp-server access-list ipv4 (\S+)")
 _LINE = re.compile(r"(?:user-interface|line) vty \d+(?: \d+)?")
 _LINE_LIST = re.compile(r"acl (\S+) inbound|access-class (\S+) in")
+_LINE_BARS = re.compile(r"(?:protocol inbound|transport input) (?:telnet|none)")
 _SNMP = re.compile(r"snmp-(?:agent|server) group v3 \S+ .*|snmp-server group \S+ v3 .*")
 _SNMP_LIST = re.compile(r".* (?:acl|access|access-list(?: ipv4)?) (\S+)")
 _DECIDES = re.compile(
@@ -106,6 +108,7 @@ class Switch:
     lists: dict[str, list[Entry]] = field(default_factory=dict)
     doors: dict[int, int] = field(default_factory=dict)  # open port -> line
     guards: dict[int, tuple[int, str]] = field(default_factory=dict)  # port -> (line, its access list)
+    barred: int = 0  # line that keeps SSH off the login lines
 
     def vlan_of(self, label: str) -> int | None:
         """The VLAN in whose bridge a port is; None: shut, unknown, or in a VLAN that is not there."""
@@ -113,6 +116,18 @@ class Switch:
         if port is None or port.shut or not port.access:
             return None
         return port.vlan if port.vlan in self.vlans or port.vlan == NO_VLAN else None
+
+    def permits(self, name: str, source: IPv4Address, vrf: str) -> bool:
+        """What an access list says of a source: its first entry that matches; one that is not there lets nobody in."""
+        for entry in self._entries(name, vrf):
+            if any(first <= int(source) <= last for first, last in entry.source):
+                return entry.permit
+        return False
+
+    def _entries(self, name: str, vrf: str) -> list[Entry]:
+        """Those of a list that count for logins from a VRF, in their order."""
+        found = (entry for entry in self.lists.get(name, ()) if entry.vrf in ("", vrf))
+        return sorted(found, key=lambda each: each.number)
 
     def ruleset(self) -> Ruleset:
         """Who may speak to the switch itself: its doors by their access lists, pings, and what it began."""
@@ -124,16 +139,17 @@ class Switch:
         chain = Chain("input", self.path, "input", 0, "filter", "drop", [own, ping])
         vrf = next((leg.vrf for leg in self.legs), "")
         for port, opened in sorted(self.doors.items()):
+            if port == SSH and self.barred:
+                continue
             box = Box(proto=sets.span(sets.TCP if port == SSH else sets.UDP), dport=sets.span(port))
             line, name = self.guards.get(port, (opened, ""))
             if name not in self.lists:  # no list, or one that is not there, keeps nobody out
                 chain.rules.append(Rule(f"{self.path}:{line}", f"port {port} open to all", (box,), verdict="accept"))
                 continue
-            for entry in sorted(self.lists[name], key=lambda each: each.number):
-                if entry.vrf in ("", vrf):
-                    verdict = "accept" if entry.permit else "drop"
-                    within = (box._replace(src=entry.source),)
-                    chain.rules.append(Rule(f"{self.path}:{entry.line}", entry.text, within, verdict=verdict))
+            for entry in self._entries(name, vrf):
+                verdict = "accept" if entry.permit else "drop"
+                within = (box._replace(src=entry.source),)
+                chain.rules.append(Rule(f"{self.path}:{entry.line}", entry.text, within, verdict=verdict))
         return Ruleset(self.path, {"inet switch input": chain})
 
 
@@ -157,7 +173,7 @@ def parse(path: str, platform: str, text: str) -> Switch:
 def _top(found: Switch, node: Node, platform: str) -> None:
     line = node.line
     if match := _BATCH.fullmatch(line):
-        for number in _numbers(match[1]):
+        for number in sorted(read_numbers(match[1], "to")):
             found.vlans.setdefault(number, []).append(node.number)
     elif match := _VLAN.fullmatch(line):
         found.vlans.setdefault(int(match[1]), []).append(node.number)
@@ -181,6 +197,8 @@ def _top(found: Switch, node: Node, platform: str) -> None:
         for child in node.children:
             if match := _LINE_LIST.fullmatch(child.line):
                 found.guards[SSH] = (child.number, match[1] or match[2])
+            elif _LINE_BARS.fullmatch(child.line):
+                found.barred = child.number
     elif _SNMP.fullmatch(line):
         found.doors[SNMP] = node.number
         if match := _SNMP_LIST.fullmatch(line):
@@ -241,16 +259,3 @@ def _wild(address: str, wildcard: str = "0") -> sets.Span:
 
 def _mask(text: str) -> str | int:
     return int(text) if text.isdigit() and int(text) <= 32 else text
-
-
-def _numbers(text: str) -> list[int]:
-    """The VLANs of ``101 to 104 110``."""
-    words = text.split()
-    found: list[int] = []
-    while words:
-        first = last = int(words.pop(0))
-        if words[:1] == ["to"]:
-            last = int(words[1])
-            del words[:2]
-        found += range(first, last + 1)
-    return found
