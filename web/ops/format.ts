@@ -64,3 +64,7 @@ export function twoLines(name: string, width: number): string[] {
   const second = parts.join("").trim();
   return [first.trim(), second.length > width ? `${second.slice(0, width - 1).trim()}…` : second];
 }
+
+/** A vendor's long port name as its own short listings print it: GE1/0/8, XGE1/0/25. */
+export const shortPort = (name: string): string =>
+  name.replace(/^(Ten-?|X)GigabitEthernet ?/, "XGE").replace(/^GigabitEthernet ?/, "GE");

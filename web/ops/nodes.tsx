@@ -4,7 +4,7 @@ import { press } from "../shared/focus";
 import { shortName, twoLines } from "./format";
 import type { Place } from "./layout";
 import { halls, hostsOf, hostState, inNetwork, now, siteState } from "./store";
-import type { State } from "./types";
+import type { Site, State } from "./types";
 import { KIND, SITE_STATE, t } from "./words";
 
 const GLYPH: Record<State, string> = { up: "", degraded: "!", down: "✕", unknown: "?" };
@@ -65,6 +65,9 @@ export function plus(r: number): string {
   return `M${-a} ${-b}H${a}V${-a}H${b}V${a}H${a}V${b}H${-a}V${a}H${-b}V${-a}H${-a}Z`;
 }
 
+/** A mark for a state that calls for a look; whether another agency is there now is its own affair. */
+const marked = (site: Site, state: State): boolean => GLYPH[state] !== "" && !(site.kind === "third-party" && state === "unknown");
+
 function Box({ place: { site, shape, y, width, height }, state, narrow }: { place: Place; state: State; narrow: boolean }) {
   const labelled = !(narrow && shape === "chip");
   const centre = shape === "centre";
@@ -89,7 +92,7 @@ function Box({ place: { site, shape, y, width, height }, state, narrow }: { plac
       )}
       {centre && <CentreLine code={site.code} state={state} />}
       {!labelled && <text dy="0.36em" class="name medium">{GLYPH[state]}</text>}
-      {GLYPH[state] !== "" && labelled && <Badge r={shape === "chip" ? 8 : 11} x={width / 2 - 2} y={badgeY} state={state} />}
+      {marked(site, state) && labelled && <Badge r={shape === "chip" ? 8 : 11} x={width / 2 - 2} y={badgeY} state={state} />}
       {shape === "township" && inMeeting(site.code) && <circle class="meeting" cx={-width / 2 + 6} cy={-height / 2 + 6} r={8} />}
     </>
   );

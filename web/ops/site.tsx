@@ -4,7 +4,7 @@ import { ApiError, get } from "../shared/api";
 import { named, say } from "../shared/i18n";
 import { siteName } from "./banner";
 import { Chart } from "./chart";
-import { rate } from "./format";
+import { rate, shortPort } from "./format";
 import { MeetingRow } from "./panel";
 import { county, halls, hostsOf, hostState, linkState, now, siteState } from "./store";
 import type { Named, Site } from "./types";
@@ -171,7 +171,7 @@ function PortLine({ row, open }: { row: PortRow; open: (code: string) => void })
   return (
     <tr class={state}>
       <td>
-        {row.host} <small>{row.label || row.port}</small>
+        {row.host} <small title={row.label}>{shortPort(row.label || row.port)}</small>
       </td>
       <td>
         <button class="chip" onClick={() => open(row.peer_site)}>
