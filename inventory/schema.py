@@ -242,6 +242,34 @@ class SwitchesIntent(Written):
     fenced: SwitchIntent | None = None  # the one whose place was taken is kept away from devices
 
 
+class PriceIntent(Written):
+    """What something costs, in CNY, and which document says so."""
+
+    cny: Annotated[float, Field(gt=0, le=1e12)]
+    source: Named
+
+
+class LinePriceIntent(PriceIntent):
+    """A broadband line's yearly price, and how many such lines the county gave up."""
+
+    lines: Annotated[int, Field(ge=1, strict=True)]
+
+
+class BoxPriceIntent(PriceIntent):
+    """What the security boxes of so many sites cost together, once."""
+
+    sites: Annotated[int, Field(ge=1, strict=True)]
+
+
+class CostsIntent(Written):
+    """Prices of what a network of the county's own spares it; the leaders' page computes the savings with them."""
+
+    leased_line: PriceIntent  # a year, one leased 100 Mbit/s fibre
+    line_rent: PriceIntent | None = None  # a year, all lines: a plan's own sum, for comparison
+    broadband_line: LinePriceIntent | None = None  # a year
+    security_boxes: BoxPriceIntent | None = None
+
+
 class Intent(Written):
     """Everything that is written about a county."""
 
@@ -270,3 +298,4 @@ class Intent(Written):
     halls: dict[Code, HallIntent] = {}
     people: dict[Name, PersonIntent] = {}
     switches: SwitchesIntent = SwitchesIntent()
+    costs: CostsIntent | None = None

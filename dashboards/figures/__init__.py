@@ -1,0 +1,1 @@
+"""Leaders' figures: every one computed from inputs that it names, with where each came from and when."""
