@@ -20,13 +20,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request, Response, WebSocket, WebSocketDisconnect
 
-from dashboards.access import COOKIE, SESSION_LIFETIME_S, Access
+from dashboards.access import COOKIE, SESSION_LIFETIME_S, Access, Person
 from dashboards.county import county_document, encoded
 from dashboards.live import Live
 from dashboards.series import SERIES, BadQuestion, expression, lines, window
 from dashboards.site import site_document
 from dashboards.sources import Collector, Prometheus, SourceDown
-from identity.tokens import Token, TokenRefused
+from identity.people import Right
+from identity.tokens import TokenRefused
 from inventory.model import NetworkModel
 
 Document = dict[str, Any]
@@ -42,49 +43,59 @@ def build_api(
     """The router; ``live.run()`` is its caller's task."""
     router = APIRouter(prefix="/api")
     county, etag = encoded(county_document(model))
-    signed_in = Depends(access.require)
+    may_watch = Depends(access.needs(Right.WATCH))
+    anybody = Depends(access.signed_in)
 
     @router.post("/session")
     def enter(response: Response, token: Annotated[str, Body(embed=True, max_length=4096)]) -> Document:
         try:
-            session, link = access.enter(token)
+            session, person = access.enter(token)
         except TokenRefused as refusal:
             raise HTTPException(401, str(refusal)) from None
         response.set_cookie(
             COOKIE, session, max_age=SESSION_LIFETIME_S, path="/", secure=True, httponly=True, samesite="strict"
         )
-        return {"subject": link.subject}
+        return {"login": person.login}
 
     @router.get("/session")
-    def session(token: Token = signed_in) -> Document:
-        return {"subject": token.subject, "expires_at": token.expires_at}
+    def session(signed_in: tuple[Person, int] = anybody) -> Document:
+        person, expires_at = signed_in
+        return {
+            "login": person.login,
+            "zh": person.zh,
+            "en": person.en,
+            "roles": person.roles,
+            "rights": sorted(person.rights),
+            "units": person.units,
+            "expires_at": expires_at,
+        }
 
-    @router.get("/county", dependencies=[signed_in])
+    @router.get("/county", dependencies=[may_watch])
     def county_map(request: Request) -> Response:
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
         return Response(county, media_type="application/json", headers=headers)
 
-    @router.get("/state", dependencies=[signed_in])
+    @router.get("/state", dependencies=[may_watch])
     async def state() -> Document:
         return live.document
 
     @router.websocket("/live")
     async def feed(websocket: WebSocket) -> None:
         await websocket.accept()
-        if not access.admits(websocket):
+        if access.admits(websocket, Right.WATCH) is None:
             await websocket.close(_NOT_SIGNED_IN, "not signed in")
             return
         await _feed(websocket, live)
 
-    @router.get("/site/{code}", dependencies=[signed_in])
+    @router.get("/site/{code}", dependencies=[may_watch])
     async def site(code: str) -> Document:
         if code not in model.sites:
             raise HTTPException(404, f"site {code!r}: not in the county")
         return await site_document(model, code, collector, prometheus)
 
-    @router.get("/series/{name}", dependencies=[signed_in])
+    @router.get("/series/{name}", dependencies=[may_watch])
     async def series(
         name: str,
         site: Annotated[str, Query(max_length=16)] = "",

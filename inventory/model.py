@@ -13,6 +13,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from inventory.guests import Guest, Pool
+from inventory.people import Person
 
 
 class SiteKind(StrEnum):
@@ -372,17 +373,6 @@ class Switch:
     who: str
     why: str
     at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who works with the system."""
-
-    login: str
-    zh: str
-    en: str
-    roles: tuple[str, ...]  # "engineer", "operator", "chair", "leader", "auditor"
-    public_key: str = ""  # ed25519, base64; may approve changes
 
 
 @dataclass(frozen=True, slots=True)

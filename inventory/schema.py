@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from inventory.hardware import Platform
+from inventory.people import Duty
 
 CODE = r"^[a-z][a-z0-9]{0,7}$"
 NAME = r"^[a-z][a-z0-9-]{0,31}$"
@@ -25,7 +26,6 @@ Code = Annotated[str, StringConstraints(pattern=CODE)]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Rate = Annotated[str, StringConstraints(pattern=RATE)]
 Name = Annotated[str, StringConstraints(pattern=NAME)]
-Duty = Literal["engineer", "operator", "chair", "leader", "auditor"]
 SiteNumber = Annotated[int, Field(ge=1, le=2047, strict=True)]
 Box = Literal["firewall", "vpn", "server", "relay", "nms", "standby", "headend"]
 
@@ -195,6 +195,7 @@ class PersonIntent(Named):
 
     roles: Annotated[tuple[Duty, ...], Field(min_length=1)]
     public_key: Annotated[str, StringConstraints(pattern=KEY)] = ""
+    units: tuple[Code, ...] = ()  # site codes that the roles hold for
 
 
 class TravellersIntent(Written):

@@ -12,7 +12,6 @@ import os
 import socket
 import ssl
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -32,6 +31,7 @@ from dashboards.live import Live
 from dashboards.shield import Shield
 from dashboards.sources import Alertmanager, Collector, Prometheus
 from identity.secrets import Secrets
+from identity.tls import server_context
 from identity.tokens import Tokens
 from inventory.errors import CountyErrors
 from inventory.impact import Meeting
@@ -96,7 +96,7 @@ def assemble(
                 await source.close()
 
     application = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    access = Access(Tokens(secrets.resolve(ops_link.KEY)))
+    access = Access(Tokens(secrets.resolve(ops_link.KEY)), model.people)
     application.include_router(build_api(model, live, access, collector, prometheus))
     if relay is not None:
         tokens = Tokens(secrets.resolve(links.KEY))
@@ -146,15 +146,8 @@ def relay_client(model: NetworkModel, tls: Path) -> RelayClient | None:
 
 def tls_context(secrets: Secrets, management: str) -> ssl.SSLContext:
     """Server side TLS 1.2 or later, with a certificate for the management address and the machine's loopback."""
-    certificate = secrets.resolve("cert/pages", dns=["localhost"], ips=[management, "127.0.0.1", "::1"])
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = server_context(secrets, "pages", dns=["localhost"], ips=[management, "127.0.0.1", "::1"])
     context.set_alpn_protocols(["http/1.1"])
-    with tempfile.TemporaryDirectory() as folder:  # mode 0700; OpenSSL reads the pair from one file
-        pair = Path(folder, "pages.pem")
-        pair.touch(0o600)
-        pair.write_text(certificate + secrets.resolve("key/pages"))
-        context.load_cert_chain(pair)
     return context
 
 

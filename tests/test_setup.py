@@ -119,9 +119,9 @@ def test_lean_services_load_little(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("person", "code", "said"),
-    [("zhao", 0, "/ops/#token="), ("nobody", 2, "expected one of"), ("chair-only", 2, "right to watch")],
+    [("zhao", 0, "/ops/#token="), ("nobody", 2, "expected one of"), ("chair-only", 0, "/ops/#token=")],
 )
-def test_a_link_to_the_operations_page_is_for_people_who_may_watch(
+def test_a_link_to_the_operations_page_is_for_people_of_the_county(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -136,7 +136,7 @@ def test_a_link_to_the_operations_page_is_for_people_who_may_watch(
     people.write_text(people.read_text() + "  chair-only: {zh: 会务, en: Clerk, roles: [chair]}\n")
     (tmp_path / "county").write_text(f"{county}\n")
     (tmp_path / "identity").mkdir()
-    assert main(["ops-link", "--person", person]) == code
+    assert main(["ops-link", "--as", person]) == code
     heard = capsys.readouterr()
     assert said in heard.out + heard.err
 

@@ -54,7 +54,7 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
     policy = expand_policy(intent, ground, services, halls, outside, report)
     report.settle("policy")
 
-    people = expand_people(intent, report)
+    people = expand_people(intent, sites, report)
     report.settle("people")
 
     cables = (*fibres, *expand_rooms(intent, ground, services, halls), *lines)

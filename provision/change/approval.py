@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from identity.people import ROLE_RIGHTS, Right, may
 from identity.person_key import public_text
-from inventory.model import NetworkModel, Person
+from inventory.model import NetworkModel
+from inventory.people import Person
 from provision.change.plan import Approval, Plan, PlanError, canonical
 
 CONTEXT = "sanwang approval 1"

@@ -132,7 +132,7 @@ def running_county(
     _wait_started(server)
     trust = ssl.create_default_context(cadata=secrets.ca.certificate_pem)
     tokens = Tokens(secrets.resolve(ops_link.KEY))
-    with httpx.Client(base_url=base, verify=trust, trust_env=False) as client:
+    with httpx.Client(base_url=base, verify=trust, trust_env=False, headers={"origin": base}) as client:
         yield County(client, base, trust, secrets, lambda: ops_token(tokens))
     server.should_exit = True
     thread.join(10)

@@ -38,6 +38,7 @@ def without(code: str) -> tuple[dict[str, Any], set[str]]:
             del data[section.name][other]
     data["fibres"] = {name: fibre for name, fibre in data["fibres"].items() if not gone & set(fibre["ends"])}
     data["halls"] = {name: hall for name, hall in data["halls"].items() if hall["site"] not in gone}
+    data["people"] = {login: who for login, who in data["people"].items() if not gone & set(who.get("units", ()))}
     for network in data["networks"].values():
         if "members" in network:
             network["members"] = [member for member in network["members"] if member not in gone]
