@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def all_models() -> None:
     """Import every room's tables, so that the metadata is whole."""
     import_module("store.audit")
-    for path in sorted(ROOT.glob("*/tables.py")):
-        import_module(f"{path.parent.name}.tables")
+    for path in sorted((*ROOT.glob("*/tables.py"), *ROOT.glob("*/*/tables.py"))):
+        import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
 
 
 def test_models_and_migrations_agree(store: Store) -> None:
