@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from store import audit
@@ -192,6 +192,36 @@ def close_open_stays(session: Session, now: datetime) -> int:
         update(AttendanceRow).where(AttendanceRow.left_at.is_(None)).values(left_at=now).returning(AttendanceRow.id)
     )
     return len(ended.all())
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A hall in a meeting; ``left_at`` None: it is still in."""
+
+    meeting: int
+    hall: str
+    joined_at: datetime
+    left_at: datetime | None
+
+
+def stays(session: Session, start: datetime, end: datetime) -> list[Stay]:
+    """Every stay that touches the time from ``start`` to ``end`` (aware), by when it began."""
+    query = (
+        select(AttendanceRow)
+        .where(AttendanceRow.joined_at < end, or_(AttendanceRow.left_at.is_(None), AttendanceRow.left_at > start))
+        .order_by(AttendanceRow.joined_at, AttendanceRow.id)
+    )
+    return [Stay(row.meeting_id, row.hall, row.joined_at, row.left_at) for row in session.scalars(query)]
+
+
+def between(session: Session, start: datetime, end: datetime) -> list[Meeting]:
+    """Meetings booked to begin from ``start`` and before ``end`` (aware), cancelled ones left out."""
+    query = (
+        select(MeetingRow)
+        .where(MeetingRow.cancelled_at.is_(None), MeetingRow.start_at >= start, MeetingRow.start_at < end)
+        .order_by(MeetingRow.start_at, MeetingRow.id)
+    )
+    return _with_present(session, query)
 
 
 def _with_present(session: Session, query: Any) -> list[Meeting]:
