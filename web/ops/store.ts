@@ -1,12 +1,12 @@
 /** What the page knows: the county once, and its state as the live feed tells it. */
-import { computed, signal } from "@preact/signals";
-import { ApiError, get, live, post } from "../shared/api";
+import { computed, effect, signal } from "@preact/signals";
+import { ApiError, get, live, type Live } from "../shared/api";
+import { may, phase, signedOut } from "./shell/session";
 import type { County, Host, LiveDocument, LiveMessage, Link, Site, State } from "./types";
 
-export type Connection = "signing-in" | "refused" | "connecting" | "live" | "lost";
+export type Connection = "connecting" | "live" | "lost";
 
 export const connection = signal<Connection>("connecting");
-export const refusal = signal("");
 export const county = signal<County | null>(null);
 export const now = signal<LiveDocument | null>(null);
 /** The network that is looked at; "" shows all. */
@@ -14,40 +14,37 @@ export const network = signal("");
 /** The clock of the page, seconds; it moves once a second. */
 export const clock = signal(Date.now() / 1000);
 
-const NOT_SIGNED_IN = 4401;
+window.setInterval(() => (clock.value = Date.now() / 1000), 1000);
 
-/** Sign in with the one-time token of the link when there is one, then load the county and follow its state. */
-export async function start(): Promise<void> {
-  window.setInterval(() => (clock.value = Date.now() / 1000), 1000);
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (token) {
-    connection.value = "signing-in";
-    // Out of the address bar and the history first: the link works once, and must not be read over a shoulder.
-    history.replaceState(null, "", location.pathname);
-    await post("/api/session", { token }).catch((problem: unknown) => {
-      refusal.value = problem instanceof ApiError ? problem.message : String(problem);
-    });
-  }
-  await load();
-}
+const NOT_SIGNED_IN = 4401;
+const RETRY_MS = 2_000;
+
+let feed: Live | undefined;
+let retry: number | undefined;
+
+/** Load the county and follow its state, from when somebody who may see it is signed in until nobody is. */
+effect(() => {
+  const watching = phase.value === "in" && may("watch");
+  window.clearTimeout(retry);
+  feed?.close();
+  feed = undefined;
+  if (watching) void load();
+  else if (phase.value === "out") county.value = now.value = null;
+});
 
 async function load(): Promise<void> {
   try {
     county.value = await get<County>("/api/county");
   } catch (problem) {
-    if (problem instanceof ApiError && problem.status === 401) {
-      connection.value = "refused";
-      return;
-    }
+    if (problem instanceof ApiError && problem.status === 401) return signedOut();
     connection.value = "lost";
-    window.setTimeout(() => void load(), 2_000);
+    retry = window.setTimeout(() => void load(), RETRY_MS);
     return;
   }
-  const feed = live<LiveMessage>("/api/live", receive, (up, code) => {
-    if (code === NOT_SIGNED_IN) {
-      connection.value = "refused";
-      feed.close();
-    } else connection.value = up ? "connecting" : "lost";
+  if (phase.value !== "in" || feed) return;
+  feed = live<LiveMessage>("/api/live", receive, (up, code) => {
+    if (code === NOT_SIGNED_IN) signedOut();
+    else connection.value = up ? "connecting" : "lost";
   });
 }
 

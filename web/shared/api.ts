@@ -31,11 +31,13 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
       .catch(() => "");
     throw new ApiError(answer.status, detail || `${answer.status} ${answer.statusText}`);
   }
-  return (await answer.json()) as T;
+  return (answer.status === 204 ? undefined : await answer.json()) as T;
 }
 
 export const get = <T>(path: string): Promise<T> => call<T>("GET", path);
 export const post = <T>(path: string, body?: unknown): Promise<T> => call<T>("POST", path, body);
+export const put = <T>(path: string, body?: unknown): Promise<T> => call<T>("PUT", path, body);
+export const del = <T>(path: string, body?: unknown): Promise<T> => call<T>("DELETE", path, body);
 
 export interface Live {
   close(): void;

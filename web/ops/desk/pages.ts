@@ -1,0 +1,4 @@
+/** The service desk's pages. */
+import type { PageRow } from "../pages";
+
+export const deskPages: readonly PageRow[] = [];

@@ -1,0 +1,108 @@
+/** Keys that work on every page, and the list of them. */
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { say, switchLanguage } from "../../shared/i18n";
+import { PAGES } from "../pages";
+import { Dialog } from "../ui/dialog";
+import { menuPages } from "./menu";
+import { go } from "./router";
+import { searchOpen } from "./search";
+import { may, phase } from "./session";
+import { t } from "./words";
+
+export const helpOpen = signal(false);
+
+const G_MS = 1500; // how long after "g" its letter may come
+
+export const typing = (event: KeyboardEvent): boolean => {
+  const target = event.target;
+  return target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
+};
+
+export function useKeys(): void {
+  useEffect(() => {
+    let g = 0;
+    const onKey = (event: KeyboardEvent): void => {
+      if (phase.value !== "in" || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
+      if (typing(event) || document.querySelector("dialog[open]")) return;
+      const afterG = performance.now() - g < G_MS;
+      g = 0;
+      if (afterG) {
+        const row = PAGES.find((one) => one.key === event.key && may(one.right));
+        if (row) go(row.path);
+        return;
+      }
+      switch (event.key) {
+        case "g":
+          g = performance.now();
+          break;
+        case "/":
+          searchOpen.value = true;
+          break;
+        case "?":
+          helpOpen.value = true;
+          break;
+        case "l":
+          switchLanguage();
+          break;
+        default: {
+          const row = /^[1-9]$/.test(event.key) ? menuPages()[Number(event.key) - 1] : undefined;
+          if (!row) return;
+          go(row.path);
+        }
+      }
+      event.preventDefault();
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, []);
+}
+
+export function Help() {
+  if (!helpOpen.value) return null;
+  const keyed = PAGES.filter((row) => row.key && may(row.right));
+  return (
+    <Dialog title={t("help")} close={() => (helpOpen.value = false)}>
+      <div class="keys">
+        <section>
+          <h3>{t("helpAnywhere")}</h3>
+          <dl>
+            <Key keys={["/"]} words={t("keySearch")} />
+            <Key keys={["?"]} words={t("keyHelp")} />
+            <Key keys={["l"]} words={t("keyLanguage")} />
+            <Key keys={["←", "↑", "→", "↓"]} words={t("keyArrows")} />
+            <Key keys={["Enter"]} words={t("keyEnter")} />
+            <Key keys={["Esc"]} words={t("keyBack")} />
+          </dl>
+        </section>
+        <section>
+          <h3>{t("helpPages")}</h3>
+          <dl>
+            <Key keys={["1", "…", "9"]} words={t("keyNumber")} />
+            {keyed.map((row) => (
+              <Key key={row.path} keys={["g", row.key ?? ""]} words={say(row.words)} />
+            ))}
+          </dl>
+        </section>
+        <section>
+          <h3>{t("helpTables")}</h3>
+          <dl>
+            <Key keys={["f"]} words={t("keyFilter")} />
+            <Key keys={["Enter"]} words={t("keyEnter")} />
+          </dl>
+        </section>
+      </div>
+    </Dialog>
+  );
+}
+
+const Key = ({ keys, words }: { keys: string[]; words: string }) => (
+  <>
+    <dt>
+      {keys.map((key) => (
+        <kbd key={key}>{key}</kbd>
+      ))}
+    </dt>
+    <dd>{words}</dd>
+  </>
+);

@@ -1,0 +1,42 @@
+/** A box over the page; Escape, a press beside it or its button close it. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { t } from "../shell/words";
+
+export interface DialogProps {
+  title: string;
+  close: () => void;
+  /** At the head of the page rather than in its middle. */
+  top?: boolean;
+  children: ComponentChildren;
+}
+
+export function Dialog({ title, close, top, children }: DialogProps) {
+  const place = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    place.current?.showModal();
+    return () => before instanceof HTMLElement && before.focus();
+  }, []);
+  return (
+    <dialog
+      ref={place}
+      class={top ? "box top-box" : "box"}
+      aria-label={title}
+      onCancel={(event) => {
+        event.preventDefault();
+        close();
+      }}
+      onClick={(event) => event.target === place.current && close()}
+    >
+      <header>
+        <h2>{title}</h2>
+        <button class="plain" aria-label={t("close")} onClick={close}>
+          ✕
+        </button>
+      </header>
+      <div class="box-body">{children}</div>
+    </dialog>
+  );
+}
+
