@@ -7,6 +7,7 @@ import contextlib
 import logging
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
@@ -19,6 +20,7 @@ from prometheus_client.metrics_core import Metric
 from collectors.api import application
 from collectors.causes import Causes
 from collectors.county import County
+from collectors.damper import Damper
 from collectors.expected import expect
 from collectors.listen import PORT as AGENT_PORT
 from collectors.listen import AgentListener
@@ -27,7 +29,7 @@ from collectors.record import Recorder
 from collectors.snmp.exposition import SnmpMetrics, target_page
 from collectors.snmp.poller import Poller, Target
 from collectors.snmp.session import Credentials, Snmp
-from collectors.syslog import Syslog
+from collectors.syslog import Intake, Syslog
 from inventory.model import NetworkModel
 from store.engine import Store
 
@@ -44,6 +46,8 @@ class Collect:
         credentials: SNMPv3 keys.
         store: Where events and link states go.
         listen: Address for the agents, the management host's own.
+        spool: Folder for events that the store does not have yet.
+        tls: For syslog over TLS; None: without.
         unix_socket: Where the HTTP interface is offered besides loopback.
         http_port: TCP port on 127.0.0.1.
     """
@@ -56,6 +60,8 @@ class Collect:
         *,
         listen: IPv4Address,
         unix_socket: Path,
+        spool: Path,
+        tls: ssl.SSLContext | None = None,
         http_port: int = HTTP_PORT,
         agent_port: int = AGENT_PORT,
     ) -> None:
@@ -63,8 +69,10 @@ class Collect:
         self._listen, self._agent_port = listen, agent_port
         self._unix_socket, self._http_port = unix_socket, http_port
         self._listener = AgentListener(self.county)
-        self._recorder = Recorder(store, self.county)
-        self._syslog: Syslog | None = None
+        self._recorder = Recorder(store, self.county, spool)
+        self._damper = Damper(self.county.events, time.monotonic)
+        self._intake = Intake(self.county, self._damper)
+        self._syslog = Syslog(self._intake, listen, tls)
         targets = [
             Target(host.name, str(host.management), frozenset(port.name for port in host.ports))
             for host in model.linux_appliances()
@@ -90,25 +98,35 @@ class Collect:
         judged.add_metric([], self.county.evaluations)
         stored = CounterMetricFamily("sanwang_collect_events", "Events by fate", labels=["fate"])
         stored.add_metric(["written"], self._recorder.written)
-        stored.add_metric(["failed"], self._recorder.failed)
-        stored.add_metric(["dropped"], self._recorder.dropped)
+        stored.add_metric(["dropped"], self._recorder.spool.dropped)
+        refusals = CounterMetricFamily(
+            "sanwang_store_refusals", "Times the store did not answer", self._recorder.failed
+        )
         syslog = CounterMetricFamily("sanwang_syslog_messages", "Syslog messages by fate", labels=["fate"])
-        if self._syslog is not None:
-            syslog.add_metric(["received"], self._syslog.received)
-            syslog.add_metric(["refused"], self._syslog.refused)
-            syslog.add_metric(["dropped"], self._syslog.dropped)
+        syslog.add_metric(["received"], self._intake.received)
+        syslog.add_metric(["refused"], self._intake.refused)
+        folded = CounterMetricFamily(
+            "sanwang_messages_folded", "Messages that became no event of their own", labels=["why"]
+        )
+        folded.add_metric(["repeated"], self._damper.repeated)
+        folded.add_metric(["rate"], self._damper.dropped)
         polls = CounterMetricFamily("sanwang_snmp_polls", "Polls by outcome", labels=["outcome"])
         targets = self.poller.targets.values()
         failed = sum(target.failures for target in targets)
         polls.add_metric(["failed"], failed)
         polls.add_metric(["good"], sum(target.polls for target in targets) - failed)
         cpu = GaugeMetricFamily("sanwang_collect_cpu_seconds", "CPU time used by the collector", time.process_time())
-        return (lines, refused, judged, stored, syslog, polls, cpu)
+        return (lines, refused, judged, stored, refusals, syslog, folded, polls, cpu)
+
+    async def _fold(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self._damper.flush()
 
     async def run(self) -> None:
         """Until cancelled or SIGTERM; raises when a part fails, and the supervisor starts afresh."""
         agents = await self._listener.start(str(self._listen), self._agent_port)
-        syslog, self._syslog = await Syslog.start(self.county, self._listen)
+        await self._syslog.start()
         with _http_sockets(self._unix_socket, self._http_port) as sockets:
             config = uvicorn.Config(self._app, log_config=None, access_log=False, lifespan="off")
             server = uvicorn.Server(config)
@@ -123,6 +141,7 @@ class Collect:
                         group.create_task(self.county.run()),
                         group.create_task(self._recorder.run()),
                         group.create_task(self.poller.run()),
+                        group.create_task(self._fold()),
                         group.create_task(_serve(server, sockets)),
                     ]
                     log.info("collecting: %d appliances", len(self.county.expected.appliances))
@@ -132,7 +151,8 @@ class Collect:
                         task.cancel()
             finally:
                 agents.close()
-                syslog.close()
+                self._syslog.close()
+                self._damper.flush(everything=True)
                 self.poller.close()
 
 

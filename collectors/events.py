@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -16,7 +16,7 @@ _FOLLOWER_QUEUE = 256
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something changed.  ``kind``: link, host, service, bfd, ospf, tunnel, route, syslog."""
+    """Something changed.  ``kind``: link, host, service, bfd, ospf, tunnel, route, fault, trap, syslog ..."""
 
     number: int
     at: float  # UNIX seconds
@@ -50,13 +50,21 @@ class Events:
 
     def __init__(self) -> None:
         self.recent: deque[Event] = deque(maxlen=_KEPT)
+        self.journal: Callable[[Event], None] | None = None
+        """Told of every event before anybody else is; it must not block."""
         self._followers: set[Follower] = set()
-        self._number = time.time_ns() // 1_000_000  # grows over restarts too
+        self._number = time.time_ns() // 1_000_000
+
+    def continue_after(self, number: int) -> None:
+        """Give only numbers above this one: those of the store, which a clock set back would give once more."""
+        self._number = max(self._number, number)
 
     def emit(self, kind: str, subject: str, state: str, **detail: Any) -> Event:
         """Tell everyone."""
         self._number += 1
         event = Event(self._number, round(time.time(), 3), kind, subject, state, detail)
+        if self.journal is not None:
+            self.journal(event)
         self.recent.append(event)
         for follower in self._followers:
             follower.offer(event)

@@ -1,4 +1,4 @@
-"""Writing to the store, beside the loop: events in batches, link states every few seconds, retention once an hour."""
+"""Writing to the store, beside the loop: events from the spool, link states every few seconds, seals and retention."""
 
 from __future__ import annotations
 
@@ -6,93 +6,110 @@ import asyncio
 import contextlib
 import logging
 import time
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from collectors import seals
 from collectors.county import County
-from collectors.events import Event, Follower
-from collectors.tables import EventRow, drop_old_events, write_events, write_links
+from collectors.events import Event
+from collectors.spool import Spool
+from collectors.tables import EventRow, last_number, write_events, write_links
+from store.base import utc_now
 from store.engine import Store
 
 log = logging.getLogger("sanwang.collect")
 
-KEEP_EVENTS = timedelta(days=180)  # GB/T 22239-2019 asks for six months
 LINKS_S = 5.0
-_RETENTION_S = 3600.0
+_KEEPING_S = 3600.0  # how often seals and retention are looked at
 _BATCH_S = 0.5
-_QUEUE = 20_000  # a county that loses power has a few thousand events to tell
+_AGAIN_S = 2.0  # while the store does not answer
 
 
 class Recorder:
-    """Owns the store's connection of the collector."""
+    """Owns the store's connection of the collector.
 
-    def __init__(self, store: Store, county: County) -> None:
+    Args:
+        store: Where events and link states go.
+        county: Whose.
+        spool: Folder for events that the store does not have yet.
+        now: UTC; injected by tests.
+    """
+
+    def __init__(self, store: Store, county: County, spool: Path, now: Callable[[], datetime] = utc_now) -> None:
         self._store = store
         self._county = county
+        self._now = now
+        self.spool = Spool(spool)
         self.written = 0
-        self.failed = 0
-        self.dropped = 0
+        self.failed = 0  # times the store refused
+        # Numbers grow over restarts, whatever became of the clock meanwhile.
+        waiting = max((event.number for event in self.spool.take()[1]), default=0)
+        with store.reading() as session:
+            county.events.continue_after(max(waiting, last_number(session)))
+        county.events.journal = self.spool.append
 
     async def run(self) -> None:
-        """Until cancelled; what is still queued then is written."""
-        with self._county.events.follow(_QUEUE) as follower:
-            links_at = retention_at = 0.0
-            try:
-                while True:
-                    await asyncio.sleep(_BATCH_S)
-                    now = time.monotonic()
-                    links, retention = now >= links_at, now >= retention_at
-                    links_at = now + LINKS_S if links else links_at
-                    retention_at = now + _RETENTION_S if retention else retention_at
-                    await self._write(follower, links=links, retention=retention)
-            finally:
-                with contextlib.suppress(SQLAlchemyError):
-                    self._save(_drain(follower), links=True, retention=False)
-
-    async def _write(self, follower: Follower, *, links: bool, retention: bool) -> None:
-        self.dropped = follower.dropped
-        events = _drain(follower)
-        if not (events or links or retention):
-            return
+        """Until cancelled; what still waits then is written, or stays in the spool for the next process."""
+        links_at = keeping_at = 0.0
         try:
-            await asyncio.to_thread(self._save, events, links=links, retention=retention)
-            self.written += len(events)
-        except SQLAlchemyError as problem:
-            self.failed += len(events)
-            log.error("store: %s; %d events lost", problem, len(events))
+            while True:
+                now = time.monotonic()
+                try:
+                    await asyncio.to_thread(self._events)
+                    if now >= links_at:
+                        await asyncio.to_thread(self._links)
+                        links_at = now + LINKS_S
+                    if now >= keeping_at and self.spool.empty:
+                        await asyncio.to_thread(self._keep)
+                        keeping_at = now + _KEEPING_S
+                except SQLAlchemyError as problem:
+                    self.failed += 1
+                    log.error("store: %s; events wait in the spool", problem)
+                    await asyncio.sleep(_AGAIN_S)
+                await asyncio.sleep(_BATCH_S)
+        finally:
+            with contextlib.suppress(SQLAlchemyError):
+                self._events()
+                self._links()
+            self.spool.close()
 
-    def _save(self, events: list[Event], *, links: bool, retention: bool) -> None:
+    def _events(self) -> None:
+        files, events = self.spool.take()
+        if not files and not events:
+            return
         with self._store.session() as session:
-            write_events(
+            self.written += write_events(session, [row(event) for event in events])
+        self.spool.done(files, events)
+
+    def _links(self) -> None:
+        states = self._county.links_seen()
+        with self._store.session() as session:
+            write_links(
                 session,
-                (
-                    EventRow(
-                        number=event.number,
-                        at=datetime.fromtimestamp(event.at, UTC),
-                        kind=event.kind,
-                        subject=event.subject,
-                        state=event.state,
-                        detail=event.detail,
-                    )
-                    for event in events
-                ),
+                {
+                    name: (seen.state, seen.reason, datetime.fromtimestamp(seen.since, UTC))
+                    for name, seen in states.items()
+                },
             )
-            if links:
-                states = self._county.links_seen()
-                write_links(
-                    session,
-                    {
-                        name: (seen.state, seen.reason, datetime.fromtimestamp(seen.since, UTC))
-                        for name, seen in states.items()
-                    },
-                )
-            if retention:
-                drop_old_events(session, KEEP_EVENTS)
+
+    def _keep(self) -> None:
+        with self._store.session() as session:
+            if seals.due(session, self._now()):
+                seals.seal(session)
+        with self._store.session() as session:
+            seals.drop_old(session, self._now())
 
 
-def _drain(follower: Follower) -> list[Event]:
-    events = []
-    while not follower.queue.empty():
-        events.append(follower.queue.get_nowait())
-    return events
+def row(event: Event) -> EventRow:
+    """As the store keeps it."""
+    return EventRow(
+        number=event.number,
+        at=datetime.fromtimestamp(event.at, UTC),
+        kind=event.kind,
+        subject=event.subject,
+        state=event.state,
+        detail=event.detail,
+    )

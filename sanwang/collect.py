@@ -39,6 +39,7 @@ def collect(
     from collectors.collect import Collect
     from collectors.snmp.session import Credentials
     from identity.secrets import Secrets
+    from identity.tls import server_context
     from inventory.errors import CountyErrors
     from inventory.load import load_model
     from store.engine import open_store
@@ -68,6 +69,8 @@ def collect(
             store,
             listen=IPv4Address(listen) if listen else management,
             unix_socket=places.collect_socket,
+            spool=places.lib / "spool",
+            tls=server_context(secrets, "collect", ips=[str(management)]),
         )
         asyncio.run(_run(service, folder, frozenset(model.revoked)))
     except OSError as problem:

@@ -8,6 +8,8 @@ import shutil
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["tests.databases"]
+
 settings.register_profile("default", deadline=None, max_examples=60)
 settings.load_profile("default")
 

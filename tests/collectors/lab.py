@@ -57,7 +57,7 @@ run, lib = Path(sys.argv[1]), Path(sys.argv[2])
 model = pickle.loads((run / "model.pickle").read_bytes())
 service = Collect(
     model, Credentials("authentication-key", "privacy-key-1234"), open_store(f"sqlite:///{lib}/collect.db"),
-    listen=IPv4Address("0.0.0.0"), unix_socket=run / "collect.sock",
+    listen=IPv4Address("0.0.0.0"), unix_socket=run / "collect.sock", spool=lib / "spool",
 )
 asyncio.run(service.run())
 """

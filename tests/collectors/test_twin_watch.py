@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from collectors.tables import link_states, recent_events
+from collectors.tables import link_states, search_events
 from identity import ca
+from store.base import utc_now
 from store.engine import open_store
 from twin import faults
 
@@ -151,7 +152,10 @@ def test_events_are_streamed_and_stored(lab: Lab) -> None:
     time.sleep(6.5)  # one round of the recorder
     store = open_store(f"sqlite:///{lab.twin.places.lib}/collect.db")
     with store.reading() as session:
-        kept = [(row.kind, row.state) for row in recent_events(session, subject="s1-c1")]
+        kept = [
+            (row.kind, row.state)
+            for row in search_events(session, since=utc_now() - timedelta(hours=1), subject="s1-c1")
+        ]
         states = link_states(session, no_older_than=timedelta(seconds=15))
     store.close()
     assert kept[:2] == [("link", "up"), ("link", "down")]
