@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from inventory.schema import CODE, IDENTITY, KEY, NAME, PEM, RATE, WIREGUARD_KEY
+from inventory.schema import IDENTITY, KEY, PEM, RATE, WIREGUARD_KEY
+from inventory.supervision_schema import HOURS, LIMIT, PHONE, YEAR
+from inventory.written import CODE, NAME
 
 PATTERNS = {
     CODE: "1-8 small letters and digits, a letter first",
@@ -13,6 +15,10 @@ PATTERNS = {
     IDENTITY: "an IKE identity: letters, digits, dots, dashes and @",
     PEM: "a certificate in PEM, written as a block (`authority: |`)",
     WIREGUARD_KEY: "a WireGuard key (44 characters of base64)",
+    LIMIT: "a time limit like 30m, 4h, 2d (around the clock), 90wm, 4wh (working time) or 5wd (working days)",
+    HOURS: "working hours like 08:30-12:00",
+    YEAR: "a year like 2026, in quotes or not",
+    PHONE: "a telephone number",
     KEY: "an ed25519 public key in base64 (44 characters)",
 }
 TYPES = {

@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from inventory.guests import Guest, Pool
 from inventory.people import Person
+from inventory.supervision import Supervision
 
 
 class SiteKind(StrEnum):
@@ -405,6 +406,7 @@ class NetworkModel:
     standby: str = ""  # the management host that stands by, "" for none
     taken_over: Switch | None = None  # the two management hosts have changed places
     fenced: Switch | None = None  # the one that stands by may not manage devices: it was not seen to give up
+    supervision: Supervision | None = None  # time limits and the desk; None: the county keeps no tickets
 
     def appliances(self) -> Iterator[Host]:
         """Every host that is ours to provision, in the county's order; a revoked site's box is nobody's."""

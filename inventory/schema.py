@@ -9,23 +9,20 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from inventory.hardware import Platform
 from inventory.people import Duty
+from inventory.supervision_schema import CalendarIntent, SupervisionIntent
+from inventory.written import Code, Name, Named, Text, Written
 
-CODE = r"^[a-z][a-z0-9]{0,7}$"
-NAME = r"^[a-z][a-z0-9-]{0,31}$"
 RATE = r"^[1-9][0-9]{0,3}[MG]$"
 KEY = r"^([A-Za-z0-9+/]{43}=)?$"
 WIREGUARD_KEY = r"^[A-Za-z0-9+/]{43}=$"
 IDENTITY = r"^[A-Za-z0-9][A-Za-z0-9.@-]{0,63}$"
 PEM = r"^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n?)?$"
 
-Code = Annotated[str, StringConstraints(pattern=CODE)]
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Rate = Annotated[str, StringConstraints(pattern=RATE)]
-Name = Annotated[str, StringConstraints(pattern=NAME)]
 SiteNumber = Annotated[int, Field(ge=1, le=2047, strict=True)]
 Box = Literal["firewall", "vpn", "server", "relay", "nms", "standby", "headend"]
 
@@ -44,19 +41,6 @@ Prefix = Annotated[IPv4Network, BeforeValidator(_written_as_text)]
 def _several(value: object) -> object:
     """One selector may be written without brackets."""
     return (value,) if isinstance(value, str) else value
-
-
-class Written(BaseModel):
-    """Base of everything written: immutable, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Named(Written):
-    """Something with a Chinese and an English name."""
-
-    zh: Text
-    en: Text
 
 
 class CountyIntent(Named):
@@ -300,3 +284,5 @@ class Intent(Written):
     people: dict[Name, PersonIntent] = {}
     switches: SwitchesIntent = SwitchesIntent()
     costs: CostsIntent | None = None
+    calendar: CalendarIntent | None = None
+    supervision: SupervisionIntent | None = None

@@ -22,6 +22,7 @@ from inventory.expand.segments import service_networks
 from inventory.expand.services import expand_services
 from inventory.expand.sites import expand_sites
 from inventory.expand.standby import taken_over
+from inventory.expand.supervision import expand_supervision
 from inventory.expand.switches import expand_revoked, expand_switch
 from inventory.expand.vpn import expand_tunnels
 from inventory.model import NetworkModel
@@ -56,6 +57,8 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
 
     people = expand_people(intent, sites, report)
     report.settle("people")
+    supervision = expand_supervision(intent, sites, services, people, report)
+    report.settle("supervision")
 
     cables = (*fibres, *expand_rooms(intent, ground, services, halls), *lines)
     exits = expand_exits(intent, lines, ground)
@@ -94,4 +97,5 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
         standby=ground.host(ground.standby, "standby") if ground.standby else "",
         taken_over=expand_switch(intent.switches.management),
         fenced=expand_switch(intent.switches.fenced),
+        supervision=supervision,
     )
