@@ -53,8 +53,8 @@ def savings(model: NetworkModel, costs: CostsIntent | None) -> tuple[Saving, ...
     ]  # fmt: skip
     if broadband is not None:
         found.append(
-            Saving("broadband", "取消单位宽带", "Broadband lines given up", broadband.lines, (), 0, broadband.cny, "year",
-                   broadband.source.zh, broadband.source.en)
+            Saving("broadband", "取消单位宽带", "Broadband lines given up", broadband.lines, (), 0, broadband.cny,
+                   "year", broadband.source.zh, broadband.source.en)
         )  # fmt: skip
     if boxes is not None:
         behind = tuple(site for site in model.sites.values() if _behind_exit(site))

@@ -27,6 +27,8 @@ from starlette.types import ASGIApp
 
 from dashboards.access import Access
 from dashboards.api import build_api
+from dashboards.faults_api import build_faults
+from dashboards.figures.api import Figures, build_figures
 from dashboards.live import Live
 from dashboards.shield import Shield
 from dashboards.sources import Alertmanager, Collector, Prometheus
@@ -35,9 +37,10 @@ from identity.tls import server_context
 from identity.tokens import Tokens
 from inventory.errors import CountyErrors
 from inventory.impact import Meeting
-from inventory.load import load_model
+from inventory.load import Loaded, load
 from inventory.model import NetworkModel, Role
 from inventory.places import CHECKOUT, Places, current_instance
+from inventory.schema import CostsIntent
 from sanwang import ops_link
 from sanwang.cli import run_app
 from store.engine import Store, open_store
@@ -72,6 +75,7 @@ def assemble(
     *,
     prometheus: Prometheus | None = None,
     alertmanager: Alertmanager | None = None,
+    costs: CostsIntent | None = None,
 ) -> ASGIApp:
     """The whole application; ``relay`` None: a county without a relay has no meetings."""
     collector = Collector(places.collect_socket)
@@ -98,6 +102,8 @@ def assemble(
     application = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     access = Access(Tokens(secrets.resolve(ops_link.KEY)), model.people)
     application.include_router(build_api(model, live, access, collector, prometheus))
+    application.include_router(build_faults(store, access))
+    application.include_router(build_figures(Figures(model, costs, live, prometheus, store), access))
     if relay is not None:
         tokens = Tokens(secrets.resolve(links.KEY))
         application.include_router(build_router(store=store, tokens=tokens, model=model, relay=relay))
@@ -202,13 +208,14 @@ def serve(
     places = Places(instance or current_instance())
     store: Store | None = None
     try:
-        model = _model(places)
+        county = _county(places)
+        model = county.model
         if not (PAGES / "ops" / "index.html").is_file():
             raise Lacking(f"{PAGES}: the pages are not built; next step: make pages, or python web/build.py")
         management = str(model.hosts[model.nms].management)
         store = open_store(places.database)
         secrets = Secrets(places.lib / "identity")
-        application = assemble(model, places, store, secrets, relay_client(model, tls))
+        application = assemble(model, places, store, secrets, relay_client(model, tls), costs=county.intent.costs)
         sockets = listeners(management, port, places.serve_socket)
         asyncio.run(server(application, tls_context(secrets, management)).serve(sockets))
     except Lacking as lack:
@@ -223,10 +230,10 @@ def serve(
     return 0
 
 
-def _model(places: Places) -> NetworkModel:
+def _county(places: Places) -> Loaded:
     pointer = places.lib / "county"
     try:
-        return load_model(pointer.read_text().strip())
+        return load(pointer.read_text().strip())
     except OSError as problem:
         raise Lacking(f"{pointer}: {problem.strerror}; next step: sanwang up") from None
 

@@ -1,15 +1,27 @@
-"""Inputs that come from the live picture and from Prometheus; a silent source makes them unknown, with its words."""
+"""Inputs that come from Prometheus and from the store; a silent source makes them unknown, with its words."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from dashboards.figures.formula import Document, Input, Words
+from dashboards.figures.formula import Input, Words
 from dashboards.sources import Prometheus, SourceDown
 
+BOOK = Words("会议登记与进出记录", "the booking of meetings, and halls' comings and goings")
+FAULT_BOOK = Words("故障簿", "the fault book")
+DESK = Words("服务台工单", "the service desk's tickets")
 _NOT_MEASURED = Words("没有测量数据", "nothing measured")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From ``start`` until ``end``, both aware; ``end`` is the moment of asking in a period that runs."""
+
+    start: datetime
+    end: datetime
 
 
 async def measured(prometheus: Prometheus, name: str, words: Words, unit: str, expression: str, now: datetime) -> Input:
@@ -23,16 +35,6 @@ async def measured(prometheus: Prometheus, name: str, words: Words, unit: str, e
     if not math.isfinite(value):
         return Input(name, words, None, unit, source, why=_NOT_MEASURED)
     return Input(name, words, value, unit, source, float(found[0]["value"][0]))
-
-
-def seen(live: Document, name: str, words: Words, items: Sequence[Words] | None, unit: str = "sites") -> Input:
-    """A count out of the live picture; unknown while the collector is silent, or when ``items`` is None."""
-    source = Words("采集器的实时状态", "the collector's live state")
-    told = str(live["sources"]["collector"])
-    if told != "ok" or items is None:
-        why = Words(f"采集器没有应答:{told}", f"the collector does not answer: {told}")
-        return Input(name, words, None, unit, source, why=why)
-    return Input(name, words, float(len(items)), unit, source, float(live["at"]), tuple(items))
 
 
 def stored(

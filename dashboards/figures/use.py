@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from dashboards.figures.formula import Figure, Input, Words
-from dashboards.figures.measured import measured, stored
+from dashboards.figures.measured import BOOK, Period, measured, stored
 from dashboards.sources import Prometheus
 from inventory.model import LinkKind, NetworkModel
 from vconf.meetings import Meeting, Stay
 
-BOOK = Words("会议登记与进出记录", "the booking of meetings and the halls' comings and goings")
 _DAY = "[1d:5m]"
 """The last 24 hours, one sample in five minutes (PromQL subquery)."""
 FULL = 0.7
 """Share of its rate above which a line should grow: beyond it queues and meetings suffer in busy seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """From ``start`` until ``end``, both aware; ``end`` is the moment of asking in a period that runs."""
-
-    start: datetime
-    end: datetime
 
 
 def meeting_figures(
