@@ -50,6 +50,8 @@ def build_faults(store: Store, access: Access) -> APIRouter:
     router = APIRouter(prefix="/api/faults")
     may_watch = Depends(access.needs(Right.WATCH, Right.HANDLE, Right.SUPERVISE))
 
+    may_handle = Depends(access.needs(Right.HANDLE))
+
     @router.get("", dependencies=[may_watch])
     def faults(
         state: Annotated[str, Query(pattern="^(open|cleared|all)$")] = "open",
@@ -77,7 +79,7 @@ def build_faults(store: Store, access: Access) -> APIRouter:
     def look_after(
         number: int,
         why: Annotated[str, Body(embed=True, max_length=500)],
-        person: Annotated[Person, Depends(access.needs(Right.HANDLE))],
+        person: Person = may_handle,
     ) -> Document:
         try:
             with store.session() as session:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Depends
 
 from collectors.faults.tables import FaultRow, faults_between, open_faults
-from dashboards.access import Access, Person
+from dashboards.access import Access
 from dashboards.figures.cost import cost_figures
 from dashboards.figures.formula import Figure
 from dashboards.figures.measured import Period
@@ -97,8 +97,8 @@ def build_figures(figures: Figures, access: Access) -> APIRouter:
     """The router."""
     router = APIRouter(prefix="/api")
 
-    @router.get("/figures")
-    async def leaders(_: Annotated[Person, Depends(access.needs(Right.LEAD))]) -> Document:
+    @router.get("/figures", dependencies=[Depends(access.needs(Right.LEAD))])
+    async def leaders() -> Document:
         return await figures.document()
 
     return router

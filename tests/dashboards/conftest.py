@@ -19,7 +19,7 @@ from dashboards.access import ops_token
 from dashboards.sources import Alertmanager, Prometheus
 from identity.secrets import Secrets
 from identity.tokens import Tokens
-from inventory.load import load_model
+from inventory.load import load, load_model
 from inventory.model import NetworkModel
 from inventory.places import Places
 from sanwang import ops_link, serve
@@ -123,6 +123,7 @@ def running_county(
         pages,
         prometheus=Prometheus(transport=transport()),
         alertmanager=Alertmanager(transport=transport()),
+        costs=load("shili").intent.costs,
     )
     listening = serve.listeners(MANAGEMENT, 0, places.serve_socket)
     base = f"https://{MANAGEMENT}:{listening[0].getsockname()[1]}"

@@ -33,6 +33,7 @@ class FakeSources:
         self.silent = False
         self.alerts: list[dict[str, Any]] = []
         self.asked: list[str] = []
+        self.numbers: dict[str, float] = {}  # part of an expression -> the one number it gives
         self._events: set[asyncio.Queue[dict[str, Any]]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started = time.time() - 7200
@@ -59,6 +60,7 @@ class FakeSources:
         self.down_hosts.clear()
         self.alerts.clear()
         self.asked.clear()
+        self.numbers.clear()
         self.unknown = self.silent = False
         self._tell({"kind": "link", "subject": "", "state": "up"})
 
@@ -179,6 +181,7 @@ class FakeSources:
                     if self.model.links[port.link].fibre:
                         power = -6.5 - self.model.links[port.link].length_km * 0.35
                         rows.append(({"host": name, "port": port.name}, power))
+        rows += [({}, value) for part, value in self.numbers.items() if part in asked]
         result = [{"metric": metric, "value": [time.time(), str(value)]} for metric, value in rows]
         return JSONResponse({"status": "success", "data": {"resultType": "vector", "result": result}})
 
