@@ -43,7 +43,7 @@ def show(
         query = query.where(AuditEntry.who == who)
     if what:
         query = query.where(AuditEntry.what == what)
-    store = _open()
+    store = open_existing("audit")
     try:
         with store.reading() as session:
             entries = list(reversed(session.scalars(query).all()))
@@ -75,7 +75,7 @@ def verify(
             print(f"sanwang audit: --head {head!r}: expected NUMBER:DIGEST, 64 hexadecimal digits", file=sys.stderr)
             return _BAD
         noted = (int(parts[1]), parts[2])
-    store = _open()
+    store = open_existing("audit")
     try:
         with store.reading() as session:
             chain = verify_chain(session, noted)
@@ -104,12 +104,12 @@ def _document(entry: AuditEntry) -> dict[str, object]:
     }
 
 
-def _open() -> Store:
-    """The store of the instance; a look never makes a new one."""
+def open_existing(command: str) -> Store:
+    """The store of the instance, for ``sanwang <command>``; a look never makes a new one."""
     places = Places(current_instance())
     url = places.database
     if url == f"sqlite:///{places.lib}/sanwang.db" and not (places.lib / "sanwang.db").exists():
-        print(f"sanwang audit: {places.lib} holds no store yet: 'sanwang up' makes it", file=sys.stderr)
+        print(f"sanwang {command}: {places.lib} holds no store yet: 'sanwang up' makes it", file=sys.stderr)
         raise typer.Exit(_MISSING)
     return open_store(url)
 

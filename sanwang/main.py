@@ -60,6 +60,7 @@ COMMANDS: dict[str, Command] = {
     "ca": Command("sanwang.ca:main", "the county's own certificate authority: show, issue, revoke"),
     "cli": Command("sanwang.device_cli:main", "read what a device printed: its output as a table"),
     "comply": Command("sanwang.comply:main", "graded protection (等级保护): every check with its evidence"),
+    "events": Command("sanwang.events:main", "find what happened, and prove that the record is whole"),
     "audit": Command("sanwang.audit:main", "read the audit log and verify its chain"),
     "broker": Command("sanwang.broker:main", "the device broker: owns every device session", service=True),
     "collect": Command("sanwang.collect:main", "the collector: polls, probes, listens", service=True),

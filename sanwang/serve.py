@@ -27,6 +27,7 @@ from starlette.types import ASGIApp
 
 from dashboards.access import Access
 from dashboards.api import build_api
+from dashboards.events_api import build_events
 from dashboards.faults_api import build_faults
 from dashboards.figures.api import Figures, build_figures
 from dashboards.live import Live
@@ -103,6 +104,7 @@ def assemble(
     access = Access(Tokens(secrets.resolve(ops_link.KEY)), model.people)
     application.include_router(build_api(model, live, access, collector, prometheus))
     application.include_router(build_faults(store, access))
+    application.include_router(build_events(store, access))
     application.include_router(build_figures(Figures(model, costs, live, prometheus, store), access))
     if relay is not None:
         tokens = Tokens(secrets.resolve(links.KEY))

@@ -6,6 +6,7 @@
 import type { ComponentType } from "preact";
 import type { Pair } from "../shared/i18n";
 import { deskPages } from "./desk/pages";
+import { eventPages } from "./events/pages";
 import { netPages } from "./net/pages";
 import type { Right } from "./shell/session";
 import { signPages } from "./sign/pages";
@@ -38,4 +39,4 @@ export interface PageRow {
   full?: boolean;
 }
 
-export const PAGES: readonly PageRow[] = [...netPages, ...deskPages, ...signPages];
+export const PAGES: readonly PageRow[] = [...netPages, ...eventPages, ...deskPages, ...signPages];
