@@ -184,7 +184,7 @@ class ImpactMap:
         for tunnel in model.tunnels.values():
             self._tunnels.setdefault(tunnel.site, []).append(tunnel.gateway)
         self._users = self._find_users(nodes)
-        self._usual = self._paths(Faults())
+        self._usual = self.paths(Faults())
 
     def of(
         self, faults: Faults, meetings: Sequence[Meeting] = (), load_bps: Mapping[str, float] | None = None
@@ -321,8 +321,8 @@ class ImpactMap:
                     heappush(queue, (reached, edge.to))
         return tree
 
-    def _paths(self, faults: Faults) -> dict[str, tuple[str, ...] | None]:
-        """Hall -> links to its relay."""
+    def paths(self, faults: Faults) -> dict[str, tuple[str, ...] | None]:
+        """Hall -> links to its relay, the hall's own first, under these faults; None: there is no way."""
         trees: dict[str, _Tree] = {}
 
         def towards(host: str) -> _Tree:
@@ -358,7 +358,7 @@ class ImpactMap:
         self, faults: Faults, unprotected: set[str], load_bps: Mapping[str, float] | None
     ) -> tuple[HallImpact, ...]:
         found = []
-        for code, after in self._paths(faults).items():
+        for code, after in self.paths(faults).items():
             before = self._usual[code]
             if before is None:
                 continue  # the model gives it no way even without faults
