@@ -1,0 +1,103 @@
+"""From a walk to facts: every maker in turn; whatever a device lacks is simply not there."""
+
+from __future__ import annotations
+
+import re
+
+from collectors.snmp import facts as made
+from collectors.snmp.device import Device
+from collectors.snmp.facts import Facts
+from collectors.snmp.neighbours import read_neighbours
+from collectors.snmp.optics import read_optics, read_sensors
+from collectors.snmp.pon import read_pon
+from collectors.snmp.ports import read_ports
+from collectors.snmp.profile import Profile, match
+from collectors.snmp.rows import text
+from collectors.snmp.walk import Walk
+
+SYS_DESCR, SYS_OBJECT_ID = "1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.2.0"
+_CHASSIS = 3  # PhysicalClass
+
+
+def profile_of(walk: Walk) -> Profile:
+    """The profile that fits a walk."""
+    object_id = walk.get(SYS_OBJECT_ID)
+    return match(object_id if isinstance(object_id, str) else "", text(walk.get(SYS_DESCR) or b""))
+
+
+def read_facts(walk: Walk, profile: Profile | None = None) -> Facts:
+    """All that the walk tells of the device."""
+    device = Device(walk, profile or profile_of(walk))
+    read_ports(device)
+    device.learn_names()
+    device.learn_entities()
+    read_system(device)
+    read_optics(device)
+    read_boards(device)
+    read_sensors(device)
+    read_pon(device)
+    read_neighbours(device)
+    return device.facts
+
+
+def read_system(device: Device) -> None:
+    """The system group, and model, serial and version from the chassis or sysDescr."""
+    system, profile = device.facts.system, device.profile
+    for group, _index, row in device.rows("system"):
+        for name, cell in row.items():
+            value = cell.value
+            if value is not None and not (getattr(system, name) and group.data.fallback):
+                setattr(system, name, value if name == "uptime_s" else str(value))
+    system.vendor, system.profile = profile.vendor, profile.name
+    chassis = next((at for at, row in device.entities.items() if "class" in row and row["class"].raw == _CHASSIS), None)
+    if chassis is not None:
+        system.model = system.model or device.word(chassis, "model") or device.word(chassis, "description")
+        system.serial = system.serial or device.word(chassis, "serial")
+        system.version = system.version or device.word(chassis, "version")
+    if profile.version:
+        found = re.search(profile.version, system.description)
+        if found:
+            system.version = found[1]
+
+
+_BOARDS: tuple[tuple[str, type], ...] = (
+    ("processors", made.Processor),
+    ("memory", made.Memory),
+    ("temperatures", made.Temperature),
+    ("fans", made.Fan),
+    ("power_supplies", made.PowerSupply),
+)
+
+
+def read_boards(device: Device) -> None:
+    """Processors, memory, thermometers, fans and power supplies: one row of a table is one fact."""
+    for kind, make in _BOARDS:
+        for group, index, row in device.rows(kind):
+            subject = device.label(group, index, row)
+            fact = make(subject)
+            if not device.fill(fact, row, kind, subject):
+                continue
+            if isinstance(fact, made.Memory):
+                _complete(fact, row.get("allocation_bytes"))
+            getattr(device.facts, kind).append(fact)
+
+
+def _complete(memory: made.Memory, allocation: object) -> None:
+    """Bytes out of units of allocation, and the share in use out of bytes (or the other way)."""
+    from collectors.snmp.rows import Cell
+
+    unit = allocation.number if isinstance(allocation, Cell) else None
+    for name in ("total_bytes", "used_bytes", "free_bytes"):
+        value = getattr(memory, name)
+        if unit and value is not None:
+            setattr(memory, name, int(value * unit))
+    total, used, free = memory.total_bytes, memory.used_bytes, memory.free_bytes
+    if total is None and used is not None and free is not None:
+        total = memory.total_bytes = used + free
+    if total:
+        if used is None and free is not None:
+            memory.used_bytes = total - free
+        if memory.used_percent is None and memory.used_bytes is not None and 0 <= memory.used_bytes <= total:
+            memory.used_percent = round(100 * memory.used_bytes / total, 2)
+        elif memory.used_percent is not None and used is None:
+            memory.used_bytes = round(total * memory.used_percent / 100)
