@@ -1,4 +1,4 @@
-"""Optical modules: power in dBm, whatever table and unit the vendor has; and ENTITY-SENSOR-MIB's sensors of all kinds."""
+"""Optical modules: power in dBm, whatever table and unit the vendor has; and all of ENTITY-SENSOR-MIB's sensors."""
 
 from __future__ import annotations
 
