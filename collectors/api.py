@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -51,8 +51,13 @@ async def _stream(county: County, after: int | None) -> AsyncIterator[str]:
                 yield sse(event)
 
 
-def application(county: County, metrics: MetricsPage, snmp: SnmpPage) -> Starlette:
-    """All routes.  ``GET /events`` streams; with ``?recent=N`` it gives the last N as one JSON list."""
+def application(
+    county: County, metrics: MetricsPage, snmp: SnmpPage, documents: Mapping[str, Callable[[], object]]
+) -> Starlette:
+    """All routes; ``documents`` are those of other parts, by path.
+
+    ``GET /events`` streams; with ``?recent=N`` it gives the last N as one JSON list.
+    """
 
     async def events(request: Request) -> Response:
         if "recent" in request.query_params:
@@ -82,7 +87,8 @@ def application(county: County, metrics: MetricsPage, snmp: SnmpPage) -> Starlet
             return JSONResponse({"error": f"no appliance {request.path_params['name']!r}"}, 404)
         return JSONResponse({"host": view.host, "connected": view.connected, "state": view.sections})
 
-    documents = {
+    answers: dict[str, Callable[[], object]] = {
+        **documents,
         "/status": county.status_document,
         "/links": county.links_document,
         "/hosts": county.hosts_document,
@@ -97,7 +103,7 @@ def application(county: County, metrics: MetricsPage, snmp: SnmpPage) -> Starlet
 
     return Starlette(
         routes=[
-            *(Route(path, document(make)) for path, make in documents.items()),
+            *(Route(path, document(make)) for path, make in answers.items()),
             Route("/hosts/{name}", host),
             Route("/events", events),
             Route("/metrics", metrics_page),

@@ -18,10 +18,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from collectors.api import application
-from collectors.causes import Causes
 from collectors.county import County
 from collectors.damper import Damper
 from collectors.expected import expect
+from collectors.faults.keeper import Faults
 from collectors.listen import PORT as AGENT_PORT
 from collectors.listen import AgentListener
 from collectors.metrics import Exposition, FastMetrics, SlowMetrics
@@ -70,6 +70,7 @@ class Collect:
         self._unix_socket, self._http_port = unix_socket, http_port
         self._listener = AgentListener(self.county)
         self._recorder = Recorder(store, self.county, spool)
+        self._faults = Faults(self.county, store)
         self._damper = Damper(self.county.events, time.monotonic)
         self._intake = Intake(self.county, self._damper)
         self._syslog = Syslog(self._intake, listen, tls)
@@ -81,10 +82,15 @@ class Collect:
         self.poller = Poller(Snmp(credentials), targets, self._snmp_changed)
         links = {(end.host, end.port): link.name for link in model.links.values() for end in link.ends}
         self._exposition = Exposition(
-            FastMetrics(self.county, Causes(model, self.county.expected)),
+            FastMetrics(self.county, self._faults.watch.broken),
             (SlowMetrics(self.county, self._own_metrics), SnmpMetrics(targets, links)),
         )
-        self._app = application(self.county, self._exposition.page, lambda host: target_page(self.poller, links, host))
+        self._app = application(
+            self.county,
+            self._exposition.page,
+            lambda host: target_page(self.poller, links, host),
+            {"/faults": self._faults.faults_document},
+        )
 
     def _snmp_changed(self, answering: frozenset[str]) -> None:
         for host in sorted(answering ^ self.county.snmp_ok):
@@ -125,6 +131,7 @@ class Collect:
 
     async def run(self) -> None:
         """Until cancelled or SIGTERM; raises when a part fails, and the supervisor starts afresh."""
+        await asyncio.to_thread(self._faults.adopt)
         agents = await self._listener.start(str(self._listen), self._agent_port)
         await self._syslog.start()
         with _http_sockets(self._unix_socket, self._http_port) as sockets:
@@ -139,6 +146,7 @@ class Collect:
                 async with asyncio.TaskGroup() as group:
                     tasks = [
                         group.create_task(self.county.run()),
+                        group.create_task(self._faults.run()),
                         group.create_task(self._recorder.run()),
                         group.create_task(self.poller.run()),
                         group.create_task(self._fold()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from inventory.model import NetworkModel
 
 EVALUATE_S = 0.5  # at least this often: silence is no event
 _SETTLE_S = 0.02  # changes of one fault come together
+_JUDGED = frozenset({"ports", "bfd", "services", "sources", "wireguard", "ipsec"})  # what a judgement may hang on
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Current:
     state: State
     reason: str
     since: float
+    how: str = ""
 
 
 class County:
@@ -40,7 +43,8 @@ class County:
         self.links: dict[str, Current] = {}
         self.hosts: dict[str, Current] = {}
         self.evaluations = 0
-        self._judge = Judge(model, expected)
+        self.judge = Judge(model, expected)
+        self.judged: list[Callable[[float, float], None]] = []  # called after each judging: monotonic, UNIX seconds
         self._judged = [link for link in model.links.values() if any(end.host in self.views for end in link.ends)]
         self._host_names = expected.hosts
         self._started = time.monotonic()
@@ -53,7 +57,8 @@ class County:
             return
         for section, key, before, after in changes:
             self._event(view.host, section, key, before, after)
-        self._wake.set()
+        if any(section != "probes" for section, *_ in changes):  # figures come all the time
+            self._wake.set()
 
     def touched(self) -> None:
         """Something outside the agents changed (a connection opened or closed)."""
@@ -91,27 +96,34 @@ class County:
             self._wake.clear()
             self.evaluate()
 
-    def evaluate(self) -> None:
-        """Judge every link and host now, and tell what changed."""
-        now, wall = time.monotonic(), time.time()
+    def evaluate(self, now: float | None = None, wall: float | None = None) -> None:
+        """Judge every link and host at a moment (monotonic, UNIX seconds; default now), and tell what changed."""
+        now, wall = time.monotonic() if now is None else now, time.time() if wall is None else wall
         self.evaluations += 1
         verdicts: dict[str, Verdict] = {}
         for link in self._judged:
-            verdict = verdicts[link.name] = self._judge.link(link, self.views, now, wall)
+            verdict = verdicts[link.name] = self.judge.link(link, self.views, now, wall)
             self._settle("link", self.links, link.name, verdict, wall)
         for name in self._host_names:
-            verdict = self._judge.host(name, self.views, verdicts, now, self._started)
+            verdict = self.judge.host(name, self.views, verdicts, now, self._started)
             self._settle("host", self.hosts, name, verdict, wall)
+        for tell in self.judged:
+            tell(now, wall)
 
     def _settle(self, kind: str, table: dict[str, Current], name: str, verdict: Verdict, wall: float) -> None:
         old = table.get(name)
         if old is not None and old.state == verdict.state:
-            if old.reason != verdict.reason:
-                table[name] = Current(old.state, verdict.reason, old.since)
+            if (old.reason, old.how) != (verdict.reason, verdict.how):
+                table[name] = Current(old.state, verdict.reason, old.since, verdict.how)
             return
-        table[name] = Current(verdict.state, verdict.reason, round(wall, 3))
+        table[name] = Current(verdict.state, verdict.reason, round(wall, 3), verdict.how)
         if old is not None or verdict.state == "down":
             self.events.emit(kind, name, verdict.state, reason=verdict.reason, before=old.state if old else None)
+
+    def hosts_how(self, name: str) -> str:
+        """How a host was seen to be down, "" when it was not."""
+        seen = self.hosts.get(name)
+        return seen.how if seen is not None else ""
 
     def links_seen(self) -> dict[str, Current]:
         """A copy of all links' states, safe to read from another thread."""

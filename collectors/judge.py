@@ -12,14 +12,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 from collectors.expected import Expected
-from collectors.view import AgentView
+from collectors.view import FRESH_S, AgentView
 from inventory.model import Link, LinkEnd, NetworkModel
 
 State = Literal["up", "down", "unknown"]
 DAEMON_SETTLE_S = 8.0  # OSPF and BFD need this long after a daemon's start
 START_S = 10.0  # agents need this long to find a collector that has just started
-PEERS_S = 1.6  # silence after which the neighbours' opinion counts
+DARK_S = 0.3  # silence after which the neighbours' opinion counts
+SILENT_S = 1.1  # an agent beats every second; what is silent longer is asked
+GONE_S = 2.6  # silence of a host whose agent has closed its connection, when nobody asked it
+FAILURES = 2  # questions without an answer after which a host is down
 _BFD_DAEMONS = ("bfdd", "ospfd")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a host said when it was asked whether it lives, at a monotonic moment."""
+
+    at: float
+    alive: bool
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +45,21 @@ class EndSeen:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A state and why."""
+    """A state and why; ``how``: a link's "carrier" or "bfd", a host's "dark" (its cables are) or "silent"."""
 
     state: State
     reason: str = ""
+    how: str = ""
 
 
 def merge(ends: tuple[EndSeen, ...]) -> Verdict:
     """Both ends' words into one state."""
     for end in ends:
         if end.carrier is False:
-            return Verdict("down", f"no carrier at {end.host}")
+            return Verdict("down", f"no carrier at {end.host}", "carrier")
     for end in ends:
         if end.bfd is False:
-            return Verdict("down", f"BFD down at {end.host}")
+            return Verdict("down", f"BFD down at {end.host}", "bfd")
     if any(end.carrier is not None for end in ends):
         return Verdict("up")
     return Verdict("unknown", "neither end is heard")
@@ -58,6 +71,7 @@ class Judge:
     def __init__(self, model: NetworkModel, expected: Expected) -> None:
         self._model = model
         self._expected = expected
+        self.asked: dict[str, Asked] = {}
 
     def link(self, link: Link, views: Mapping[str, AgentView], now: float, wall: float) -> Verdict:
         """State of one link; ``now`` monotonic, ``wall`` UNIX seconds."""
@@ -80,7 +94,7 @@ class Judge:
     @staticmethod
     def _daemons_settled(view: AgentView | None, now: float, wall: float) -> bool:
         """False while this router's own daemons explain a missing BFD session."""
-        if view is None or not view.fresh(now):
+        if view is None or not view.told(now):
             return True  # the other end's word is all there is
         for name in _BFD_DAEMONS:
             service = view.value("services", name)
@@ -110,18 +124,25 @@ class Judge:
         view = views.get(name)
         if view is None:
             return Verdict("unknown", "nothing of ours can see it")
-        if view.fresh(now):
-            return Verdict("up")
         if view.heard_at is None:
             if now - started < START_S:
                 return Verdict("unknown", "not heard yet")
-            return Verdict("down", "its agent was never heard")
+            return Verdict("down", "its agent was never heard", "silent")
         silence = now - view.heard_at
-        if silence > PEERS_S and self._peers_say_dead(name, views, links, now):
-            return Verdict("down", "every neighbour has lost it")
-        if silence < PEERS_S + 1.0:
-            return Verdict("up")  # an agent that restarts is back within a second
-        return Verdict("down", "its agent is silent" if view.connected else "its agent has gone")
+        if silence > DARK_S and self._dark(name, views, links, now):
+            return Verdict("down", "every neighbour has lost it", "dark")
+        if view.connected and silence < SILENT_S:
+            return Verdict("up")
+        asked = self.asked.get(name)
+        if asked is None or asked.at < view.heard_at:
+            # nobody asks: an agent that restarts is back within a second or two
+            if silence < (FRESH_S if view.connected else GONE_S):
+                return Verdict("up")
+        elif asked.alive or asked.failures < FAILURES:
+            return Verdict("up", "its agent is silent" if asked.alive else "")
+        if view.relayed_at is not None and now - view.relayed_at < FRESH_S:
+            return Verdict("up", "heard by way of its neighbours")
+        return Verdict("down", "its agent is silent" if view.connected else "its agent has gone", "silent")
 
     @staticmethod
     def _by_carrier(ports: Sequence[tuple[str, str]], views: Mapping[str, AgentView], now: float) -> Verdict:
@@ -137,18 +158,16 @@ class Judge:
             dark.append(f"{host} {port}")
         if not dark:
             return Verdict("unknown", f"{ports[0][0]} is not heard")
-        return Verdict("down", f"no carrier at {', '.join(dark)}")
+        return Verdict("down", f"no carrier at {', '.join(dark)}", "dark")
 
-    def _peers_say_dead(
-        self, name: str, views: Mapping[str, AgentView], links: Mapping[str, Verdict], now: float
-    ) -> bool:
-        """True when at least one neighbour is heard and all that are heard have lost their link to the host."""
+    def _dark(self, name: str, views: Mapping[str, AgentView], links: Mapping[str, Verdict], now: float) -> bool:
+        """True when at least one neighbour is heard and all that are heard have lost their carrier to the host."""
         heard = False
         for port in self._model.hosts[name].ports:
             peer = views.get(port.peer_host)
             if peer is None or not peer.fresh(now):
                 continue
             heard = True
-            if links[port.link].state != "down":
+            if links[port.link].how != "carrier":
                 return False
         return heard

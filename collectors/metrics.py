@@ -14,7 +14,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from collectors.causes import Causes
 from collectors.county import County
 from collectors.status import tunnel_up
 
@@ -35,15 +34,15 @@ _PROBE_FIGURES = (
 class FastMetrics(Collector):
     """Links, hosts, services, causes."""
 
-    def __init__(self, county: County, causes: Causes) -> None:
+    def __init__(self, county: County, broken: Callable[[], tuple[frozenset[str], frozenset[str]]]) -> None:
         self._county = county
-        self._causes = causes
+        self._broken = broken  # names of the links and hosts that are faults themselves
 
     def collect(self) -> Iterator[Metric]:
         """Current state; a link or host that is unknown has no up sample."""
         county = self._county
         county.evaluate()
-        causes = self._causes.find(county.links, county.hosts, county.views)
+        broken_links, broken_hosts = self._broken()
         links = GaugeMetricFamily(
             "sanwang_link_up", "1 up, 0 down, both ends merged", labels=["link", "kind", "a", "b"]
         )
@@ -57,7 +56,7 @@ class FastMetrics(Collector):
             labels = [link.name, link.kind.value, link.a.host, link.b.host]
             if seen.state in _UP:
                 links.add_metric(labels, _UP[seen.state])
-            faults.add_metric(labels, float(link.name in causes.links))
+            faults.add_metric(labels, float(link.name in broken_links))
         hosts = GaugeMetricFamily("sanwang_host_up", "1 heard, 0 not", labels=["host", "site", "role"])
         dead = GaugeMetricFamily(
             "sanwang_host_fault", "1 while the host itself is what is broken", labels=["host", "site", "role"]
@@ -67,7 +66,7 @@ class FastMetrics(Collector):
             labels = [name, host.site, host.role.value]
             if current.state in _UP:
                 hosts.add_metric(labels, _UP[current.state])
-            dead.add_metric(labels, float(name in causes.hosts))
+            dead.add_metric(labels, float(name in broken_hosts))
         yield from (links, faults, hosts, dead)
         yield self._services()
         yield from self._status()

@@ -24,6 +24,7 @@ class AgentView:
         self.connected = False
         self.known = False  # a whole state was heard since the collector started
         self.heard_at: float | None = None
+        self.relayed_at: float | None = None  # its neighbours passed on what it told them
         self.boot = ""
         self.dropped = 0
         self.lines = 0
@@ -31,6 +32,10 @@ class AgentView:
     def fresh(self, now: float) -> bool:
         """True when what it said can be believed now."""
         return self.connected and self.heard_at is not None and now - self.heard_at < FRESH_S
+
+    def told(self, now: float) -> bool:
+        """True when what is known of its daemons is of now: from itself, or passed on by a neighbour."""
+        return self.fresh(now) or (self.relayed_at is not None and now - self.relayed_at < FRESH_S)
 
     def value(self, section: str, key: str) -> Value | None:
         """One value, None when it is not there."""

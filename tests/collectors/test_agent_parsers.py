@@ -69,7 +69,7 @@ def test_vty_answer(text: str, status: int, rest: bytes) -> None:
 def test_runit_status_is_parsed_or_refused(data: bytes) -> None:
     if len(data) == 20 and data[19] in (0, 1, 2):
         state, pid, _ = services.parse_status(data)
-        assert state in ("down", "run", "finish", "paused")
+        assert state in ("stopped", "down", "run", "finish", "paused")
         assert pid == int.from_bytes(data[12:16], "little")
     else:
         with pytest.raises(services.BadStatus):

@@ -1,0 +1,237 @@
+"""Faults put together: the watch steps after every judging; rows go to the store, alerts to Alertmanager.
+
+Both are behind when they are away and catch up by themselves: what is not written or told yet is kept in memory, and a
+fault that is open is told again and again.  A collector that starts takes up the store's open faults.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from collectors.county import County
+from collectors.faults.ask import Asker
+from collectors.faults.book import Change, Fault
+from collectors.faults.diagnose import Child
+from collectors.faults.tables import FaultRow, open_faults
+from collectors.faults.tell import ADDRESS, REPEAT_S, alert, post
+from collectors.faults.watch import Watch
+from collectors.faults.words import words
+from store.base import utc_now
+from store.engine import Store
+
+log = logging.getLogger("sanwang.faults")
+
+_RETRY_S = 1.0
+_REFRESH_S = 2.0  # acknowledgements are written by others
+_FORGET = timedelta(hours=2)  # an alert that was not resolved ends by itself within that time
+
+Document = dict[str, Any]
+
+
+class Faults:
+    """Owned by the collector; everything but the writing and telling happens in its loop."""
+
+    def __init__(self, county: County, store: Store, alertmanager: tuple[str, int] = ADDRESS) -> None:
+        self._county, self._store, self._alertmanager = county, store, alertmanager
+        self.watch = Watch(county)
+        self._asker = Asker(county)
+        self._unwritten: dict[int, Fault] = {}
+        self._untold: dict[int, Fault] = {}
+        self._marks: dict[int, Document] = {}  # of open faults: who acknowledged, which window
+        self._write_wake, self._tell_wake = asyncio.Event(), asyncio.Event()
+        self.opened = self.told = self.failed = 0
+        self._ready = False
+
+    def adopt(self) -> None:
+        """Take up what the store has; call before the loop begins."""
+        with self._store.reading() as session:
+            rows = [(_fault(row), _marks(row)) for row in open_faults(session)]
+            highest = session.scalar(select(func.max(FaultRow.id))) or 0
+            lately = session.scalars(select(FaultRow).where(FaultRow.cleared_at > utc_now() - _FORGET)).all()
+            self._untold = {row.id: _fault(row) for row in lately}
+        self.watch.book.adopt([fault for fault, _ in rows], highest + 1, time.monotonic())
+        self._marks = {fault.id: marks for fault, marks in rows}
+        self._county.judged.append(self._judged)
+        self._ready = True
+
+    def _judged(self, now: float, wall: float) -> None:
+        for change in self.watch.step(now, wall):
+            self._changed(change)
+
+    def _changed(self, change: Change) -> None:
+        fault = change.fault
+        self._unwritten[fault.id] = fault
+        self._untold[fault.id] = fault
+        self.opened += change.what == "opened"
+        self._county.events.emit("fault", fault.key, change.what, **self.document(fault))
+        self._write_wake.set()
+        self._tell_wake.set()
+        log.info("fault %d %s: %s %s", fault.id, change.what, fault.kind, fault.subject)
+
+    async def run(self) -> None:
+        """Until cancelled; what is unwritten then is written."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._asker.run())
+                group.create_task(self._writing())
+                group.create_task(self._telling())
+        finally:
+            if self._unwritten:
+                _last_write(self._write)
+
+    async def _writing(self) -> None:
+        while True:
+            pending = dict(self._unwritten)
+            try:
+                marks = await asyncio.to_thread(self._write, list(pending.values()))
+            except SQLAlchemyError as problem:
+                self.failed += 1
+                log.error("store: %s; %d faults wait", problem, len(pending))
+                await asyncio.sleep(_RETRY_S)
+                continue
+            for number, fault in pending.items():
+                if self._unwritten.get(number) is fault:
+                    del self._unwritten[number]
+            self._mark(marks)
+            await _wait(self._write_wake, 0.0 if self._unwritten else _REFRESH_S)
+
+    def _write(self, faults: list[Fault] | None = None) -> dict[int, Document]:
+        faults = list(self._unwritten.values()) if faults is None else faults
+        if faults:
+            with self._store.session() as session:
+                for fault in faults:
+                    _save(session, fault)
+        with self._store.reading() as session:
+            return {row.id: _marks(row) for row in open_faults(session)}
+
+    def _mark(self, marks: dict[int, Document]) -> None:
+        for fault in self.watch.book.open:
+            mine = marks.get(fault.id)
+            if mine is not None and mine != self._marks.get(fault.id, _NO_MARKS):
+                self._marks[fault.id] = mine
+                self._county.events.emit("fault", fault.key, "acknowledged", **self.document(fault))
+        self._marks = marks
+
+    async def _telling(self) -> None:
+        while True:
+            now = time.time()
+            pending = dict(self._untold)
+            send = {**{fault.id: fault for fault in self.watch.book.open}, **pending}
+            try:
+                if send:
+                    alerts = [alert(fault, words(self._county.model, fault), now) for fault in send.values()]
+                    await asyncio.to_thread(post, alerts, self._alertmanager)
+                    self.told += len(alerts)
+            except OSError as problem:
+                log.warning("%s; %d alerts wait", problem, len(send))
+                await asyncio.sleep(_RETRY_S)
+                continue
+            for number, fault in pending.items():
+                if self._untold.get(number) is fault:
+                    del self._untold[number]
+            await _wait(self._tell_wake, 0.0 if self._untold else REPEAT_S)
+
+    def document(self, fault: Fault) -> Document:
+        """A fault as JSON: ``GET /faults`` and the events show this."""
+        said = words(self._county.model, fault)
+        kind, _, subject = fault.key.partition(":")
+        return {
+            "id": fault.id,
+            "key": fault.key,
+            "kind": fault.kind,
+            "subject": fault.subject,
+            "link": subject if kind == "link" else "",
+            "host": subject.partition("/")[0] if kind in ("host", "service") else "",
+            "site": fault.site,
+            "severity": fault.severity,
+            "zh": said.zh,
+            "en": said.en,
+            "next_step": said.next_step,
+            "opened_at": fault.opened_at,
+            "cleared_at": fault.cleared_at,
+            "links": list(fault.links),
+            "hosts": list(fault.hosts),
+            "detail": fault.detail,
+            "children": [{"kind": child.kind, "subject": child.subject} for child in fault.children],
+            "impact": fault.impact,
+            **self._marks.get(fault.id, _NO_MARKS),
+        }
+
+    def faults_document(self) -> Document:
+        """``GET /faults``."""
+        return {"at": round(time.time(), 3), "faults": [self.document(fault) for fault in self.watch.book.open]}
+
+
+_NO_MARKS: Document = {"acknowledged_by": None, "acknowledged_at": None, "acknowledged_why": None, "window": None}
+
+
+def _last_write(action: Callable[[], object]) -> None:
+    """The last write of a collector that leaves: the store may be the reason why it does."""
+    try:
+        action()
+    except SQLAlchemyError as problem:
+        log.error("store: %s", problem)
+
+
+async def _wait(wake: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await wake.wait()
+    except TimeoutError:
+        pass
+    wake.clear()
+
+
+def _marks(row: FaultRow) -> Document:
+    at = row.acknowledged_at
+    return {
+        "acknowledged_by": row.acknowledged_by,
+        "acknowledged_at": at.timestamp() if at is not None else None,
+        "acknowledged_why": row.acknowledged_why,
+        "window": row.window,
+    }
+
+
+def _fault(row: FaultRow) -> Fault:
+    detail = dict(row.detail)
+    internal = detail.pop("book", {})
+    children = tuple(Child(child["kind"], child["subject"]) for child in detail.pop("children", []))
+    return Fault(
+        row.id, row.key, row.kind, _opened_as(internal, row), row.subject, row.site, row.severity,
+        row.opened_at.timestamp(), tuple(internal.get("links", ())), tuple(internal.get("hosts", ())), detail,
+        children, dict(row.impact), row.cleared_at.timestamp() if row.cleared_at is not None else None,
+    )  # fmt: skip
+
+
+def _opened_as(internal: Document, row: FaultRow) -> tuple[str, str]:
+    kind, severity = internal.get("opened_as", (row.kind, row.severity))
+    return str(kind), str(severity)
+
+
+def _save(session: Session, fault: Fault) -> None:
+    """Write a fault's row; what others write of it stays."""
+    row = session.get(FaultRow, fault.id)
+    if row is None:
+        row = FaultRow(id=fault.id, key=fault.key, subject=fault.subject, opened_at=_moment(fault.opened_at))
+        session.add(row)
+    row.kind, row.site, row.severity = fault.kind, fault.site, fault.severity
+    row.cleared_at = _moment(fault.cleared_at) if fault.cleared_at is not None else None
+    row.impact = fault.impact
+    row.detail = {
+        **fault.detail,
+        "children": [{"kind": child.kind, "subject": child.subject} for child in fault.children],
+        "book": {"opened_as": list(fault.opened_as), "links": list(fault.links), "hosts": list(fault.hosts)},
+    }
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,143 @@
+"""From the county as it is judged to symptoms: what is wrong now, since when, and when it is sure.
+
+A symptom alone may mean two things for a moment: a link that went dark is a cut fibre or the death of the box at its
+other end; a BFD session that ended is a silent fibre or a stopped daemon.  So a root waits until the hosts at its ends
+have been heard after it was first seen, or could not be any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from collectors.county import County
+from collectors.faults.book import Book, Change, Fault
+from collectors.faults.diagnose import Dark, Diagnosis, Root, Symptoms
+from collectors.status import tunnel_up
+
+TOGETHER_S = 0.25  # words of one moment arrive within this time
+SILENT_S = 0.2  # a daemon that was stopped is seen this long after its BFD sessions ended
+WAIT_S = 1.25  # longest wait for a host's own word: an agent beats every second
+RESTART_S = 1.6  # a daemon that its supervisor starts again is back by then
+TUNNEL_S = 3.0
+FIRST_LOOK_S = 12.0  # after the collector's start: agents come one by one
+DEGRADED_S = 0.0  # its figures are means over seconds already
+
+
+class Watch:
+    """Runs the diagnosis on the county and keeps the book.  Lives in the collector's loop."""
+
+    def __init__(self, county: County) -> None:
+        self._county = county
+        self.diagnosis = Diagnosis(county.model, county.expected)
+        self._since: dict[tuple[str, str], float] = {}
+        self.degraded: Mapping[str, Mapping[str, Any]] = {}
+        self.book = Book(self._well, self._ripe)
+
+    def step(self, now: float, wall: float) -> list[Change]:
+        """Look at the county as just judged."""
+        symptoms = self.symptoms(now)
+        if symptoms.none and not self.book.busy:
+            return []
+        return self.book.step(self.diagnosis.find(symptoms), now, wall)
+
+    def broken(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Links and hosts that are faults themselves."""
+        faults = self.book.open
+        return (
+            frozenset(name for fault in faults if fault.kind != "link-degraded" for name in fault.links),
+            frozenset(name for fault in faults if fault.kind != "tunnel-down" for name in fault.hosts),
+        )
+
+    def symptoms(self, now: float) -> Symptoms:
+        """What is wrong now."""
+        county, before = self._county, self._since
+        since: dict[tuple[str, str], float] = {}
+
+        def first(kind: str, name: str) -> float:
+            since[kind, name] = before.get((kind, name), now)
+            return since[kind, name]
+
+        links = {
+            name: Dark(seen.how == "bfd", first("link", name), seen.reason)
+            for name, seen in county.links.items()
+            if seen.state == "down"
+        }
+        hosts = {
+            name: Dark(seen.how == "silent", first("host", name), seen.reason)
+            for name, seen in county.hosts.items()
+            if seen.state == "down"
+        }
+        services: dict[tuple[str, str], str] = {}
+        for host, name in county.expected.services:
+            state = self._service(host, name, now)
+            if state:
+                first("service", f"{host}/{name}")
+                services[host, name] = state
+        tunnels = set()
+        for name, tunnel in county.expected.tunnels.items():
+            view = county.views[tunnel.gateway]
+            if view.fresh(now) and not tunnel_up(tunnel, view):
+                first("tunnel", name)
+                tunnels.add(name)
+        for name in self.degraded:
+            first("degraded", name)
+        for kind, name in since.keys() - before.keys():
+            if kind == "link":
+                self.book.down(f"link:{name}", now)
+        self._since = since
+        return Symptoms(links, hosts, services, tunnels, self.degraded)
+
+    def _service(self, host: str, name: str, now: float) -> str:
+        """What is wrong with a service, "" when nothing is or nobody knows."""
+        view = self._county.views[host]
+        if not view.told(now):
+            return ""
+        value = view.value("services", name)
+        if value is None:
+            return "missing"
+        return "" if value.get("up") else str(value.get("state", "down"))
+
+    def _ripe(self, root: Root, first: float, now: float) -> bool:
+        age = now - first
+        kind = root.key.partition(":")[0]
+        if kind in ("link", "duct"):
+            if root.kind == "link-degraded":
+                return age >= DEGRADED_S
+            margin = SILENT_S if root.kind == "link-silent" else 0.0
+            return age >= WAIT_S or (age >= TOGETHER_S and self._heard_both(root, margin))
+        if kind == "service":
+            return age >= (TOGETHER_S if root.detail.get("state") == "stopped" else RESTART_S)
+        if kind == "tunnel":
+            return age >= TUNNEL_S
+        return age >= TOGETHER_S
+
+    def _heard_both(self, root: Root, margin: float) -> bool:
+        """Every agent at the ends has spoken since: what it says of its daemons and ports is of now."""
+        for name in root.links:
+            for end in self._county.model.links[name].ends:
+                view = self._county.views.get(end.host)
+                if view is not None and (view.heard_at is None or view.heard_at < root.since + margin):
+                    return False
+        return True
+
+    def _well(self, fault: Fault) -> bool | None:
+        county = self._county
+        model = county.model
+        if not (set(fault.links) <= model.links.keys() and set(fault.hosts) <= model.hosts.keys()):
+            return True  # it left the county
+        kind = fault.key.partition(":")[0]
+        if kind == "service":
+            return self._since.get(("service", fault.subject)) is None and self._knows(fault)
+        states = {county.links[name].state for name in fault.links if name in county.links}
+        states |= {county.hosts[name].state for name in fault.hosts if name in county.hosts}
+        if kind == "tunnel" and ("tunnel", fault.subject) in self._since:
+            return False
+        if any(name in self.degraded for name in fault.links):
+            return False
+        return None if "unknown" in states else "down" not in states
+
+    def _knows(self, fault: Fault) -> bool:
+        host = fault.subject.partition("/")[0]
+        view = self._county.views.get(host)
+        return view is None or view.heard_at is not None
