@@ -26,9 +26,9 @@ from collectors.listen import PORT as AGENT_PORT
 from collectors.listen import AgentListener
 from collectors.metrics import Exposition, FastMetrics, SlowMetrics
 from collectors.record import Recorder
-from collectors.snmp.exposition import SnmpMetrics, target_page
+from collectors.snmp.linux import Linux
 from collectors.snmp.poller import Poller, Target
-from collectors.snmp.session import Credentials, Snmp
+from collectors.snmp.usm import User
 from collectors.syslog import Intake, Syslog
 from inventory.model import NetworkModel
 from store.engine import Store
@@ -43,7 +43,7 @@ class Collect:
 
     Args:
         model: The county.
-        credentials: SNMPv3 keys.
+        user: SNMPv3's, of every appliance.
         store: Where events and link states go.
         listen: Address for the agents, the management host's own.
         spool: Folder for events that the store does not have yet.
@@ -55,7 +55,7 @@ class Collect:
     def __init__(
         self,
         model: NetworkModel,
-        credentials: Credentials,
+        user: User,
         store: Store,
         *,
         listen: IPv4Address,
@@ -75,20 +75,21 @@ class Collect:
         self._intake = Intake(self.county, self._damper)
         self._syslog = Syslog(self._intake, listen, tls)
         targets = [
-            Target(host.name, str(host.management), frozenset(port.name for port in host.ports))
+            Target(host.name, str(host.management), Linux(frozenset(port.name for port in host.ports)), user)
             for host in model.linux_appliances()
             if host.management is not None
         ]
-        self.poller = Poller(Snmp(credentials), targets, self._snmp_changed)
         links = {(end.host, end.port): link.name for link in model.links.values() for end in link.ends}
+        self.poller = Poller(targets, links, self._snmp_changed)
         self._exposition = Exposition(
             FastMetrics(self.county, self._faults.watch.broken),
-            (SlowMetrics(self.county, self._own_metrics), SnmpMetrics(targets, links)),
+            (SlowMetrics(self.county, self._own_metrics),),
+            self.poller.exposition,
         )
         self._app = application(
             self.county,
             self._exposition.page,
-            lambda host: target_page(self.poller, links, host),
+            self.poller.exposition_of,
             {"/faults": self._faults.faults_document},
         )
 
@@ -121,8 +122,11 @@ class Collect:
         failed = sum(target.failures for target in targets)
         polls.add_metric(["failed"], failed)
         polls.add_metric(["good"], sum(target.polls for target in targets) - failed)
+        faults = GaugeMetricFamily(
+            "sanwang_faults_open", "Faults that are open, one for one root cause", len(self._faults.watch.book.open)
+        )
         cpu = GaugeMetricFamily("sanwang_collect_cpu_seconds", "CPU time used by the collector", time.process_time())
-        return (lines, refused, judged, stored, refusals, syslog, folded, polls, cpu)
+        return (lines, refused, judged, stored, refusals, syslog, folded, polls, faults, cpu)
 
     async def _fold(self) -> None:
         while True:

@@ -155,11 +155,13 @@ class SlowMetrics(Collector):
 class Exposition:
     """Makes the two parts of ``/metrics``."""
 
-    def __init__(self, fast: Collector, slow: Iterable[Collector]) -> None:
+    def __init__(self, fast: Collector, slow: Iterable[Collector], more: Callable[[], bytes] = bytes) -> None:
+        """``more``: the end of the slow part, written already."""
         self._fast, self._slow = CollectorRegistry(auto_describe=False), CollectorRegistry(auto_describe=False)
         self._fast.register(fast)
         for collector in slow:
             self._slow.register(collector)
+        self._more = more
         ProcessCollector(registry=self._slow)
         PlatformCollector(registry=self._slow)
 
@@ -169,5 +171,5 @@ class Exposition:
         if part != "slow":
             body += generate_latest(self._fast)
         if part != "fast":
-            body += generate_latest(self._slow)
+            body += generate_latest(self._slow) + self._more()
         return body

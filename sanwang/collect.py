@@ -37,7 +37,7 @@ def collect(
     from ipaddress import IPv4Address
 
     from collectors.collect import Collect
-    from collectors.snmp.session import Credentials
+    from collectors.snmp.usm import User
     from identity.secrets import Secrets
     from identity.tls import server_context
     from inventory.errors import CountyErrors
@@ -58,14 +58,14 @@ def collect(
         typer.echo(str(problem), err=True)
         raise typer.Exit(2) from None
     secrets = Secrets(places.lib / "identity")
-    credentials = Credentials(secrets.resolve("snmp/auth"), secrets.resolve("snmp/priv"))
+    user = User("sanwang", secrets.resolve("snmp/auth"), secrets.resolve("snmp/priv"))
     management = model.hosts[model.nms].management
     assert management is not None  # every appliance has one
     store = open_store(places.database)
     try:
         service = Collect(
             model,
-            credentials,
+            user,
             store,
             listen=IPv4Address(listen) if listen else management,
             unix_socket=places.collect_socket,

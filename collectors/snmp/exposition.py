@@ -1,83 +1,193 @@
-"""SNMP results as Prometheus metrics: one device for ``/snmp?target=``, all of them for ``/metrics``."""
+"""SNMP results as Prometheus text: one device for ``/snmp?target=``, all of them for ``/metrics``.
+
+A device's samples are one ``%`` template a metric, made when its readings are learned; a scrape fills in numbers, and
+what did not change since the last one is still text.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Protocol
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+from collectors.snmp import ber
+from collectors.snmp.readings import BUSY, CPU, FAMILIES, IDLE, OCTETS, RATE, UPTIME, Reading
 
-from collectors.snmp.poller import Poller, Target
-
-_PORT_LABELS = ["host", "port", "link"]
+_HEADERS = {name: f"# HELP {name} {text}\n# TYPE {name} {kind}\n" for name, (kind, text) in FAMILIES.items()}
+Values = Sequence[ber.Value]
 
 
-class SnmpMetrics(Collector):
-    """Metrics of the last good polls of these targets; a device that does not answer has ``sanwang_snmp_up`` 0 only."""
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One good poll: values in the order of the plan's readings, and the poll before it."""
 
-    def __init__(self, targets: Iterable[Target], links: Mapping[tuple[str, str], str]) -> None:
-        """``links``: (host, port) -> link's name."""
-        self._targets = list(targets)
-        self._links = links
+    at: float  # monotonic seconds
+    took_s: float
+    varbind_s: float
+    uptime_s: float
+    values: Values
+    before: Result | None = None
 
-    def collect(self) -> Iterator[Metric]:
-        """Everything, from memory: no device is asked here."""
-        now = time.monotonic()
-        up = GaugeMetricFamily("sanwang_snmp_up", "1 while the SNMP agent answers", labels=["host"])
-        took = GaugeMetricFamily("sanwang_snmp_poll_seconds", "Duration of the last poll", labels=["host"])
-        uptime = GaugeMetricFamily("sanwang_uptime_seconds", "sysUpTime", labels=["host"])
-        cpu = GaugeMetricFamily("sanwang_cpu_busy_ratio", "Busy share of the last interval", labels=["host"])
-        total = GaugeMetricFamily("sanwang_memory_total_bytes", "Memory of the device", labels=["host"])
-        free = GaugeMetricFamily("sanwang_memory_available_bytes", "Memory not in use", labels=["host"])
-        port_up = GaugeMetricFamily("sanwang_port_up", "ifOperStatus is up", labels=_PORT_LABELS)
-        octets = CounterMetricFamily("sanwang_port_octets", "ifHCInOctets, ifHCOutOctets", labels=_with_direction())
-        errors = CounterMetricFamily("sanwang_port_errors", "ifInErrors, ifOutErrors", labels=_with_direction())
-        bps = GaugeMetricFamily("sanwang_link_bps", "Load of the last interval, bit/s", labels=_with_direction())
-        optical = GaugeMetricFamily("sanwang_optical_power_dbm", "Optical power", labels=_with_direction())
-        for target in self._targets:
-            host = target.host
-            up.add_metric([host], float(target.fresh(now)))
-            result = target.result
-            if result is None or not target.fresh(now):
+
+@dataclass(slots=True)
+class _Block:
+    """The samples of one metric: readings ``start`` to ``stop``."""
+
+    metric: str
+    start: int
+    stop: int
+    readings: list[Reading]
+    lines: list[str]
+    template: str
+    plain: bool
+    last: Values = ()
+    text: str = ""
+
+    def fill(self, values: Values) -> str:
+        values = values[self.start : self.stop]
+        if values != self.last:
+            self.last = values
+            try:
+                self.text = self.template % tuple(values if self.plain else self._numbers(values))
+            except TypeError:  # something that is no number, or nothing at all
+                self.text = "".join(
+                    line % number
+                    for line, each, value in zip(self.lines, self.readings, values, strict=True)
+                    if (number := _read(each, value)) is not None
+                )
+        return self.text
+
+    def _numbers(self, values: Values) -> list[float]:
+        numbers = [_read(reading, value) for reading, value in zip(self.readings, values, strict=True)]
+        if None in numbers:
+            raise TypeError("a reading without a value")
+        return numbers  # type: ignore[return-value]
+
+
+@dataclass(slots=True)
+class Page:
+    """What one device's readings look like."""
+
+    host: str
+    _blocks: list[_Block] = field(default_factory=list)
+    _rates: list[str] = field(default_factory=list)
+    _result: Result | None = None
+    _texts: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, host: str, readings: Sequence[Reading], links: Mapping[tuple[str, str], str]) -> Page:
+        """``readings`` in their order; ``links``: (host, port) -> link's name."""
+        page = cls(host)
+        start = 0
+        for metric, group in groupby(readings, key=lambda reading: reading.metric):
+            members = list(group)
+            names = [_labels(host, reading, links) for reading in members]
+            # "%s" writes integers and floats so that they read back the same; "%d" is quicker, and refuses the rest.
+            forms = ["%d" if reading.read is None else "%s" for reading in members]
+            lines = [f"{metric}{{{name}}} {form}\n" for name, form in zip(names, forms, strict=True)]
+            plain = all(reading.read is None for reading in members)
+            stop = start + len(members)
+            page._blocks.append(_Block(metric, start, stop, members, lines, "".join(lines), plain))
+            if metric == OCTETS:
+                page._rates = [f"{RATE}{{{name}}} %.6g\n" for name in names]
+            start = stop
+        return page
+
+    def texts(self, result: Result) -> Mapping[str, str]:
+        """Samples by metric."""
+        if result is self._result:
+            return self._texts
+        found = {UPTIME: f'{UPTIME}{{host="{self.host}"}} {result.uptime_s}\n'}
+        before = result.before
+        ticks = {}
+        for block in self._blocks:
+            if block.metric in (BUSY, IDLE):
+                ticks[block.metric] = (
+                    _sum(result.values[block.start : block.stop]),
+                    _sum(before.values[block.start : block.stop]) if before is not None else None,
+                )
                 continue
-            took.add_metric([host], result.took_s)
-            uptime.add_metric([host], result.uptime_s)
-            for family, value in (
-                (cpu, result.cpu_ratio),
-                (total, result.memory_total_bytes),
-                (free, result.memory_available_bytes),
-            ):
-                if value is not None:
-                    family.add_metric([host], value)
-            for port, counters in result.ports.items():
-                labels = [host, port, self._links.get((host, port), "")]
-                port_up.add_metric(labels, float(counters.up))
-                octets.add_metric([*labels, "in"], counters.in_octets)
-                octets.add_metric([*labels, "out"], counters.out_octets)
-                errors.add_metric([*labels, "in"], counters.in_errors)
-                errors.add_metric([*labels, "out"], counters.out_errors)
-                if counters.in_bps is not None:
-                    bps.add_metric([*labels, "in"], counters.in_bps)
-                if counters.out_bps is not None:
-                    bps.add_metric([*labels, "out"], counters.out_bps)
-            for (port, direction), dbm in result.optical_dbm.items():
-                if dbm is not None:
-                    optical.add_metric([host, port, self._links.get((host, port), ""), direction], dbm)
-        yield from (up, took, uptime, cpu, total, free, port_up, octets, errors, bps, optical)
+            found[block.metric] = block.fill(result.values)
+            if block.metric == OCTETS and before is not None:
+                found[RATE] = self._bps(block, result, before)
+        ratio = _busy(*ticks[BUSY], *ticks[IDLE]) if len(ticks) == 2 else None
+        if ratio is not None:
+            found[CPU] = f'{CPU}{{host="{self.host}"}} {ratio}\n'
+        self._result, self._texts = result, found
+        return found
+
+    def _bps(self, block: _Block, result: Result, before: Result) -> str:
+        """Rates between two polls; none where the counter went back (a device that was replaced)."""
+        eight = 8 / max(result.at - before.at, 1e-3)
+        found = []
+        old = before.values[block.start : block.stop]
+        for line, late, early in zip(self._rates, result.values[block.start : block.stop], old, strict=True):
+            if isinstance(late, int) and isinstance(early, int) and late >= early:
+                found.append(line % ((late - early) * eight))
+        return "".join(found)
 
 
-def _with_direction() -> list[str]:
-    return [*_PORT_LABELS, "direction"]
+class Shown(Protocol):
+    """What the exposition asks of a polled device."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def page(self) -> Page | None: ...
+    @property
+    def result(self) -> Result | None: ...
+    @property
+    def repeated(self) -> int: ...
+    def fresh(self, now: float) -> bool: ...
 
 
-def target_page(poller: Poller, links: Mapping[tuple[str, str], str], host: str) -> bytes | None:
-    """Exposition of one device, None when it is no target."""
-    target = poller.targets.get(host)
-    if target is None:
+def exposition(targets: Iterable[Shown]) -> bytes:
+    """All samples of these devices; one that does not answer has ``sanwang_snmp_up`` 0 only."""
+    now = time.monotonic()
+    found: dict[str, list[str]] = {name: [] for name in FAMILIES}
+    for target in targets:
+        label, result = f'{{host="{target.host}"}}', target.result
+        fresh = target.fresh(now)
+        found["sanwang_snmp_up"].append(f"sanwang_snmp_up{label} {int(fresh)}\n")
+        found["sanwang_snmp_repeated_total"].append(f"sanwang_snmp_repeated_total{label} {target.repeated}\n")
+        if result is None or target.page is None or not fresh:
+            continue
+        found["sanwang_snmp_poll_seconds"].append(f"sanwang_snmp_poll_seconds{label} {result.took_s:.6f}\n")
+        found["sanwang_snmp_varbind_seconds"].append(f"sanwang_snmp_varbind_seconds{label} {result.varbind_s:.3g}\n")
+        for name, text in target.page.texts(result).items():
+            found[name].append(text)
+    return "".join(_HEADERS[name] + "".join(texts) for name, texts in found.items() if texts).encode()
+
+
+def _labels(host: str, reading: Reading, links: Mapping[tuple[str, str], str]) -> str:
+    pairs = [("host", host)]
+    for name, value in reading.labels:
+        pairs.append((name, value))
+        if name == "port":
+            pairs.append(("link", links.get((host, value), "")))
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs)
+
+
+def _escaped(value: str) -> str:
+    """As the text format wants it, and safe in a template."""
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("%", "%%")
+
+
+def _read(reading: Reading, value: ber.Value) -> float | None:
+    if not isinstance(value, int | bytes):
         return None
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(SnmpMetrics([target], links))
-    return generate_latest(registry)
+    return reading.read(value) if reading.read is not None else value if isinstance(value, int) else None
+
+
+def _sum(values: Values) -> int | None:
+    numbers = [value for value in values if isinstance(value, int)]
+    return sum(numbers) if len(numbers) == len(values) else None
+
+
+def _busy(busy: int | None, busy_before: int | None, idle: int | None, idle_before: int | None) -> float | None:
+    if busy is None or busy_before is None or idle is None or idle_before is None:
+        return None
+    used, all_of_it = busy - busy_before, busy + idle - busy_before - idle_before
+    return round(used / all_of_it, 4) if used >= 0 and all_of_it > 0 else None

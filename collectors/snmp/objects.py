@@ -26,8 +26,6 @@ SENSOR_VALUE = "1.3.6.1.2.1.99.1.1.1.4"
 CPU_USER, CPU_NICE, CPU_SYSTEM, CPU_IDLE = (f"1.3.6.1.4.1.2021.11.{column}.0" for column in (50, 51, 52, 53))
 MEMORY_TOTAL, MEMORY_AVAILABLE = "1.3.6.1.4.1.2021.4.5.0", "1.3.6.1.4.1.2021.4.6.0"
 
-SCALARS = (SYS_UPTIME, IF_TABLE_LAST_CHANGE, CPU_USER, CPU_NICE, CPU_SYSTEM, CPU_IDLE, MEMORY_TOTAL, MEMORY_AVAILABLE)
-PORT_COLUMNS = (IF_OPER_STATUS, IF_HC_IN_OCTETS, IF_HC_OUT_OCTETS, IF_IN_ERRORS, IF_OUT_ERRORS)
 OPER_UP = 1
 
 _OTHER, _WATTS, _DBM = 1, 6, 14  # EntitySensorDataType; RFC 3433 has no dBm: vendors use other(1) or 14
@@ -45,6 +43,10 @@ class Sensor:
     kind: int  # EntitySensorDataType
     scale: int
     precision: int
+
+    def __call__(self, value: int | bytes) -> float | None:
+        """The raw value as an agent sends it, in dBm."""
+        return self.dbm(value) if isinstance(value, int) else None
 
     def dbm(self, value: int) -> float | None:
         """The raw value in dBm; None for no light at all (log of zero) or an absurd figure."""

@@ -50,13 +50,13 @@ import asyncio, logging, pickle, sys
 from ipaddress import IPv4Address
 from pathlib import Path
 from collectors.collect import Collect
-from collectors.snmp.session import Credentials
+from collectors.snmp.usm import User
 from store.engine import open_store
 logging.basicConfig(level="INFO")
 run, lib = Path(sys.argv[1]), Path(sys.argv[2])
 model = pickle.loads((run / "model.pickle").read_bytes())
 service = Collect(
-    model, Credentials("authentication-key", "privacy-key-1234"), open_store(f"sqlite:///{lib}/collect.db"),
+    model, User("sanwang", "authentication-key", "privacy-key-1234"), open_store(f"sqlite:///{lib}/collect.db"),
     listen=IPv4Address("0.0.0.0"), unix_socket=run / "collect.sock", spool=lib / "spool",
 )
 asyncio.run(service.run())

@@ -1,0 +1,70 @@
+"""What the fast loop reads: one variable binding each, and the Prometheus sample that it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Labels = tuple[tuple[str, str], ...]
+Read = Callable[[int | bytes], float | None]
+
+OCTETS, RATE = "sanwang_port_octets_total", "sanwang_link_bps"
+BUSY, IDLE, CPU = "cpu_busy_ticks", "cpu_idle_ticks", "sanwang_cpu_busy_ratio"
+UPTIME = "sanwang_uptime_seconds"
+
+FAMILIES = {
+    "sanwang_snmp_up": ("gauge", "1 while the SNMP agent answers"),
+    "sanwang_snmp_poll_seconds": ("gauge", "Duration of the last poll"),
+    "sanwang_snmp_varbind_seconds": ("gauge", "Time the device took per variable binding, last poll"),
+    "sanwang_snmp_repeated_total": ("counter", "Requests sent again"),
+    UPTIME: ("gauge", "sysUpTime"),
+    CPU: ("gauge", "Busy share of the last interval"),
+    "sanwang_memory_total_bytes": ("gauge", "Memory of the device"),
+    "sanwang_memory_available_bytes": ("gauge", "Memory not in use"),
+    "sanwang_memory_used_ratio": ("gauge", "Memory in use, where a device tells no more"),
+    "sanwang_temperature_celsius": ("gauge", "A temperature sensor"),
+    "sanwang_fan_rpm": ("gauge", "A fan's speed"),
+    "sanwang_port_up": ("gauge", "ifOperStatus is up"),
+    "sanwang_port_admin_up": ("gauge", "ifAdminStatus is up"),
+    OCTETS: ("counter", "ifHCInOctets, ifHCOutOctets"),
+    "sanwang_port_packets_total": ("counter", "ifHCInUcastPkts and its like"),
+    "sanwang_port_errors_total": ("counter", "ifInErrors, ifOutErrors"),
+    "sanwang_port_discards_total": ("counter", "ifInDiscards, ifOutDiscards"),
+    RATE: ("gauge", "Load of the last interval, bit/s"),
+    "sanwang_optical_power_dbm": ("gauge", "Optical power"),
+    "sanwang_optical_bias_ma": ("gauge", "Bias current of a laser"),
+    "sanwang_optical_temperature_celsius": ("gauge", "Temperature of an optical module"),
+    "sanwang_optical_voltage_v": ("gauge", "Supply of an optical module"),
+}
+"""Type and help by sample name, in the order of a page."""
+
+_ORDER = {name: number for number, name in enumerate((BUSY, IDLE, *FAMILIES))}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One variable binding.
+
+    Args:
+        oid: The instance.
+        metric: Sample name, one of FAMILIES; or BUSY or IDLE (ticks since the start), which the ratio is made of.
+        labels: Besides host, and link where there is a port.
+        read: Raw value to the metric's unit, None for nothing worth telling; without one the integer is exposed.
+    """
+
+    oid: str
+    metric: str
+    labels: Labels = ()
+    read: Read | None = None
+
+
+def ordered(readings: list[Reading]) -> list[Reading]:
+    """As on the page: what belongs to one metric stands together.
+
+    Raises:
+        ValueError: a metric that no page has.
+    """
+    for reading in readings:
+        if reading.metric not in _ORDER:
+            raise ValueError(f"{reading.oid}: found metric {reading.metric!r}, expected one of readings.FAMILIES")
+    return sorted(readings, key=lambda reading: _ORDER[reading.metric])
