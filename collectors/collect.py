@@ -26,9 +26,9 @@ from collectors.listen import PORT as AGENT_PORT
 from collectors.listen import AgentListener
 from collectors.metrics import Exposition, FastMetrics, SlowMetrics
 from collectors.record import Recorder
-from collectors.snmp.linux import Linux
+from collectors.snmp.exposition import SnmpMetrics, target_page
 from collectors.snmp.poller import Poller, Target
-from collectors.snmp.usm import User
+from collectors.snmp.session import Credentials, Snmp
 from collectors.syslog import Intake, Syslog
 from inventory.model import NetworkModel
 from store.engine import Store
@@ -43,7 +43,7 @@ class Collect:
 
     Args:
         model: The county.
-        user: SNMPv3's, of every appliance.
+        credentials: SNMPv3 keys.
         store: Where events and link states go.
         listen: Address for the agents, the management host's own.
         spool: Folder for events that the store does not have yet.
@@ -55,7 +55,7 @@ class Collect:
     def __init__(
         self,
         model: NetworkModel,
-        user: User,
+        credentials: Credentials,
         store: Store,
         *,
         listen: IPv4Address,
@@ -75,21 +75,20 @@ class Collect:
         self._intake = Intake(self.county, self._damper)
         self._syslog = Syslog(self._intake, listen, tls)
         targets = [
-            Target(host.name, str(host.management), Linux(frozenset(port.name for port in host.ports)), user)
+            Target(host.name, str(host.management), frozenset(port.name for port in host.ports))
             for host in model.linux_appliances()
             if host.management is not None
         ]
+        self.poller = Poller(Snmp(credentials), targets, self._snmp_changed)
         links = {(end.host, end.port): link.name for link in model.links.values() for end in link.ends}
-        self.poller = Poller(targets, links, self._snmp_changed)
         self._exposition = Exposition(
             FastMetrics(self.county, self._faults.watch.broken),
-            (SlowMetrics(self.county, self._own_metrics),),
-            self.poller.exposition,
+            (SlowMetrics(self.county, self._own_metrics), SnmpMetrics(targets, links)),
         )
         self._app = application(
             self.county,
             self._exposition.page,
-            self.poller.exposition_of,
+            lambda host: target_page(self.poller, links, host),
             {"/faults": self._faults.faults_document},
         )
 
