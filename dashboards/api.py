@@ -1,8 +1,6 @@
 """The operations API under ``/api``: everything the page ``ops`` shows, and nothing without a session.
 
 =======================  ================================================================================
-``POST /api/session``    a one-time link's token for a session cookie
-``GET /api/session``     who is signed in, or 401
 ``GET /api/county``      the map: sites, links, hosts, halls (cacheable, ETag)
 ``GET /api/state``       links, hosts, status, alerts, impact, running meetings as they are now
 ``WS /api/live``         the same document once, then what changes, as it changes
@@ -16,18 +14,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response, WebSocket, WebSocketDisconnect
 
-from dashboards.access import COOKIE, SESSION_LIFETIME_S, Access, Person
+from dashboards.access import Access
 from dashboards.county import county_document, encoded
 from dashboards.live import Live
 from dashboards.series import SERIES, BadQuestion, expression, lines, window
 from dashboards.site import site_document
 from dashboards.sources import Collector, Prometheus, SourceDown
 from identity.people import Right
-from identity.tokens import TokenRefused
 from inventory.model import NetworkModel
 
 Document = dict[str, Any]
@@ -44,31 +42,6 @@ def build_api(
     router = APIRouter(prefix="/api")
     county, etag = encoded(county_document(model))
     may_watch = Depends(access.needs(Right.WATCH))
-    anybody = Depends(access.signed_in)
-
-    @router.post("/session")
-    def enter(response: Response, token: Annotated[str, Body(embed=True, max_length=4096)]) -> Document:
-        try:
-            session, person = access.enter(token)
-        except TokenRefused as refusal:
-            raise HTTPException(401, str(refusal)) from None
-        response.set_cookie(
-            COOKIE, session, max_age=SESSION_LIFETIME_S, path="/", secure=True, httponly=True, samesite="strict"
-        )
-        return {"login": person.login}
-
-    @router.get("/session")
-    def session(signed_in: tuple[Person, int] = anybody) -> Document:
-        person, expires_at = signed_in
-        return {
-            "login": person.login,
-            "zh": person.zh,
-            "en": person.en,
-            "roles": person.roles,
-            "rights": sorted(person.rights),
-            "units": person.units,
-            "expires_at": expires_at,
-        }
 
     @router.get("/county", dependencies=[may_watch])
     def county_map(request: Request) -> Response:
@@ -84,10 +57,14 @@ def build_api(
     @router.websocket("/live")
     async def feed(websocket: WebSocket) -> None:
         await websocket.accept()
-        if access.admits(websocket, Right.WATCH) is None:
+
+        async def admitted() -> bool:
+            return await asyncio.to_thread(access.admits, websocket, Right.WATCH) is not None
+
+        if await admitted():
+            await _feed(websocket, live, admitted)
+        else:
             await websocket.close(_NOT_SIGNED_IN, "not signed in")
-            return
-        await _feed(websocket, live)
 
     @router.get("/site/{code}", dependencies=[may_watch])
     async def site(code: str) -> Document:
@@ -118,13 +95,19 @@ def build_api(
     return router
 
 
-async def _feed(websocket: WebSocket, live: Live) -> None:
-    """The whole document, then changes; a page that leaves or is too slow ends it."""
+async def _feed(websocket: WebSocket, live: Live, admitted: Callable[[], Awaitable[bool]]) -> None:
+    """The whole document, then changes; a page that leaves, is too slow or is signed out ends it."""
     with live.page() as changes:
         await websocket.send_json({"type": "state", **live.document})
         leaving = asyncio.create_task(_until_gone(websocket))
+        asked = time.monotonic()
         try:
             while not leaving.done():
+                if time.monotonic() - asked >= _PING_S:
+                    asked = time.monotonic()
+                    if not await admitted():
+                        await websocket.close(_NOT_SIGNED_IN, "signed out")
+                        return
                 try:
                     change = await asyncio.wait_for(changes.get(), _PING_S)
                 except TimeoutError:

@@ -31,9 +31,15 @@ from dashboards.events_api import build_events
 from dashboards.faults_api import build_faults
 from dashboards.figures.api import Figures, build_figures
 from dashboards.live import Live
+from dashboards.network.halls import Booked
+from dashboards.network.routes import build_network
 from dashboards.shield import Shield
+from dashboards.sign import build_sign
 from dashboards.sources import Alertmanager, Collector, Prometheus
+from identity.directory import Directory
+from identity.second_factor import Seal
 from identity.secrets import Secrets
+from identity.signing import SignOn
 from identity.tls import server_context
 from identity.tokens import Tokens
 from inventory.errors import CountyErrors
@@ -101,9 +107,17 @@ def assemble(
                 await source.close()
 
     application = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    access = Access(Tokens(secrets.resolve(ops_link.KEY)), model.people)
+    sign_on = SignOn(store, Directory(model.people), Seal(secrets.resolve("psk/accounts")), model.zh)
+    access = Access(sign_on, Tokens(secrets.resolve(ops_link.KEY)))
+    application.include_router(build_sign(access, {"oidc": None, "certificate": None}))
     application.include_router(build_api(model, live, access, collector, prometheus))
     application.include_router(build_faults(store, access))
+
+    def booked() -> list[Booked]:
+        with store.reading() as session:
+            return [_booked(found) for found in meetings.upcoming(session, datetime.now(UTC))]
+
+    application.include_router(build_network(model, places, store, live, access, collector, prometheus, booked))
     application.include_router(build_events(store, access))
     application.include_router(build_figures(Figures(model, costs, live, prometheus, store), access))
     if relay is not None:
@@ -129,6 +143,13 @@ def _shown(found: meetings.Meeting) -> tuple[Meeting, dict[str, Any]]:
         "present": list(found.present),
     }
     return Meeting(str(found.id), found.title, found.halls), document
+
+
+def _booked(found: meetings.Meeting) -> Booked:
+    """A meeting that runs or will, as the network's page judges it."""
+    return Booked(
+        str(found.id), found.title, found.start_at.timestamp(), found.end_at.timestamp(), found.halls, found.present
+    )
 
 
 def _end_when_failed(task: asyncio.Task[None]) -> None:

@@ -8,24 +8,33 @@ import pytest
 
 from dashboards import access
 from dashboards.access import Access, ops_token
+from identity.directory import Directory
+from identity.second_factor import Seal
 from identity.secrets import Secrets
+from identity.signing import Caller, SignOn, SignRefused
 from identity.tokens import TokenRefused, Tokens
 from inventory.people import Person
 from sanwang import ops_link
+from store.engine import open_store
 
 PEOPLE = {"zhao": Person("zhao", "赵值班", "Operator Zhao", ("operator",))}
+HERE = Caller("198.51.100.7", "a browser")
 
 
 def test_a_link_from_before_a_restart_opens_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = Secrets(tmp_path).resolve(ops_link.KEY)
+    secrets = Secrets(tmp_path)
+    key = secrets.resolve(ops_link.KEY)
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    sign_on = SignOn(store, Directory(PEOPLE), Seal(secrets.resolve("psk/accounts")), "shili")
     link = ops_token(Tokens(key))
-    session, _ = Access(Tokens(key), PEOPLE).enter(link)
-    assert session
+    assert Access(sign_on, Tokens(key)).enter(link, HERE).stage == "in"
     later = access.time.time() + 2
     monkeypatch.setattr(access.time, "time", lambda: later)
-    restarted = Access(Tokens(key), PEOPLE)
+    restarted = Access(sign_on, Tokens(key))
     with pytest.raises(TokenRefused, match="print a new one"):
-        restarted.enter(link)
-    fresh, said = restarted.enter(ops_token(Tokens(key), "zhao"))
-    assert fresh
-    assert said.login == "zhao"
+        restarted.enter(link, HERE)
+    fresh = restarted.enter(ops_token(Tokens(key), "zhao"), HERE)
+    assert (fresh.stage, fresh.login) == ("in", "zhao")
+    with pytest.raises(SignRefused, match="nobody has the login"):
+        restarted.enter(ops_token(Tokens(key), "somebody"), HERE)
+    store.close()

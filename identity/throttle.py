@@ -1,0 +1,76 @@
+"""Guessing gets slower and slower: after some failures a login, or an address, has to wait, twice as long each time.
+
+Every attempt is counted before it is judged, so that parallel guesses gain nothing; the count lies in the store and
+survives a restart. Nobody is locked out for good: that would let anybody lock out anybody.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from identity.tables import SignFailure
+
+FREE = {"login": 5, "address": 20}
+"""Failures without a wait. A whole office may sit behind one address."""
+
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=30)
+_FORGOTTEN = timedelta(days=1)
+
+
+class TooMany(Exception):
+    """Too many failures: wait until ``until``."""
+
+    def __init__(self, until: datetime) -> None:
+        self.until = until
+        super().__init__("too many failed attempts: wait, or ask the system administrator to unlock the account")
+
+
+def count(session: Session, login: str, address: str, now: datetime) -> bool:
+    """Count an attempt before it is judged; True when it is the last one before a wait (worth an audit entry).
+
+    Raises:
+        TooMany: The login or the address has to wait; the attempt is not judged and not counted.
+    """
+    rows = [_row(session, kind, name, now) for kind, name in (("login", login), ("address", address))]
+    waits = [row.blocked_until for row in rows if row.blocked_until is not None and row.blocked_until > now]
+    if waits:
+        raise TooMany(max(waits))
+    begins_wait = False
+    for row in rows:
+        row.failures += 1
+        row.last_at = now
+        over = row.failures - FREE[row.key.partition(":")[0]]
+        if over >= 0:
+            row.blocked_until = now + min(_FIRST_WAIT * 2 ** min(over, 10), _LONGEST_WAIT)
+            begins_wait = True
+    return begins_wait
+
+
+def succeeded(session: Session, login: str, address: str) -> None:
+    """The attempt was good: forget the login's failures, and take this one from the address."""
+    clear(session, login)
+    row = session.get(SignFailure, _key("address", address))
+    if row is not None:
+        row.failures -= 1
+        row.blocked_until = None if row.failures < FREE["address"] else row.blocked_until
+
+
+def clear(session: Session, login: str) -> None:
+    """An administrator unlocks: no wait for this login."""
+    session.execute(delete(SignFailure).where(SignFailure.key == _key("login", login)))
+
+
+def _row(session: Session, kind: str, name: str, now: datetime) -> SignFailure:
+    session.execute(delete(SignFailure).where(SignFailure.last_at < now - _FORGOTTEN))
+    row = session.get(SignFailure, _key(kind, name))
+    if row is None:
+        row = SignFailure(key=_key(kind, name), failures=0, last_at=now, blocked_until=None)
+        session.add(row)
+    return row
+
+
+def _key(kind: str, name: str) -> str:
+    return f"{kind}:{name}"[:64]
