@@ -70,6 +70,7 @@ def alert_document(alert: Mapping[str, Any]) -> Document:
         "severity": str(labels.get("severity", "warning")),
         "link": str(labels.get("link", "")),
         "host": str(labels.get("host", "")),
+        "fault": str(labels.get("fault", "")),  # number in the fault book; "" for what is no fault
         "zh": str(notes.get("summary_zh") or notes.get("summary") or name),
         "en": str(notes.get("summary") or name),
         "since": str(alert.get("startsAt", "")),

@@ -106,6 +106,8 @@ export interface Alert extends Named {
   severity: string;
   link: string;
   host: string;
+  /** Number in the fault book; "" for what is no fault. */
+  fault: string;
   since: string;
 }
 

@@ -1,4 +1,15 @@
-/** The service desk's pages. */
+/** The service desk's pages, in the order that a shift uses them. */
+import { ICONS } from "../icons";
 import type { PageRow } from "../pages";
 
-export const deskPages: readonly PageRow[] = [];
+export const deskPages: readonly PageRow[] = [
+  { path: "/alerts", icon: ICONS.alert, words: ["告警", "Alerts"], right: "watch", load: () => import("./alerts"), key: "a" },
+  {
+    path: "/leaders",
+    icon: ICONS.leader,
+    words: ["领导视图", "Overview"],
+    right: "lead",
+    load: () => import("./leaders"),
+    key: "o",
+  },
+];

@@ -1,0 +1,53 @@
+/** Parts that several of the desk's pages share: a ticket's clock, its cards, its name. */
+import { duration } from "../format";
+import { clock } from "../store";
+import type { Light, Ticket } from "./types";
+import { t } from "./words-ticket";
+
+const TONE: Record<Light, string> = { green: "up", yellow: "degraded", red: "down", off: "plain" };
+
+/** Seconds until the ticket is overdue; negative when it is, null when its clock stands. */
+export const left = (ticket: Ticket): number | null => (ticket.clock.due_at === null ? null : ticket.clock.due_at - clock.value);
+
+/** The light at this moment: the page's own clock turns it, the server's next answer confirms it. */
+export function light(ticket: Ticket): Light {
+  const { clock: limit } = ticket;
+  if (!limit.running || limit.due_at === null) return limit.light;
+  if (clock.value >= limit.due_at) return "red";
+  if (limit.yellow_at !== null && clock.value >= limit.yellow_at) return limit.light === "red" ? "red" : "yellow";
+  return limit.light;
+}
+
+/** What is left of the time limit, in its colour. */
+export function ClockBadge({ ticket }: { ticket: Ticket }) {
+  const rest = left(ticket);
+  const tone = TONE[light(ticket)];
+  if (ticket.state === "waiting") return <span class="pill plain">{t("waitingClock")}</span>;
+  if (rest === null) return <span class={`pill ${tone}`}>{t(ticket.closed_at !== null ? "closed" : "clockOff")}</span>;
+  return (
+    <span class={`pill figures ${tone}`}>{rest >= 0 ? t("left", { time: duration(rest) }) : t("over", { time: duration(-rest) })}</span>
+  );
+}
+
+/** How much of the limit is used, as a bar with its yellow mark. */
+export function ClockBar({ ticket }: { ticket: Ticket }) {
+  const { share, limit_s } = ticket.clock;
+  if (share === null || !limit_s) return null;
+  const used = Math.min(1, Math.max(0, share));
+  return (
+    <span class={`clock-bar ${TONE[light(ticket)]}`} role="img" aria-label={`${Math.round(share * 100)} %`}>
+      <i style={{ width: `${used * 100}%` }} />
+    </span>
+  );
+}
+
+/** Yellow and red cards, the withdrawn ones crossed out. */
+export const Cards = ({ ticket }: { ticket: Ticket }) => (
+  <>
+    {ticket.cards.map((card) => (
+      <span key={card.kind} class={`supervision-card ${card.kind} ${card.withdrawn ? "withdrawn" : ""}`} title={t(card.kind)}>
+        {t(card.kind)}
+      </span>
+    ))}
+  </>
+);

@@ -1,0 +1,72 @@
+/** Words of alerts, tickets, reports and shifts, Chinese first. */
+import { say, words, type Pair } from "../../shared/i18n";
+
+export const t = words({
+  alerts: ["告警", "Alerts"],
+  open: ["未恢复", "Open"],
+  history: ["历史", "History"],
+  noFaults: ["没有未恢复的故障", "No fault is open"],
+  noHistory: ["这段时间没有故障", "No fault in this time"],
+  otherAlerts: ["其他告警", "Other alerts"],
+  noOther: ["没有其他告警", "No other alert"],
+  alertsSilent: ["告警状态未知:Alertmanager 没有应答", "Unknown: Alertmanager does not answer"],
+  soundOn: ["声音:开", "Sound on"],
+  soundOff: ["声音:关", "Sound off"],
+  from: ["{time} 起", "Since {time}:"],
+  acknowledge: ["确认", "Acknowledge"],
+  acknowledged: ["{who} 已确认({time}):{why}", "{who} looks after it ({time}): {why}"],
+  whatIsDone: ["正在怎么处理", "What is being done"],
+  children: ["由它引起 {n} 处", "{n} that follow from it"],
+  inWindow: ["维护窗口内", "In a maintenance window"],
+  lasted: ["历时 {time}", "Lasted {time}"],
+  going: ["已 {time}", "For {time}"],
+  noImpact: ["业务不受影响", "no service suffers"],
+  sitesCut: ["中断站点:{names}", "out of service: {names}"],
+  networksCut: ["网络中断:{names}", "a network is out at: {names}"],
+  unprotected: ["失去保护:{names}", "on their last line: {names}"],
+  hallsRerouted: ["{n} 个会场改走备用路径{spare}", "{n} halls on a backup path{spare}"],
+  hallsCut: ["{n} 个会场中断", "{n} halls cut off"],
+  spare: [",余量 {rate}", ", {rate} spare"],
+  meeting: ["{time}「{title}」{what}", "“{title}” at {time}: {what}"],
+  meetingNow: ["「{title}」{what}", "“{title}”: {what}"],
+  goesOn: ["不受影响", "goes on"],
+  servicesMoved: ["切换到备份中心:{names}", "on their backup centre: {names}"],
+  servicesLost: ["业务系统中断:{names}", "services lost: {names}"],
+  ticketN: ["工单 {id}", "Ticket {id}"],
+  state: ["状态", "State"],
+  all: ["全部", "All"],
+  cleared: ["已恢复", "Cleared"],
+  severity: ["级别", "Severity"],
+  kind: ["类别", "Kind"],
+  fault: ["故障", "Fault"],
+  began: ["发生", "Began"],
+  ended: ["恢复", "Ended"],
+  period: ["时间", "Period"],
+  day: ["24 小时", "24 hours"],
+  week: ["7 天", "7 days"],
+  month: ["31 天", "31 days"],
+  year: ["一年", "A year"],
+  moreThere: ["只列出最近 {n} 条", "Only the newest {n}"],
+});
+
+export const SEVERITY: Record<string, Pair> = { critical: ["严重", "Critical"], warning: ["一般", "Warning"] };
+
+/** Kinds of faults; `{what}` is what stands there, `{name}` its name. */
+export const FAULT: Record<string, Pair> = {
+  "link-down": ["{what} {name} 中断", "{what} {name} is down"],
+  "link-silent": ["{what} {name} 有光不通", "{what} {name} has light and carries nothing"],
+  "link-flap": ["{what} {name} 时断时续", "{what} {name} goes up and down"],
+  "link-degraded": ["{what} {name} 劣化", "{what} {name} is degraded"],
+  "duct-cut": ["管道 {name} 被挖断", "Duct {name} is cut"],
+  "host-down": ["设备 {name} 停机", "Device {name} is down"],
+  "host-unreachable": ["设备 {name} 失去联系", "Device {name} cannot be reached"],
+  "site-down": ["站点 {name} 全部设备停机", "Site {name}: all boxes are down"],
+  "service-down": ["进程 {name} 停止", "Daemon {name} does not run"],
+  "tunnel-down": ["VPN 隧道 {name} 中断", "VPN tunnel {name} is down"],
+};
+
+export const LINE: Pair = ["线路", "Line"];
+export const FIBRE: Pair = ["光缆", "Fibre"];
+
+/** A word of a table by its key; the key itself when the table has none. */
+export const word = (table: Record<string, Pair>, key: string): string => (table[key] ? say(table[key]) : key);
