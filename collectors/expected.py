@@ -8,7 +8,7 @@ Choices:
 - ``ospf``, ``bgp`` and ``bfd`` count ends: one adjacency seen from both routers is two.  OSPF runs in the underlay,
   BGP between the centres in every VRF, BFD under both.
 - ``targets`` are what the collector must hear: one agent and one SNMP agent per Linux appliance, one answer per probed
-  path.
+  path and line.
 - ``services`` follow from the host's role, as docs/architecture.md lists them.
 """
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from inventory.model import Host, NetworkModel, Role
-from inventory.probes import probe_paths
+from inventory.probes import link_paths, probe_paths
 
 _BASE = ("sshd", "snmpd", "agent", "chrony")
 _ROUTER = ("zebra", "staticd", "bfdd", "ospfd")
@@ -56,7 +56,7 @@ class Expected:
     tunnels: dict[str, ExpectedTunnel]
     services: frozenset[tuple[str, str]]  # (host, service)
     relays: tuple[str, ...]
-    probes: dict[str, str]  # path -> host that sends
+    probes: dict[str, str]  # path, or line's session -> host that sends
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -149,5 +149,5 @@ def expect(model: NetworkModel) -> Expected:
         },
         services=frozenset((host.name, name) for host in appliances for name in services(model, host)),
         relays=tuple(host.name for host in model.by_role(Role.RELAY)),
-        probes={path.name: path.host for path in probe_paths(model)},
+        probes={path.name: path.host for path in (*probe_paths(model), *link_paths(model))},
     )

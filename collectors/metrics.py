@@ -16,18 +16,21 @@ from prometheus_client.registry import Collector
 
 from collectors.county import County
 from collectors.status import tunnel_up
+from inventory.probes import link_key
 
 _UP = {"up": 1.0, "down": 0.0}
 _PROBE_FIGURES = (
-    ("loss_ratio", "sanwang_probe_loss_ratio", "Lost packets of the last ten seconds, both ways (0 to 1)", 1.0),
-    ("forward_loss_ratio", "sanwang_probe_forward_loss_ratio", "Lost on the way there", 1.0),
-    ("backward_loss_ratio", "sanwang_probe_backward_loss_ratio", "Lost on the way back", 1.0),
+    ("loss_ratio", "sanwang_probe_loss_ratio", "Lost packets of the last seconds, both ways (0 to 1)", 1.0),
+    ("loss_forward_ratio", "sanwang_probe_forward_loss_ratio", "Lost on the way there", 1.0),
+    ("loss_backward_ratio", "sanwang_probe_backward_loss_ratio", "Lost on the way back", 1.0),
     ("rtt_ms", "sanwang_probe_rtt_seconds", "Mean round trip", 1e-3),
     ("rtt_max_ms", "sanwang_probe_rtt_max_seconds", "Longest round trip", 1e-3),
     ("forward_ms", "sanwang_probe_forward_delay_seconds", "Mean delay there, as good as both clocks", 1e-3),
     ("backward_ms", "sanwang_probe_backward_delay_seconds", "Mean delay back, as good as both clocks", 1e-3),
     ("forward_jitter_ms", "sanwang_probe_forward_jitter_seconds", "Mean IPDV there (RFC 3393)", 1e-3),
     ("backward_jitter_ms", "sanwang_probe_backward_jitter_seconds", "Mean IPDV back (RFC 3393)", 1e-3),
+    ("bottleneck_bps", "sanwang_probe_bottleneck_bps", "Capacity of the line where it is slow enough to tell", 1.0),
+    ("mos", "sanwang_probe_mos", "How a voice call would sound, 1 to 4.5 (ITU-T G.107)", 1.0),
 )
 
 
@@ -101,20 +104,20 @@ class SlowMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Current figures; nothing of an agent that is not heard."""
-        county, now = self._county, time.monotonic()
+        county, now, prefix = self._county, time.monotonic(), link_key("")
         families = {
-            name: GaugeMetricFamily(name, text, labels=["path", "host", "vrf", "target"])
+            name: GaugeMetricFamily(name, text, labels=["path", "host", "vrf", "target", "link"])
             for _, name, text, _ in _PROBE_FIGURES
         }
         for view in county.views.values():
             if not view.fresh(now):
                 continue
             for path, value in view.sections["probes"].items():
+                line = path[len(prefix) :] if path.startswith(prefix) else ""
+                labels = [path, view.host, str(value.get("vrf", "")), str(value.get("target", "")), line]
                 for key, name, _, factor in _PROBE_FIGURES:
                     if isinstance(figure := value.get(key), (int, float)):
-                        families[name].add_metric(
-                            [path, view.host, str(value.get("vrf", "")), str(value.get("target", ""))], figure * factor
-                        )
+                        families[name].add_metric(labels, figure * factor)
         yield from families.values()
         tunnels = GaugeMetricFamily(
             "sanwang_tunnel_up", "1 while the gateway holds a live tunnel", labels=["tunnel", "site", "kind"]

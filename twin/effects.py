@@ -22,6 +22,8 @@ from twin.state import State
 _DELAY_LINE = Path(__file__).with_name("delay_line.py")
 _MIRROR = Path(__file__).with_name("mirror.py")
 _LATENCY_MS = 100  # longest wait in the queue of a slowed cable
+_BUCKET_S = 1e-4  # what a kernel's timer may be late by
+_FRAME_OCTETS = 1700  # MTU 1600 and its headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,10 @@ def set_drops(places: Places, links: Iterable[tuple[Link, Effect]]) -> None:
 
 
 def set_rate(places: Places, links: Iterable[tuple[Link, Effect]]) -> None:
-    """Slow cables down with a token bucket in each direction, or let them run free again."""
+    """Slow cables down with a token bucket in each direction, or let them run free again.
+
+    The bucket holds little more than one frame, as a line sends frame after frame.
+    """
     dead = State(places).dead()
     for link, effect in links:
         for side, end in zip("ab", link.ends, strict=True):
@@ -80,7 +85,7 @@ def set_rate(places: Places, links: Iterable[tuple[Link, Effect]]) -> None:
                 continue
             device = names.middle(link, side)
             if effect.rate_bps:
-                burst = max(round(effect.rate_bps / 8 / 100), 2 * 1600)
+                burst = max(round(effect.rate_bps / 8 * _BUCKET_S), _FRAME_OCTETS)
                 bucket = f"rate {round(effect.rate_bps)}bit burst {burst}b latency {_LATENCY_MS}ms"
                 _in_plant(places, ["tc", "qdisc", "replace", "dev", device, "root", "tbf", *bucket.split()])
             else:

@@ -18,21 +18,23 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Reflector:
-    """An address that answers STAMP packets (udp 862)."""
+    """An address that answers STAMP packets (udp 862); with ``port`` those of that line's other end alone."""
 
     vrf: str
     address: str
+    port: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A path to probe."""
+    """A path to probe, or with ``port`` the line behind that port."""
 
     name: str
     vrf: str
     source: str
     target: str
     interval_ms: int
+    port: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def parse(document: Any, where: str = "agent.json") -> AgentConfig:
                 source=address(row, "source", path),
                 target=address(row, "target", path),
                 interval_ms=interval,
+                port=text(row, "port", path) if "port" in row else "",
             )
         )
     return AgentConfig(
@@ -101,7 +104,11 @@ def parse(document: Any, where: str = "agent.json") -> AgentConfig:
         nms=address(document, "nms", ""),
         collector=(host, int(port)),
         reflectors=tuple(
-            Reflector(vrf=text(row, "vrf", path), address=address(row, "address", path))
+            Reflector(
+                vrf=text(row, "vrf", path),
+                address=address(row, "address", path),
+                port=text(row, "port", path) if "port" in row else "",
+            )
             for path, row in rows("reflectors")
         ),
         senders=tuple(senders),

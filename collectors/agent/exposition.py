@@ -14,6 +14,8 @@ _PROBE_GAUGES = (
     ("rtt_ms", "sanwang_agent_probe_rtt_seconds", 1e-3),
     ("forward_jitter_ms", "sanwang_agent_probe_forward_jitter_seconds", 1e-3),
     ("backward_jitter_ms", "sanwang_agent_probe_backward_jitter_seconds", 1e-3),
+    ("bottleneck_bps", "sanwang_agent_probe_bottleneck_bps", 1.0),
+    ("mos", "sanwang_agent_probe_mos", 1.0),
 )
 
 

@@ -46,6 +46,7 @@ class Agent:
                 group.create_task(self._ticks())
                 group.create_task(self._after_routes())
                 group.create_task(self._push.run())
+                group.create_task(self._probes.run())
         finally:
             self._probes.close()
             for _, watch in self._watches.values():
@@ -59,6 +60,7 @@ class Agent:
                 self._ensure_watches()
                 self._probes.ensure()
                 await self._ensure_server()
+            self._probes.lines()
             self.state.replace("services", read_services())
             await self._routing.bfd()
             if count % 3 == 0:
@@ -69,8 +71,6 @@ class Agent:
                 await self._vpn.refresh()
             if count % 10 == 0:
                 self.state.replace("certificates", self._certificates.look())
-            if count % 2 == 1:
-                self._probes.publish()
             count += 1
             due = max(due + TICK_S, loop.time())
             await asyncio.sleep(due - loop.time())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from functools import partial
+from typing import Generic, TypeVar
 
 from collectors.agent import config
 from collectors.agent.state import AgentState
@@ -13,34 +15,58 @@ from collectors.probe import stamp
 from collectors.probe.reflector import Reflector
 from collectors.probe.sender import Sender
 
+_TELL_S = 2.0  # figures are told this often, and at once when the losses of a line have changed
+_SO_RCVBUFFORCE = 33
+_BUFFER_OCTETS = 2 << 20  # a busy agent loses no probe for seconds
 
-class _Slot:
+Thing = TypeVar("Thing", bound=Reflector | Sender)
+
+
+class _Slot(Generic[Thing]):
     """One thing that lives on a socket of a VRF."""
 
-    def __init__(self, name: str, vrf: str, make: Callable[[], Reflector | Sender]) -> None:
+    def __init__(self, name: str, vrf: str, make: Callable[[], Thing]) -> None:
         self.name = name
         self.vrf = vrf
         self.make = make
         self.identity = -1
-        self.thing: Reflector | Sender | None = None
+        self.thing: Thing | None = None
         self.error = ""
 
     def ensure(self) -> None:
         """Open, or open again when the VRF was remade."""
         now = identity(self.vrf)
-        if self.thing is not None and now != self.identity:
-            self.thing.close()
-            self.thing = None
+        if now != self.identity:
+            self.close()
         if self.thing is None:
             try:
                 self.thing, self.identity, self.error = self.make(), now, ""
             except OSError as problem:
                 self.error = problem.strerror or str(problem)
 
+    def close(self) -> None:
+        """Give the socket up."""
+        if self.thing is not None:
+            self.thing.close()
+            self.thing = None
 
-def _bound(vrf: str, address: str, port: int) -> socket.socket:
+
+class _Path(_Slot[Sender]):
+    """A sender, and when its figures are told."""
+
+    def __init__(self, row: config.Sender) -> None:
+        super().__init__(row.name, row.vrf, partial(_sender, row))
+        self.row = row
+        self.tell_at = 0.0
+        self.lost = 0
+
+
+def _bound(vrf: str, address: str, port: int, device: str = "") -> socket.socket:
     link = open_socket(vrf, socket.AF_INET, socket.SOCK_DGRAM)
     try:
+        link.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_OCTETS)
+        if device:  # a line that is down is not probed over another
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
         link.bind((address, port))
     except OSError:
         link.close()
@@ -49,11 +75,13 @@ def _bound(vrf: str, address: str, port: int) -> socket.socket:
 
 
 def _reflector(row: config.Reflector) -> Reflector:
-    return Reflector(_bound(row.vrf, row.address, stamp.PORT))
+    return Reflector(_bound(row.vrf, row.address, stamp.PORT, row.port), prompt=not row.port)
 
 
 def _sender(row: config.Sender) -> Sender:
-    return Sender(_bound(row.vrf, row.source, 0), row.target, row.interval_ms)
+    # On a line both ends use STAMP's own port: the rulesets need one door and no memory.
+    link = _bound(row.vrf, row.source, stamp.PORT if row.port else 0, row.port)
+    return Sender(link, row.target, train=bool(row.port))
 
 
 class Probes:
@@ -61,38 +89,79 @@ class Probes:
 
     def __init__(self, settings: config.AgentConfig, state: AgentState) -> None:
         self._state = state
-        self._config = settings
-        self._reflectors = [
+        self._reflectors: list[_Slot[Reflector]] = [
             _Slot(f"{row.vrf}/{row.address}", row.vrf, partial(_reflector, row)) for row in settings.reflectors
         ]
-        self._senders = [_Slot(row.name, row.vrf, partial(_sender, row)) for row in settings.senders]
+        self._line_reflectors = [
+            slot for slot, row in zip(self._reflectors, settings.reflectors, strict=True) if row.port
+        ]
+        self._paths = [_Path(row) for row in settings.senders if not row.port]
+        self._lines = [_Path(row) for row in settings.senders if row.port]
 
     def ensure(self) -> None:
         """Call every few seconds."""
-        for slot in (*self._reflectors, *self._senders):
-            slot.ensure()
+        for reflector in self._reflectors:
+            reflector.ensure()
+        for path in (*self._paths, *self._lines):
+            path.ensure()
         if self._reflectors:
             errors = [f"{slot.name}: {slot.error}" for slot in self._reflectors if slot.error]
             self._state.put("sources", "reflector", {"ok": not errors, "error": "; ".join(errors)})
 
-    def publish(self) -> None:
-        """Put every path's figures into the state."""
-        for slot, row in zip(self._senders, self._config.senders, strict=True):
-            base = {"vrf": row.vrf, "source": row.source, "target": row.target}
-            if isinstance(slot.thing, Sender):
-                figures = slot.thing.figures()
-                if figures.sent:
-                    self._state.put("probes", row.name, {**base, "error": "", **figures._asdict()})
-                continue
-            self._state.put("probes", row.name, {**base, "error": slot.error})
+    async def run(self) -> None:
+        """Probe the paths until cancelled; one timer for all."""
+        if not self._paths:
+            return
+        loop = asyncio.get_running_loop()
+        period = min(path.row.interval_ms for path in self._paths) / 1000
+        due = loop.time()
+        while True:
+            for path in self._paths:
+                if path.thing is not None:
+                    path.thing.tick()
+                self._tell(path, due)
+            due = max(due + period, loop.time())  # late ticks are not caught up
+            await asyncio.sleep(due - loop.time())
+
+    def lines(self) -> None:
+        """Probe the lines: call every second."""
+        now = asyncio.get_running_loop().time()
+        for slot in self._line_reflectors:
+            if slot.thing is not None:
+                slot.thing.read()
+        for path in self._lines:
+            port = self._state.sections["ports"].get(path.row.port)
+            if path.thing is not None:
+                if port is None or port["up"]:
+                    path.thing.tick()
+                else:
+                    path.thing.forget()  # dark: nothing is sent, nothing lost
+            self._tell(path, now)
+
+    def _tell(self, path: _Path, now: float) -> None:
+        """Put a path's figures into the state."""
+        row = path.row
+        base = {"vrf": row.vrf, "source": row.source, "target": row.target}
+        if path.thing is None:
+            self._state.put("probes", row.name, {**base, "error": path.error})
+            return
+        lost = path.thing.lost() if row.port else 0
+        if lost == path.lost and now < path.tell_at:
+            return
+        path.lost, path.tell_at = lost, now + _TELL_S - 0.1
+        figures = path.thing.figures()
+        if figures.sent:
+            self._state.put("probes", row.name, {**base, "error": "", **figures._asdict()})
+        elif row.port:
+            self._state.put("probes", row.name, None)
 
     def reflected(self) -> int:
         """Packets answered since the start."""
-        return sum(slot.thing.reflected for slot in self._reflectors if isinstance(slot.thing, Reflector))
+        return sum(slot.thing.reflected for slot in self._reflectors if slot.thing is not None)
 
     def close(self) -> None:
         """Close every socket."""
-        for slot in (*self._reflectors, *self._senders):
-            if slot.thing is not None:
-                slot.thing.close()
-                slot.thing = None
+        for reflector in self._reflectors:
+            reflector.close()
+        for path in (*self._paths, *self._lines):
+            path.close()

@@ -14,25 +14,34 @@ _SESSIONS = 256  # senders remembered, the longest silent is forgotten first
 
 
 class Reflector:
-    """Answers on one bound UDP socket."""
+    """Answers on one bound UDP socket.
 
-    def __init__(self, link: socket.socket) -> None:
+    A prompt one answers as packets come.  The other, for lines, answers when ``read`` is called, each second: the
+    kernel has stamped what came, the sender takes the time in between off (RFC 8762: T3 - T2), and a process that is
+    woken for each packet costs several times what the answer does.
+    """
+
+    def __init__(self, link: socket.socket, *, prompt: bool = True) -> None:
         """``link``: non-blocking, bound; owned by the reflector from now on."""
         self._link = link
         self._counts: OrderedDict[tuple[str, int, int], int] = OrderedDict()
         self.reflected = 0
         self.refused = 0
+        link.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, stamp.TTL)
         stamps.stamp_receive(link)
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(link.fileno(), self._readable)
+        self._loop = asyncio.get_running_loop() if prompt else None
+        if self._loop is not None:
+            self._loop.add_reader(link.fileno(), self.read)
 
     def close(self) -> None:
         """Stop answering."""
-        self._loop.remove_reader(self._link.fileno())
+        if self._loop is not None:
+            self._loop.remove_reader(self._link.fileno())
         self._link.close()
 
-    def _readable(self) -> None:
-        for _ in range(32):
+    def read(self) -> None:
+        """Answer what has come, a bounded number."""
+        for _ in range(64):
             try:
                 packet = stamps.receive(self._link)
             except BlockingIOError:

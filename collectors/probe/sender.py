@@ -1,99 +1,153 @@
-"""STAMP Session-Sender: a steady stream to one reflector, and the figures of the last seconds."""
+"""STAMP Session-Sender: a steady stream to one reflector, and the figures of the last seconds.
+
+Nothing here waits for an answer: the kernel stamps every packet as it comes and goes, so each tick first reads what
+came since the last one and then sends.  One timer serves all senders of a process: waking a process costs more than
+what it does with a packet.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import time
-from collections import OrderedDict
+from collections import deque
 from ipaddress import IPv4Address
 
 from collectors.probe import stamp, stamps
 from collectors.probe.figures import Answer, Figures, Probe, summarise
 
-WINDOW_S = 10.0
-GIVE_UP_S = 1.0  # an answer later than this counts as lost
+WINDOW_S = 8.0
+RECENT_S = 5.0
+"""What the least round trip and the capacity are of: a line that has just become slow shows it sooner."""
+
+SILENCE_S = 2.0
+TRAIN_SILENCE_S = 4.0
+"""A probe is lost when a later one was answered, or when nothing was for this long: a busy reflector is no loss (that
+of a line answers once a second)."""
+
+OUTAGE_S = 2.5
+"""When answers return after such a gap a new window begins: an outage is no loss ratio."""
+
+TRAIN = 6
+"""Packets that a line's sender sends back to back, once a second."""
+
+TRAIN_OCTETS = 1472  # of UDP payload: 1500 octets of IP, what every user's packet may have
+_HEADERS = 42  # Ethernet, IPv4, UDP
+_BITS = 8 * (TRAIN_OCTETS + _HEADERS)
+_CS6 = 0xC0  # class "control": on a full line a probe tells of the line, not of the queue
 
 
 class Sender:
-    """Sends on one socket, connected to the reflector."""
+    """Sends on one socket, connected to the reflector.
 
-    def __init__(self, link: socket.socket, target: str, interval_ms: int, port: int = stamp.PORT) -> None:
+    ``train``: every tick a few packets of 1500 octets leave back to back, and the figures tell the line's capacity.
+    """
+
+    def __init__(self, link: socket.socket, target: str, *, train: bool = False, port: int = stamp.PORT) -> None:
         """``link``: non-blocking UDP socket, bound to the source; owned by the sender from now on."""
         self._link = link
-        self._interval_s = interval_ms / 1000
         self._session = int(IPv4Address(target)) & 0xFFFF or 1
-        self._probes: OrderedDict[int, Probe] = OrderedDict()
+        self._train = TRAIN if train else 1
+        self._padding = stamp.padding(TRAIN_OCTETS) if train else b""
+        self._silence_ns = int((TRAIN_SILENCE_S if train else SILENCE_S) * 1e9)
+        self._probes: deque[Probe] = deque()  # sequences without a gap
+        self._anchor: Probe | None = None
+        self._answered = -1  # newest sequence that was answered
+        self._answered_ns = 0  # and when it was sent
+        self._reflector_sequence = -1
         self._sequence = 0
         self._stamped = 0  # packets the kernel accepted: its stamps count those
-        self._by_stamp: dict[int, int] = {}  # kernel's number -> sequence
+        self._by_stamp: dict[int, Probe] = {}  # kernel's number -> probe
         self.errors = 0
         link.connect((target, port))
+        link.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, stamp.TTL)
+        if train:
+            link.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _CS6)
         stamps.stamp_both(link)
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(link.fileno(), self._readable)
-        # Senders of one host start out of step, or their packets would queue behind each other.
-        self._due = self._loop.time() + (int(IPv4Address(target)) * 0.618034 % 1.0) * self._interval_s
-        self._timer = self._loop.call_at(self._due, self._send)
 
     def close(self) -> None:
-        """Stop sending."""
-        self._timer.cancel()
-        self._loop.remove_reader(self._link.fileno())
+        """Give the socket up."""
         self._link.close()
 
+    def forget(self) -> None:
+        """Begin a new window: what was sent until now is not judged."""
+        self._probes.clear()
+        self._anchor, self._answered_ns = None, 0
+
+    def tick(self) -> None:
+        """Read what came, then send."""
+        self.read()
+        for _ in range(self._train):
+            self._send()
+
+    def lost(self) -> int:
+        """Lost packets of the window, in few instructions: whether the figures are worth telling at once."""
+        return sum(probe.answer is None and probe.sequence < self._answered for probe in self._probes)
+
     def figures(self) -> Figures:
-        """The last ten seconds, without probes that may still be answered."""
+        """The last seconds, without probes that may still be answered."""
         now_ns = time.time_ns()
-        oldest, newest = now_ns - int(WINDOW_S * 1e9), now_ns - int(GIVE_UP_S * 1e9)
-        while self._probes and next(iter(self._probes.values())).sent_ns < oldest:
-            self._probes.popitem(last=False)
-        return summarise([probe for probe in self._probes.values() if probe.sent_ns <= newest])
+        oldest, silent = now_ns - int(WINDOW_S * 1e9), now_ns - self._silence_ns
+        while self._probes and self._probes[0].sent_ns < oldest:
+            probe = self._probes.popleft()
+            if probe.answer is not None:
+                self._anchor = probe
+        judged = [probe for probe in self._probes if probe.sequence <= self._answered or probe.sent_ns <= silent]
+        return summarise(judged, self._anchor, self._train, now_ns - int(RECENT_S * 1e9), _BITS)
 
     def _send(self) -> None:
-        now = self._loop.time()
-        self._due = max(self._due + self._interval_s, now)  # late ticks are not caught up: no bursts
-        self._timer = self._loop.call_at(self._due, self._send)
-        sequence = self._sequence
-        self._sequence = (sequence + 1) & 0xFFFFFFFF
-        sent_ns = time.time_ns()
-        self._probes[sequence] = Probe(sequence, sent_ns, None)
-        while len(self._probes) > 4096:
-            self._probes.popitem(last=False)
+        probe = Probe(self._sequence, time.time_ns())
         try:
-            self._link.send(stamp.build_sender(stamp.SenderPacket(sequence, sent_ns, self._session)))
-        except OSError:  # unreachable, or an earlier ICMP error: the probe is lost
+            packet = stamp.SenderPacket(probe.sequence, probe.sent_ns, self._session)
+            self._link.send(stamp.build_sender(packet, self._padding))
+        except OSError:  # no way out of this host, or an earlier ICMP error: nothing was sent
             self.errors += 1
             return
-        self._by_stamp[self._stamped] = sequence
+        self._sequence += 1
+        self._probes.append(probe)
+        self._by_stamp[self._stamped] = probe
         self._stamped = (self._stamped + 1) & 0xFFFFFFFF
         self._by_stamp.pop(self._stamped - 64, None)
 
-    def _readable(self) -> None:
-        for number, at_ns in stamps.sent_stamps(self._link):
-            sequence = self._by_stamp.pop(number, -1)
-            if (probe := self._probes.get(sequence)) is not None:
-                self._probes[sequence] = probe._replace(sent_ns=at_ns)
-        for _ in range(32):
+    def read(self) -> None:
+        """Take every stamp and answer that has come."""
+        if self._by_stamp:
+            for number, at_ns in stamps.sent_stamps(self._link):
+                probe = self._by_stamp.pop(number, None)
+                if probe is not None and 0 <= at_ns - probe.sent_ns < 1_000_000_000:
+                    probe.sent_ns = at_ns
+        for _ in range(256):
             try:
                 packet = stamps.receive(self._link)
             except BlockingIOError:
                 return
-            except OSError:
+            except OSError:  # an ICMP error of an earlier packet
                 self.errors += 1
-                return
-            self._answered(packet)
+                continue
+            self._take(packet)
 
-    def _answered(self, packet: stamps.Received) -> None:
+    def _take(self, packet: stamps.Received) -> None:
         try:
             answer = stamp.parse_reflector(packet.data)
         except stamp.BadPacket:
             self.errors += 1
             return
-        probe = self._probes.get(answer.sender_sequence)
-        if probe is None or probe.answer is not None:
-            return  # too old, or a duplicate
-        if packet.at_ns - probe.sent_ns > GIVE_UP_S * 1e9:
-            return
+        sequence = answer.sender_sequence
+        place = sequence - self._probes[0].sequence if self._probes else -1
+        if not 0 <= place < len(self._probes) or self._probes[place].answer is not None:
+            return  # too old, never sent, or a duplicate
+        if sequence > self._answered:
+            outage = self._probes[place].sent_ns - self._answered_ns > OUTAGE_S * 1e9
+            if outage or answer.sequence <= self._reflector_sequence:
+                # The first answer of all, after an outage, or of a reflector that was started just now: what was not
+                # answered before was not lost on the way.
+                self._drop_before(place)
+                place = 0
+            self._answered, self._answered_ns = sequence, self._probes[place].sent_ns
+            self._reflector_sequence = answer.sequence
         times = Answer(answer.received_ns, answer.sent_ns, packet.at_ns, answer.sequence)
-        self._probes[answer.sender_sequence] = probe._replace(answer=times)
+        self._probes[place].answer = times
+
+    def _drop_before(self, place: int) -> None:
+        self._anchor = None
+        for _ in range(place):
+            self._probes.popleft()

@@ -1,4 +1,5 @@
-"""STAMP packets, unauthenticated mode (RFC 8762, sections 4.2.1 and 4.3.1): 44 octets both ways.
+"""STAMP packets, unauthenticated mode (RFC 8762, sections 4.2.1 and 4.3.1): 44 octets both ways, and TLVs after them
+(RFC 8972, section 4).
 
 Time is NTP's 64-bit format: seconds since 1900 in the upper half, fractions in the lower.  Inside the program a time
 is an int of nanoseconds since 1970.
@@ -11,9 +12,14 @@ from typing import NamedTuple
 
 PORT = 862
 SIZE = 44
+TTL = 255  # whoever receives less is not on the same line (RFC 5082)
 NTP_OFFSET_S = 2208988800  # 1900 to 1970
 _SENDER = struct.Struct("!IQHH28x")
 _REFLECTOR = struct.Struct("!IQHHQIQHHB3x")
+_TLV = struct.Struct("!BBH")  # flags, type, length of the value
+_UNRECOGNISED, _MALFORMED = 0x80, 0x40  # flags U and M (RFC 8972, section 4)
+_EXTRA_PADDING = 1  # RFC 8972, section 4.1
+_TLVS = 16  # looked at in one packet
 _UNSYNCHRONISED = 0x0001  # error estimate: S = 0 (no claim), Z = 0 (NTP format), scale 0, multiplier 1
 _SECOND_NS = 1_000_000_000
 
@@ -59,9 +65,15 @@ def from_ntp(value: int) -> int:
     return (seconds - NTP_OFFSET_S) * _SECOND_NS + -(-fraction * _SECOND_NS >> 32)
 
 
-def build_sender(packet: SenderPacket) -> bytes:
-    """The 44 octets a sender puts on the wire."""
-    return _SENDER.pack(packet.sequence, to_ntp(packet.sent_ns), _UNSYNCHRONISED, packet.session)
+def padding(size: int) -> bytes:
+    """The Extra Padding TLV that makes a test packet ``size`` octets long; nothing below 48, the smallest there is."""
+    length = size - SIZE - _TLV.size
+    return _TLV.pack(_UNRECOGNISED, _EXTRA_PADDING, length) + bytes(length) if length >= 0 else b""
+
+
+def build_sender(packet: SenderPacket, padded: bytes = b"") -> bytes:
+    """What a sender puts on the wire: 44 octets and the TLV that ``padding`` made."""
+    return _SENDER.pack(packet.sequence, to_ntp(packet.sent_ns), _UNSYNCHRONISED, packet.session) + padded
 
 
 def parse_sender(data: bytes) -> SenderPacket:
@@ -77,9 +89,10 @@ def parse_sender(data: bytes) -> SenderPacket:
 
 
 def build_reflector(packet: ReflectorPacket, request: bytes) -> bytes:
-    """The answer to ``request``: the sender's own time and error estimate are copied octet by octet."""
+    """The answer to ``request``, as long as it is: the sender's own time and error estimate are copied octet by octet,
+    its TLVs too, with their flags set as RFC 8972 section 4 says."""
     _sequence, sent, error, _session = _SENDER.unpack_from(request)
-    return _REFLECTOR.pack(
+    answer = _REFLECTOR.pack(
         packet.sequence & 0xFFFFFFFF,
         to_ntp(packet.sent_ns),
         _UNSYNCHRONISED,
@@ -91,6 +104,22 @@ def build_reflector(packet: ReflectorPacket, request: bytes) -> bytes:
         0,
         packet.sender_ttl,
     )
+    return answer if len(request) == SIZE else answer + _reflected_tlvs(request)
+
+
+def _reflected_tlvs(request: bytes) -> bytes:
+    tlvs = bytearray(request[SIZE:])
+    offset = 0
+    for _ in range(_TLVS):
+        if len(tlvs) - offset < _TLV.size:
+            break
+        flags, kind, length = _TLV.unpack_from(tlvs, offset)
+        if length > len(tlvs) - offset - _TLV.size:
+            tlvs[offset] = flags | _MALFORMED
+            break
+        tlvs[offset] = flags & ~_UNRECOGNISED & 0xFF if kind == _EXTRA_PADDING else flags | _UNRECOGNISED
+        offset += _TLV.size + length
+    return bytes(tlvs)
 
 
 def parse_reflector(data: bytes) -> ReflectorPacket:

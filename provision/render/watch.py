@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 
 from inventory.model import Host, NetworkModel
-from inventory.probes import probe_paths, reflectors
+from inventory.probes import ProbePath, link_paths, probe_paths, reflectors
 from provision.environment import Environment
 from provision.render.files import ConfigFile, fill, program
 
@@ -60,17 +60,27 @@ def agent_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
         "management_vrf": host.management_vrf,
         "nms": str(nms),
         "collector": f"{nms}:9810",
-        "reflectors": [{"vrf": vrf, "address": str(address)} for vrf, address in reflectors(host)],
+        "reflectors": [
+            {"vrf": vrf, "address": str(address), **_port(port)} for vrf, address, port in reflectors(model, host)
+        ],
         "senders": [
-            {
-                "name": path.name,
-                "vrf": path.vrf,
-                "source": str(path.source),
-                "target": str(path.target),
-                "interval_ms": path.interval_ms,
-            }
-            for path in probe_paths(model)
-            if path.host == host.name
+            _sender(path) for path in (*probe_paths(model), *link_paths(model, host)) if path.host == host.name
         ],
     }
     yield ConfigFile("/etc/sanwang/agent.json", "0644", json.dumps(document, indent=1) + "\n", "agent")
+
+
+def _sender(path: ProbePath) -> dict[str, str | int]:
+    return {
+        "name": path.name,
+        "vrf": path.vrf,
+        "source": str(path.source),
+        "target": str(path.target),
+        "interval_ms": path.interval_ms,
+        **_port(path.port),
+    }
+
+
+def _port(name: str) -> dict[str, str]:
+    """What is probed is a line, and not a path."""
+    return {"port": name} if name else {}
