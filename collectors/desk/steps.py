@@ -1,0 +1,118 @@
+"""What everything at the desk does to a ticket: one step in its history, one entry in the audit, messages by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from collectors.desk.tables import MarkRow, NotificationRow, StepRow, TicketRow
+from inventory.model import NetworkModel
+from inventory.supervision import Supervision
+from store import audit
+
+MONITOR = "collect"
+"""Who acts where nobody does: the desk's own tick."""
+
+
+class DeskError(ValueError):
+    """Something that cannot be; the message says what was found, what was expected and what to do."""
+
+
+class Refused(DeskError):
+    """The ticket's state does not allow it."""
+
+
+class NoSuchTicket(LookupError):
+    """No ticket has that number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every function here needs: the county, its rules, and the time (UTC, aware)."""
+
+    model: NetworkModel
+    rules: Supervision
+    now: Callable[[], datetime]
+
+    def names(self, site: str) -> tuple[str, str]:
+        """A site's (zh, en); the code itself where the model does not know it any more."""
+        known = self.model.sites.get(site)
+        return (known.zh, known.en) if known else (site, site)
+
+    def class_of(self, ticket: TicketRow) -> tuple[str, str]:
+        """(zh, en) of the ticket's class; its name where the county's files no longer have it."""
+        known = self.rules.classes.get(ticket.class_name)
+        return (known.zh, known.en) if known else (ticket.class_name, ticket.class_name)
+
+
+def desk_of(model: NetworkModel, now: Callable[[], datetime]) -> Desk | None:
+    """The county's desk; None where its files have no ``supervision:``."""
+    return Desk(model, model.supervision, now) if model.supervision is not None else None
+
+
+def get(session: Session, number: int, *, lock: bool = False) -> TicketRow:
+    """One ticket, ``lock``: nobody else may change it meanwhile.  Raises NoSuchTicket."""
+    found = session.get(TicketRow, number, with_for_update=lock or None)
+    if found is None:
+        raise NoSuchTicket(f"ticket {number}: there is none; 'sanwang ticket list' shows them")
+    return found
+
+
+def step(
+    session: Session, ticket: TicketRow, at: datetime, who: str, what: str, why: str = "", **detail: Any
+) -> StepRow:
+    """One line of the ticket's history, and the same in the audit."""
+    row = StepRow(ticket=ticket.id, at=at, who=who, what=what, why=why, detail={**detail, "state": ticket.state})
+    session.add(row)
+    ticket.changed_at = at
+    audit.record(session, who, f"ticket.{what}", why, {"ticket": ticket.id, **detail})
+    return row
+
+
+def marks(session: Session, tickets: Iterable[int]) -> dict[int, dict[str, MarkRow]]:
+    """What fired, by ticket and kind."""
+    found: dict[int, dict[str, MarkRow]] = {}
+    wanted = list(tickets)
+    for begin in range(0, len(wanted), 500):  # SQLite takes so many parameters
+        query = (
+            select(MarkRow).where(MarkRow.ticket.in_(wanted[begin : begin + 500])).order_by(MarkRow.at, MarkRow.kind)
+        )
+        for row in session.scalars(query):
+            found.setdefault(row.ticket, {})[row.kind] = row
+    return found
+
+
+def standing(fired: dict[str, MarkRow]) -> frozenset[str]:
+    """Kinds that fired and were not withdrawn."""
+    return frozenset(kind for kind, row in fired.items() if row.withdrawn_at is None)
+
+
+def recipients(desk: Desk, ticket: TicketRow | None, whom: str) -> tuple[str, ...]:
+    """Logins (or ``unit:CODE``) behind a word of the escalation chain: a role, a login, team, unit."""
+    if whom == "team":
+        team = desk.rules.teams.get(ticket.team) if ticket else None
+        own = (ticket.assignee,) if ticket and ticket.assignee else ()
+        return tuple(dict.fromkeys((*own, *(team.members if team else ()))))
+    if whom == "unit":
+        return (f"unit:{ticket.site}",) if ticket and ticket.site else ()
+    if whom in desk.model.people:
+        return (whom,)
+    return tuple(login for login, person in desk.model.people.items() if whom in person.roles)
+
+
+def notify(
+    session: Session, key: str, at: datetime, whom: Iterable[str], level: str, subject: str, zh: str, en: str
+) -> None:
+    """A message for each recipient, once for each key."""
+    for recipient in dict.fromkeys(whom):
+        own = f"{key}:{recipient}"
+        if session.get(NotificationRow, own) is None:
+            session.add(
+                NotificationRow(key=own, at=at, recipient=recipient, level=level, subject=subject, zh=zh, en=en)
+            )
+    session.flush()
