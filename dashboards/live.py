@@ -53,7 +53,7 @@ class Live:
         meetings: Meetings,
     ) -> None:
         self._model = model
-        self._impacts = ImpactMap(model)
+        self.impacts = ImpactMap(model)
         self._collector, self._alertmanager, self._prometheus = collector, alertmanager, prometheus
         self._read_meetings = meetings
         self._running: list[Meeting] = []
@@ -71,7 +71,7 @@ class Live:
             "status": {},
             "alerts": [],
             "meetings": [],
-            "impact": impact_document(self._impacts.of(Faults()), ()),
+            "impact": impact_document(self.impacts.of(Faults()), ()),
         }
 
     async def run(self) -> None:
@@ -82,6 +82,20 @@ class Live:
             group.create_task(self._repeat("alertmanager", _ALERTS_S, self._ask_alerts))
             group.create_task(self._repeat("meetings", _MEETINGS_S, self._ask_meetings))
             group.create_task(self._repeat("prometheus", _LOADS_S, self._ask_loads))
+
+    @property
+    def faults(self) -> Faults:
+        """Links and hosts that are down now."""
+        down = (
+            {name for name, each in self.document[what].items() if each["state"] == "down"}
+            for what in ("links", "hosts")
+        )
+        return Faults(*map(frozenset, down))
+
+    @property
+    def loads(self) -> dict[str, float]:
+        """Measured load of each link, bit/s; {} while nobody measures."""
+        return self._loads
 
     @contextlib.contextmanager
     def page(self) -> Iterator[asyncio.Queue[Document | None]]:
@@ -100,7 +114,9 @@ class Live:
         wake = self._wakes["collector"]
         while True:
             with contextlib.suppress(SourceDown):  # the next question to the collector tells its silence
-                async for _ in self._collector.events():
+                async for event in self._collector.events():
+                    if event.get("kind") == "ticket":
+                        self._publish({"desk": self.document["desk"] + 1})
                     wake.set()
             wake.set()
             await asyncio.sleep(_RETRY_S)
@@ -154,10 +170,10 @@ class Live:
         """Links and hosts together, so that no page sees a fault without what it means."""
         down_links = {name for name, link in links.items() if link["state"] == "down"}
         down_hosts = {name for name, host in hosts.items() if host["state"] == "down"}
-        impact = self._impacts.of(
+        impact = self.impacts.of(
             Faults(frozenset(down_links), frozenset(down_hosts)), self._running, self._loads or None
         )
-        found = impact_document(impact, causes(self._impacts, down_links, down_hosts))
+        found = impact_document(impact, causes(self.impacts, down_links, down_hosts))
         self._publish({"links": links, "hosts": hosts, "impact": found})
 
     async def _ask_alerts(self) -> None:

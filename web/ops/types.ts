@@ -171,6 +171,8 @@ export interface LiveDocument {
   alerts: Alert[];
   meetings: Meeting[];
   impact: Impact;
+  /** Grows with every step of a ticket. */
+  desk?: number;
 }
 
 export type LiveMessage =

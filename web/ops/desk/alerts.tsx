@@ -1,5 +1,4 @@
 /** Faults: one card for one root cause, with what it means, what follows from it, and who looks after it; and their history. */
-import { computed } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { post } from "../../shared/api";
 import { named, say } from "../../shared/i18n";
@@ -17,6 +16,7 @@ import { Field, Form } from "../ui/form";
 import { Icon } from "../ui/icon";
 import { Badge, Card, Empty, Loading, PageHead, When } from "../ui/show";
 import { Table } from "../ui/table";
+import { Choice, faultWake } from "./common";
 import "./desk.css";
 import { consequences, faultTitle, lasting, sinceWords } from "./sentence";
 import type { Fault, Ticket, Tickets } from "./types";
@@ -27,9 +27,6 @@ interface Faults {
   faults: Fault[];
   more: boolean;
 }
-
-/** Changes with every fault and alert that the live picture tells, and with nothing else. */
-export const faultWake = computed(() => JSON.stringify([now.value?.impact.causes, now.value?.alerts.map((alert) => alert.id)]));
 
 export default function Alerts({ query }: PageProps) {
   const history = query.get("show") === "history";
@@ -71,7 +68,7 @@ function Open() {
         </section>
       )}
       <ul class="faults">
-        {faults.value?.faults.map((fault) => (
+        {faults.value?.faults.toSorted(worstFirst).map((fault) => (
           <FaultCard key={fault.id} fault={fault} ticket={ticket(fault)} acknowledge={() => setChosen(fault)} />
         ))}
       </ul>
@@ -94,6 +91,8 @@ function Open() {
     </>
   );
 }
+
+const worstFirst = (a: Fault, b: Fault): number => a.severity.localeCompare(b.severity) || b.opened_at - a.opened_at;
 
 function FaultCard({ fault, ticket, acknowledge }: { fault: Fault; ticket: Ticket | undefined; acknowledge: () => void }) {
   const children = childrenOf(fault);
@@ -227,20 +226,5 @@ function History({ query }: { query: URLSearchParams }) {
         />
       )}
     </>
-  );
-}
-
-export function Choice({ label, value, set, options }: { label: string; value: string; set: (value: string) => void; options: [string, string][] }) {
-  return (
-    <label>
-      {label}{" "}
-      <select value={value} onChange={(event) => set(event.currentTarget.value)}>
-        {options.map(([one, words]) => (
-          <option key={one} value={one}>
-            {words}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }

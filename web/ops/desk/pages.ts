@@ -4,6 +4,15 @@ import type { PageRow } from "../pages";
 
 export const deskPages: readonly PageRow[] = [
   { path: "/alerts", icon: ICONS.alert, words: ["告警", "Alerts"], right: "watch", load: () => import("./alerts"), key: "a" },
+  { path: "/tickets", icon: ICONS.ticket, words: ["工单", "Tickets"], right: ["watch", "handle", "supervise"], load: () => import("./tickets"), key: "t" },
+  {
+    path: "/tickets/:id",
+    icon: ICONS.ticket,
+    words: ["工单", "Ticket"],
+    right: ["watch", "handle", "supervise", "report"],
+    load: () => import("./ticket"),
+    menu: false,
+  },
   {
     path: "/leaders",
     icon: ICONS.leader,

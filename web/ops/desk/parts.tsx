@@ -2,7 +2,9 @@
 import { duration } from "../format";
 import { clock } from "../store";
 import type { Light, Ticket } from "./types";
-import { t } from "./words-ticket";
+import { faultTitle } from "./sentence";
+import { word } from "./words";
+import { REQUEST, t } from "./words-ticket";
 
 const TONE: Record<Light, string> = { green: "up", yellow: "degraded", red: "down", off: "plain" };
 
@@ -51,3 +53,14 @@ export const Cards = ({ ticket }: { ticket: Ticket }) => (
     ))}
   </>
 );
+
+/** What a ticket is about: a fault by its kind, a request by what it asks for, a report by its words. */
+export function titleOf(ticket: Ticket): string {
+  const [, subject = ""] = ticket.subject.split(":", 2);
+  if (ticket.kind === "fault") return "fault_detail" in ticket && isFault(ticket.fault_detail) ? faultTitle(ticket.fault_detail) : subject || ticket.subject;
+  if (ticket.kind === "request") return `${word(REQUEST, ticket.request)}:${ticket.subject}`;
+  return ticket.subject;
+}
+
+const isFault = (value: unknown): value is { kind: string; subject: string } =>
+  typeof value === "object" && value !== null && "kind" in value && "subject" in value;

@@ -1,4 +1,4 @@
-/** Words of tickets, reports and the shift log. */
+/** Words of tickets. */
 import { words, type Pair } from "../../shared/i18n";
 
 export const t = words({
@@ -10,6 +10,144 @@ export const t = words({
   "late-response": ["响应超时", "Late answer"],
   yellow: ["黄牌", "Yellow card"],
   red: ["红牌", "Red card"],
+  tickets: ["工单", "Tickets"],
+  ticketN: ["工单 {id}", "Ticket {id}"],
+  active: ["未办结", "Open"],
+  waiting: ["等待", "Waiting"],
+  restored: ["待确认", "To confirm"],
+  all: ["全部", "All"],
+  mine: ["我的", "Mine"],
+  onBehalf: ["代为报障", "Report for a caller"],
+  noTickets: ["没有工单", "No ticket"],
+  clock: ["时限", "Time limit"],
+  number: ["编号", "No."],
+  class: ["类别", "Class"],
+  matter: ["事项", "Matter"],
+  site: ["单位", "Unit"],
+  handler: ["承办", "Handled by"],
+  opened: ["受理", "Opened"],
+  state: ["状态", "State"],
+  cards: ["督办牌", "Cards"],
+  nobody: ["无人认领", "nobody yet"],
+  light: ["亮灯", "Light"],
+  kind: ["来源", "Kind"],
+  facts: ["基本情况", "Facts"],
+  history: ["办理过程", "History"],
+  linked: ["关联工单", "Linked tickets"],
+  told: ["反映内容", "What was told"],
+  contact: ["联系人", "Contact"],
+  channel: ["渠道", "Came by"],
+  accepted: ["响应", "Accepted"],
+  restoredAt: ["恢复", "Restored"],
+  closedAt: ["办结", "Closed"],
+  due: ["到期", "Due"],
+  respondDue: ["应在此前响应", "Answer due"],
+  respondLeft: ["响应还剩 {time}", "{time} to answer"],
+  respondOver: ["响应超时 {time}", "Answer {time} late"],
+  cause: ["原因", "Cause"],
+  outcome: ["结果", "Outcome"],
+  satisfaction: ["满意度", "Satisfaction"],
+  waitingFor: ["等待:{why}", "Waiting: {why}"],
+  usedOf: ["已用 {spent},时限 {limit}", "{spent} of {limit} used"],
+  working: ["按工作时间计", "in working time"],
+  parentOf: ["并入工单 {id}", "Part of ticket {id}"],
+  fault: ["故障", "Fault"],
+  faultOpen: ["未恢复", "not over yet"],
+  escalated: ["升级第 {n} 级:{to}", "Escalation {n}: {to}"],
+  wanted: ["申请内容", "What is asked for"],
+  why: ["原因或说明", "Why, or a remark"],
+  whyNeeded: ["说明原因", "Why"],
+  to: ["转给", "To"],
+  text: ["内容", "Text"],
+  parent: ["并入哪个工单", "Part of which ticket"],
+  card: ["撤销哪张牌", "Which card"],
+  found: ["故障原因", "What caused it"],
+  decision: ["办理结果", "Decision"],
+  do: ["确定", "Do it"],
+  moreThere: ["列表未完,请用筛选缩小范围", "There are more: narrow the list"],
+  changeNo: ["这张工单现在没有您能做的操作", "There is nothing for you to do on it now"],
 });
 
-export const KIND: Record<string, Pair> = { fault: ["故障", "Fault"], report: ["报障", "Report"], request: ["申请", "Request"] };
+export const KIND: Record<string, Pair> = { fault: ["监测", "Monitoring"], report: ["报障", "Report"], request: ["申请", "Request"] };
+
+export const STATE: Record<string, Pair> = {
+  opened: ["待受理", "New"],
+  accepted: ["已受理", "Accepted"],
+  "in-hand": ["处理中", "In hand"],
+  waiting: ["等待", "Waiting"],
+  restored: ["待确认", "Restored"],
+  closed: ["已办结", "Closed"],
+  reopened: ["重新办理", "Reopened"],
+};
+
+export const OUTCOME: Record<string, Pair> = {
+  done: ["已恢复", "Done"],
+  granted: ["同意", "Granted"],
+  "deemed-granted": ["超时默认同意", "Deemed granted"],
+  refused: ["不同意", "Refused"],
+  withdrawn: ["已撤回", "Withdrawn"],
+  duplicate: ["重复", "Duplicate"],
+  "self-cleared": ["自行恢复", "Cleared by itself"],
+};
+
+export const CHANNEL: Record<string, Pair> = {
+  monitor: ["监测发现", "Monitoring"],
+  page: ["网页", "Page"],
+  phone: ["电话", "Phone"],
+  desk: ["值班台", "Desk"],
+};
+
+export const ACTION: Record<string, Pair> = {
+  take: ["认领", "Take"],
+  assign: ["转派", "Assign"],
+  work: ["开始处理", "Begin work"],
+  wait: ["等待单位", "Wait for the unit"],
+  resume: ["继续", "Resume"],
+  restore: ["恢复", "Restored"],
+  close: ["办结", "Close"],
+  reopen: ["没有解决", "Not solved"],
+  comment: ["记录", "Remark"],
+  link: ["并案", "Duplicate of"],
+  correct: ["责令改正", "Order a correction"],
+  "withdraw-card": ["撤牌", "Withdraw a card"],
+  withdraw: ["撤回申请", "Take back"],
+};
+
+/** What the history calls each step; the tick's own steps too. */
+export const STEP: Record<string, Pair> = {
+  ...ACTION,
+  opened: ["立单", "Opened"],
+  open: ["立单", "Opened"],
+  wait: ["转为等待", "Waits"],
+  restore: ["恢复", "Restored"],
+  yellow: ["亮黄牌", "Yellow card"],
+  red: ["亮红牌", "Red card"],
+  "late-response": ["响应超时", "Answer is late"],
+  escalate: ["升级", "Escalated"],
+  "deemed-granted": ["超时默认同意", "Deemed granted"],
+  "slow-answer": ["单位答复超时", "The unit answers late"],
+  "self-cleared": ["自行恢复", "Cleared by itself"],
+};
+
+export const REQUEST: Record<string, Pair> = {
+  "new-site": ["新增站点", "New site"],
+  bandwidth: ["提速", "More bandwidth"],
+  opening: ["防火墙开通", "Firewall opening"],
+  meeting: ["会议预订", "Meeting"],
+};
+
+export const DETAIL: Record<string, Pair> = {
+  name: ["名称", "Name"],
+  address: ["地址", "Address"],
+  networks: ["网络", "Networks"],
+  rate: ["速率", "Rate"],
+  source: ["从", "From"],
+  target: ["到", "To"],
+  protocol: ["协议", "Protocol"],
+  ports: ["端口", "Ports"],
+  until: ["截止", "Until"],
+  title: ["会议名称", "Title"],
+  start_at: ["开始", "Starts"],
+  minutes: ["分钟", "Minutes"],
+  halls: ["会场", "Halls"],
+};
