@@ -13,10 +13,11 @@ of the ports its users hang on does). Paths follow the routing of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from heapq import heappop, heappush
+from typing import Any
 
 from inventory.model import Host, LinkKind, NetworkModel, Port, Role, Site, SiteKind
 
@@ -26,10 +27,17 @@ _ARMS = frozenset({LinkKind.RING, LinkKind.ACCESS, LinkKind.SPUR, LinkKind.BROAD
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Names of links and hosts that are down; names the model does not know are ignored."""
+    """Names of links and hosts that are down; names the model does not know are ignored.
+
+    ``stuck``: hosts that live and forward nothing (their routing stands still); ``mute``: hosts whose services do not
+    answer; ``degraded``: links that carry badly.
+    """
 
     links: frozenset[str] = frozenset()
     hosts: frozenset[str] = frozenset()
+    stuck: frozenset[str] = frozenset()
+    mute: frozenset[str] = frozenset()
+    degraded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,8 @@ class Meeting:
     id: str
     title: str
     halls: tuple[str, ...]
+    starts_at: float | None = None  # UNIX seconds
+    ends_at: float | None = None
 
 
 class HallState(StrEnum):
@@ -46,6 +56,7 @@ class HallState(StrEnum):
 
     CUT = "cut"  # no way at all
     REROUTED = "rerouted"  # goes on over a backup path
+    DEGRADED = "degraded"  # its path has a link that carries badly
     UNPROTECTED = "unprotected"  # same path, but the next fault of its site cuts it
 
 
@@ -59,6 +70,7 @@ class HallImpact:
     after: tuple[str, ...]  # () when cut
     capacity_bps: int  # of the narrowest link of ``after``; 0 when cut
     spare_bps: int | None  # what that path still carries under the measured load; None without measurements
+    shared: tuple[str, ...] = ()  # ducts that the new path shares with the part of the old one that failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,8 @@ class MeetingImpact:
     meeting: str
     title: str
     halls: tuple[HallImpact, ...]
+    starts_at: float | None = None  # UNIX seconds
+    ends_at: float | None = None
 
     @property
     def cut(self) -> tuple[str, ...]:
@@ -111,6 +125,11 @@ class Impact:
     def none(self) -> bool:
         """True when nothing and nobody is concerned."""
         return self == Impact()
+
+
+def document(impact: Impact) -> dict[str, Any]:
+    """The impact as JSON types, under its own field names."""
+    return asdict(impact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +210,10 @@ class ImpactMap:
     ) -> Impact:
         """What these faults mean; ``load_bps`` is the measured load per link name, for the spare capacity."""
         model = self.model
-        faults = Faults(faults.links & model.links.keys(), faults.hosts & model.hosts.keys())
-        if not faults.links and not faults.hosts:
+        told = faults
+        degraded = faults.degraded & model.links.keys() - faults.links
+        faults = Faults(faults.links & model.links.keys(), (faults.hosts | faults.stuck) & model.hosts.keys())
+        if not (faults.links or faults.hosts or told.mute or degraded):
             return Impact()
         part = self._parts(faults)
         live_cores = {code: part[host] for code, host in self._cores.items() if host in part}
@@ -213,11 +234,11 @@ class ImpactMap:
             for code, arms in self._arms.items()
             if code not in lost and len({home for _, home in arms}) > 1 and len(self._live_homes(code, faults)) < 2
         ]
-        halls = self._halls(faults, set(unprotected), load_bps)
+        halls = self._halls(faults, set(unprotected), degraded, load_bps)
         by_hall = {hall.hall: hall for hall in halls}
         return Impact(
             links=tuple(name for name in model.links if name in faults.links),
-            hosts=tuple(name for name in model.hosts if name in faults.hosts),
+            hosts=tuple(name for name in model.hosts if name in told.hosts),
             centres_dead=tuple(code for code in self._cores if code not in live_cores),
             centres_apart=tuple(code for code, at in live_cores.items() if at != next(iter(live_cores.values()))),
             sites_cut=tuple(cut),
@@ -227,11 +248,11 @@ class ImpactMap:
             sites_unprotected=tuple(unprotected),
             halls=halls,
             meetings=tuple(
-                MeetingImpact(meeting.id, meeting.title, concerned)
+                MeetingImpact(meeting.id, meeting.title, concerned, meeting.starts_at, meeting.ends_at)
                 for meeting in meetings
                 if (concerned := tuple(by_hall[hall] for hall in meeting.halls if hall in by_hall))
             ),
-            services=tuple(self._services(part, served)),
+            services=tuple(self._services(part, served, told.mute)),
         )
 
     # The graph of the whole county.
@@ -355,7 +376,7 @@ class ImpactMap:
         return (self._cores[home] for home in homes if home in self._cores)
 
     def _halls(
-        self, faults: Faults, unprotected: set[str], load_bps: Mapping[str, float] | None
+        self, faults: Faults, unprotected: set[str], degraded: Set[str], load_bps: Mapping[str, float] | None
     ) -> tuple[HallImpact, ...]:
         found = []
         for code, after in self.paths(faults).items():
@@ -366,21 +387,29 @@ class ImpactMap:
                 found.append(HallImpact(code, HallState.CUT, before, (), 0, 0 if load_bps is not None else None))
                 continue
             weak = self._backbone_site(self.model.halls[code].site).code in unprotected
-            if after == before and not weak:
+            bad = not degraded.isdisjoint(after)
+            if after == before and not weak and not bad:
                 continue
-            state = HallState.REROUTED if after != before else HallState.UNPROTECTED
+            state = HallState.REROUTED if after != before else HallState.DEGRADED if bad else HallState.UNPROTECTED
             rates = {name: self.model.links[name].rate_bps for name in after}
             spare = None
             if load_bps is not None:
                 spare = int(max(0, min((rate - load_bps.get(name, 0.0) for name, rate in rates.items()), default=0)))
-            found.append(HallImpact(code, state, before, after, min(rates.values(), default=0), spare))
+            shared = self._ducts(set(before) - set(after)) & self._ducts(after)
+            narrowest = min(rates.values(), default=0)
+            found.append(HallImpact(code, state, before, after, narrowest, spare, tuple(sorted(shared))))
         return tuple(found)
 
-    def _services(self, part: Mapping[str, int], served: set[int]) -> Iterable[ServiceImpact]:
+    def _ducts(self, links: Iterable[str]) -> set[str]:
+        return {duct for name in links for duct in self.model.links[name].ducts}
+
+    def _services(self, part: Mapping[str, int], served: set[int], mute: Set[str]) -> Iterable[ServiceImpact]:
         for service in self.model.services.values():
             if not service.backends:
                 continue
             usual = service.backends[0].host
-            answering = next((b.host for b in service.backends if part.get(b.host) in served), "")
+            answering = next(
+                (b.host for b in service.backends if part.get(b.host) in served and b.host not in mute), ""
+            )
             if answering != usual:
                 yield ServiceImpact(service.name, usual, answering)

@@ -91,6 +91,10 @@ class Diagnosis:
             for end, far in (link.ends, link.ends[::-1]):
                 self._links_of[end.host].append(link.name)
                 self._near[end.host].append((link.name, far.host))
+        watched = set(expected.appliances)
+        self._watched = {  # cables whose other end somebody of ours sees
+            host: [link for link, peer in near if peer in watched] for host, near in self._near.items()
+        }
         self._tunnel_of = {model.tunnels[name].host: name for name in expected.tunnels}
         self._ducts = {
             duct: frozenset(link.name for link in model.links.values() if duct in link.ducts) for duct in model.ducts
@@ -104,12 +108,17 @@ class Diagnosis:
         stuck = {host for host, service in symptoms.services if service in ROUTING and self._routes(host)}
         reached = self._reached(dead - stuck, cut, stuck)
         tunnels = [self._tunnel(name) for name in self._expected.tunnels if self._tunnel_root(name, symptoms, reached)]
-        hosts = [name for name in self._model.hosts if name in dead and self._host_root(name, cut, stuck, reached)]
+        ducts = self._dark_ducts(symptoms)
+        hosts = [
+            name for name in self._model.hosts
+            if name in dead and self._host_root(name, cut, stuck, reached)
+            and not any(members.issuperset(self._watched[name]) for members in ducts.values())
+        ]  # fmt: skip
         links = [name for name in self._model.links if name in cut and self._link_root(name, symptoms, stuck, reached)]
         links = [name for name in links if not {*hosts}.intersection(self._ends(name))]
         roots = [
             *self._group_sites(hosts, symptoms),
-            *self._group_ducts(links, symptoms),
+            *self._group_ducts(links, symptoms, ducts),
             *(self._service(host, name, state) for (host, name), state in symptoms.services.items()
               if host in reached and host not in hosts),
             *tunnels,
@@ -145,7 +154,7 @@ class Diagnosis:
         near = [link for link, peer in self._near[name] if peer in reached and peer not in stuck]
         if not near:
             return False  # all its neighbours are out of reach: something nearer is broken
-        return len(self._links_of[name]) > 1 or near[0] not in cut
+        return len(self._watched[name]) > 1 or near[0] not in cut
 
     def _link_root(self, name: str, symptoms: Symptoms, stuck: set[str], reached: set[str]) -> bool:
         ends = self._ends(name)
@@ -184,11 +193,21 @@ class Diagnosis:
                 yield Root(kind, name, site, "critical", hosts=(name,), detail={"reason": dark.reason},
                            since=dark.since)  # fmt: skip
 
-    def _group_ducts(self, links: list[str], symptoms: Symptoms) -> Iterator[Root]:
-        left = set(links)
+    def _dark_ducts(self, symptoms: Symptoms) -> dict[str, frozenset[str]]:
+        """Ducts of several links all of which went dark at one moment, with their links."""
+        found = {}
         for duct, members in self._ducts.items():
-            since = [symptoms.links[name].since for name in members & left]
-            if len(members) > 1 and members <= left and max(since) - min(since) <= TOGETHER_S:
+            if len(members) > 1 and symptoms.links.keys() >= members:
+                since = [symptoms.links[name].since for name in members]
+                if max(since) - min(since) <= TOGETHER_S:
+                    found[duct] = members
+        return found
+
+    def _group_ducts(self, links: list[str], symptoms: Symptoms, ducts: Mapping[str, frozenset[str]]) -> Iterator[Root]:
+        left = set(links)
+        for duct, members in ducts.items():
+            since = [symptoms.links[name].since for name in members]
+            if members <= left:
                 left -= members
                 names = tuple(name for name in self._model.links if name in members)
                 yield Root("duct-cut", duct, "", "critical", links=names, detail={"links": list(names)},
@@ -204,7 +223,7 @@ class Diagnosis:
 
     def _behind(self, link: str) -> list[str]:
         """Hosts that hang on this cable alone: without power they look like the cable."""
-        return [host for host in self._ends(link) if len(self._links_of[host]) == 1]
+        return [host for host in self._ends(link) if self._watched[host] == [link]]
 
     def _site(self, link: str) -> str:
         """The site that a link serves: the far one of a centre's."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,10 +21,12 @@ from collectors.county import County
 from collectors.faults.ask import Asker
 from collectors.faults.book import Change, Fault
 from collectors.faults.diagnose import Child
+from collectors.faults.impacts import impacts, meetings
 from collectors.faults.tables import FaultRow, open_faults
 from collectors.faults.tell import ADDRESS, REPEAT_S, alert, post
 from collectors.faults.watch import Watch
 from collectors.faults.words import words
+from inventory.impact import ImpactMap
 from store.base import utc_now
 from store.engine import Store
 
@@ -32,6 +34,7 @@ log = logging.getLogger("sanwang.faults")
 
 _RETRY_S = 1.0
 _REFRESH_S = 2.0  # acknowledgements are written by others
+_IMPACT_S = 15.0
 _FORGET = timedelta(hours=2)  # an alert that was not resolved ends by itself within that time
 
 Document = dict[str, Any]
@@ -49,7 +52,9 @@ class Faults:
         self._marks: dict[int, Document] = {}  # of open faults: who acknowledged, which window
         self._write_wake, self._tell_wake = asyncio.Event(), asyncio.Event()
         self.opened = self.told = self.failed = 0
-        self._ready = False
+        self._where: ImpactMap | None = None  # made when the first fault asks
+        self._asked: tuple[object, ...] = ()
+        self.loads: Callable[[], Mapping[str, float]] | None = None  # measured load of links, in bit/s
 
     def adopt(self) -> None:
         """Take up what the store has; call before the loop begins."""
@@ -61,7 +66,6 @@ class Faults:
         self.watch.book.adopt([fault for fault, _ in rows], highest + 1, time.monotonic())
         self._marks = {fault.id: marks for fault, marks in rows}
         self._county.judged.append(self._judged)
-        self._ready = True
 
     def _judged(self, now: float, wall: float) -> None:
         for change in self.watch.step(now, wall):
@@ -90,12 +94,13 @@ class Faults:
 
     async def _writing(self) -> None:
         while True:
-            pending = dict(self._unwritten)
             try:
+                await self._think()
+                pending = dict(self._unwritten)
                 marks = await asyncio.to_thread(self._write, list(pending.values()))
             except SQLAlchemyError as problem:
                 self.failed += 1
-                log.error("store: %s; %d faults wait", problem, len(pending))
+                log.error("store: %s; %d faults wait", problem, len(self._unwritten))
                 await asyncio.sleep(_RETRY_S)
                 continue
             for number, fault in pending.items():
@@ -103,6 +108,25 @@ class Faults:
                     del self._unwritten[number]
             self._mark(marks)
             await _wait(self._write_wake, 0.0 if self._unwritten else _REFRESH_S)
+
+    async def _think(self) -> None:
+        """Work out what the open faults mean, anew when they, the meetings or a minute have gone on."""
+        faults = self.watch.book.open
+        shape = tuple((fault.id, fault.kind, fault.links, fault.hosts) for fault in faults)
+        if not faults or (shape, time.monotonic() // _IMPACT_S) == self._asked:
+            return
+        self._asked = (shape, time.monotonic() // _IMPACT_S)
+        loads = dict(self.loads()) if self.loads is not None else None
+        for number, impact in (await asyncio.to_thread(self._impacts, faults, loads)).items():
+            change = self.watch.book.impact(number, impact)
+            if change is not None:
+                self._changed(change)
+
+    def _impacts(self, faults: list[Fault], loads: Mapping[str, float] | None) -> dict[int, Document]:
+        self._where = self._where or ImpactMap(self._county.model)
+        with self._store.reading() as session:
+            booked = meetings(session, utc_now())
+        return impacts(self._where, faults, booked, loads)
 
     def _write(self, faults: list[Fault] | None = None) -> dict[int, Document]:
         faults = list(self._unwritten.values()) if faults is None else faults

@@ -1,0 +1,78 @@
+"""What each open fault means: ``inventory.impact`` asked for every fault, beside all others that are open.
+
+A fault's impact is what would not be so without it: two cut fibres that together cut a site off both have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import reduce
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from collectors.faults.book import Fault
+from inventory.impact import Faults, ImpactMap, Meeting, document
+from store.queries import booked_meetings
+
+AHEAD = timedelta(hours=24)
+"""Meetings that begin within this time are concerned too."""
+_TOGETHER = 12
+_STUCK = frozenset({"zebra", "ospfd", "staticd"})
+_ANSWERS = frozenset({"nginx", "keepalived", "relay", "serve"})
+
+
+def meetings(session: Session, now: datetime) -> tuple[Meeting, ...]:
+    """Those that run, and those booked for the next hours."""
+    return tuple(
+        Meeting(str(found.id), found.title, found.halls, found.start_at.timestamp(), found.end_at.timestamp())
+        for found in booked_meetings(session, now, now + AHEAD)
+    )
+
+
+def impact_faults(fault: Fault) -> Faults:
+    """A fault as ``inventory.impact`` takes it."""
+    links, hosts = frozenset(fault.links), frozenset(fault.hosts)
+    if fault.kind == "link-degraded":
+        return Faults(degraded=links)
+    if fault.key.startswith("service:"):
+        host, _, service = fault.subject.partition("/")
+        if service in _STUCK:
+            return Faults(stuck=frozenset({host}))
+        return Faults(mute=frozenset({host})) if service in _ANSWERS else Faults()
+    return Faults(links, hosts)
+
+
+def together(faults: Iterable[Faults]) -> Faults:
+    """All of them at once."""
+    return reduce(
+        lambda a, b: Faults(
+            a.links | b.links, a.hosts | b.hosts, a.stuck | b.stuck, a.mute | b.mute, a.degraded | b.degraded
+        ),
+        faults,
+        Faults(),
+    )
+
+
+def impacts(
+    where: ImpactMap, faults: Sequence[Fault], booked: Sequence[Meeting], load_bps: Mapping[str, float] | None
+) -> dict[int, dict[str, Any]]:
+    """Fault number -> what it adds to all the others, as JSON types."""
+    asked = {fault.id: impact_faults(fault) for fault in faults}
+    everything = document(where.of(together(asked.values()), booked, load_bps))
+    found = {}
+    for number, own in asked.items():
+        if len(asked) == 1:
+            found[number] = everything
+            continue
+        if len(asked) > _TOGETHER:  # a disaster: each for itself, the map shows the whole
+            found[number] = document(where.of(own, booked, load_bps))
+            continue
+        others = document(where.of(together(each for key, each in asked.items() if key != number), booked, load_bps))
+        alone = document(where.of(own, booked, load_bps))
+        found[number] = {
+            name: [entry for entry in entries if entry not in others[name] or entry in alone[name]]
+            for name, entries in everything.items()
+        }
+    return found
