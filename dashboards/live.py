@@ -72,6 +72,7 @@ class Live:
             "alerts": [],
             "meetings": [],
             "impact": impact_document(self.impacts.of(Faults()), ()),
+            "desk": 0,  # grows with every step of a ticket: pages then ask the desk
         }
 
     async def run(self) -> None:
