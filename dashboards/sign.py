@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import segno
 from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
 
 from dashboards.access import COOKIE, Access, caller, forget, keep, own_page
@@ -123,6 +122,8 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
 
     @router.post("/sign/enrol", dependencies=ours)
     def enrol(request: Request, code: Annotated[str, Body(embed=True, max_length=64)] = "") -> Document:
+        import segno  # seldom needed
+
         try:
             begun = sign_on.begin_enrolment(request.cookies.get(COOKIE, ""), code.strip(), caller(request))
         except (SignRefused, AccountRefused) as refusal:

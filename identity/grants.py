@@ -100,7 +100,13 @@ def end(session: Session, giver: Identity | None, grant_id: int, why: str, now: 
 
 
 def release(
-    session: Session, directory: Directory, giver: Identity | None, login: str, now: datetime, who: str
+    session: Session,
+    directory: Directory,
+    giver: Identity | None,
+    login: str,
+    now: datetime,
+    who: str = ROOT,
+    why: str = "the person was seen",
 ) -> None:
     """Vouch for the person behind a privileged account: whoever makes accounts must not be able to play one alone.
 
@@ -116,7 +122,7 @@ def release(
         raise GrantRefused("another security administrator, or root at the console, releases this account")
     name = giver.login if giver else who
     account.released_by = name
-    record(session, name, "account.release", "the person was seen", {"login": login})
+    record(session, name, "account.release", why, {"login": login})
 
 
 def may_give(giver: Identity) -> list[str]:

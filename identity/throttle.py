@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from identity.tables import SignFailure
@@ -56,6 +56,12 @@ def succeeded(session: Session, login: str, address: str) -> None:
     if row is not None:
         row.failures -= 1
         row.blocked_until = None if row.failures < FREE["address"] else row.blocked_until
+
+
+def waits(session: Session, now: datetime) -> dict[str, float]:
+    """Logins that have to wait, and until when (seconds since 1970, UTC)."""
+    rows = session.scalars(select(SignFailure).where(SignFailure.blocked_until > now, SignFailure.key.like("login:%")))
+    return {row.key.removeprefix("login:"): row.blocked_until.timestamp() for row in rows if row.blocked_until}
 
 
 def clear(session: Session, login: str) -> None:

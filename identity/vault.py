@@ -55,6 +55,10 @@ class Vault:
         except KeyError:
             raise KeyError(f"the vault has no secret {name!r}") from None
 
+    def find(self, name: str) -> str:
+        """The secret of that name; "" when there is none."""
+        return self._read().get(name, "")
+
     def names(self) -> list[str]:
         """All names, sorted; names are not secret."""
         return sorted(self._read())

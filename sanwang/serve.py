@@ -33,6 +33,7 @@ from dashboards.figures.api import Figures, build_figures
 from dashboards.live import Live
 from dashboards.network.halls import Booked
 from dashboards.network.routes import build_network
+from dashboards.people import build_people
 from dashboards.shield import Shield
 from dashboards.sign import build_sign
 from dashboards.sources import Alertmanager, Collector, Prometheus
@@ -110,6 +111,7 @@ def assemble(
     sign_on = SignOn(store, Directory(model.people), Seal(secrets.resolve("psk/accounts")), model.zh)
     access = Access(sign_on, Tokens(secrets.resolve(ops_link.KEY)))
     application.include_router(build_sign(access, {"oidc": None, "certificate": None}))
+    application.include_router(build_people(model, access))
     application.include_router(build_api(model, live, access, collector, prometheus))
     application.include_router(build_faults(store, access))
 
