@@ -15,9 +15,15 @@ from typing import Any, Literal
 
 from collectors.faults.diagnose import Child, Root
 
-CLEAR_S = {"link": 8.0, "duct": 8.0, "host": 4.0, "site": 4.0, "service": 4.0, "tunnel": 4.0}
-"""How long the subject must be well; a degraded link's figures are averages, and need no more."""
-FLAP_QUIET_S = 15.0
+CLEAR_S = {
+    "link-down": 8.0,
+    "link-silent": 13.0,  # until its figures can be believed again: it may be a link that loses packets
+    "link-flap": 15.0,
+    "link-degraded": 4.0,  # its figures are means over seconds already
+    "duct-cut": 8.0,
+}
+"""How long the subject must be well; others ``CLEAR_ELSE_S``."""
+CLEAR_ELSE_S = 4.0
 FLAP_WITHIN_S = 60.0
 FLAPS = 3
 SILENT_S = 5.0
@@ -182,8 +188,7 @@ class Book:
             return []
         if entry.well_since is None:
             entry.well_since = now
-        quiet = FLAP_QUIET_S if fault.kind == "link-flap" else CLEAR_S[key.partition(":")[0]]
-        if now - entry.well_since < quiet:
+        if now - entry.well_since < CLEAR_S.get(fault.kind, CLEAR_ELSE_S):
             return []
         del self._entries[key]
         self._downs.pop(key, None)

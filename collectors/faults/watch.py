@@ -7,21 +7,37 @@ have been heard after it was first seen, or could not be any more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from collectors.county import County
 from collectors.faults.book import Book, Change, Fault
 from collectors.faults.diagnose import Dark, Diagnosis, Root, Symptoms
+from collectors.probe.degraded import SETTLE_S, Degradation, degradations
 from collectors.status import tunnel_up
+from inventory.probes import link_key, link_paths
 
 TOGETHER_S = 0.25  # words of one moment arrive within this time
 SILENT_S = 0.2  # a daemon that was stopped is seen this long after its BFD sessions ended
 WAIT_S = 1.25  # longest wait for a host's own word: an agent beats every second
 RESTART_S = 1.6  # a daemon that its supervisor starts again is back by then
+SERVICE_S = {"stopped": TOGETHER_S, "silent": 4.0}  # on purpose; an agent whose words are on their way round a cut
 TUNNEL_S = 3.0
 FIRST_LOOK_S = 12.0  # after the collector's start: agents come one by one
-DEGRADED_S = 0.0  # its figures are means over seconds already
+LOOK_S = 0.4  # figures change every two seconds
+
+
+def _measured(wrong: Sequence[Degradation]) -> dict[str, Any]:
+    """As a fault's detail: one key for each thing that is wrong."""
+    detail: dict[str, Any] = {"reason": "; ".join(each.words for each in wrong)}
+    for each in wrong:
+        if each.kind == "loss":
+            detail["loss_ratio"] = each.measured
+        elif each.kind == "rate":
+            detail["bottleneck_bps"] = each.measured
+        elif each.kind == "delay":
+            detail["delay_ms"] = round(each.measured - each.expected, 3)
+    return detail
 
 
 class Watch:
@@ -31,6 +47,10 @@ class Watch:
         self._county = county
         self.diagnosis = Diagnosis(county.model, county.expected)
         self._since: dict[tuple[str, str], float] = {}
+        self._down_hosts: Collection[str] = ()
+        self._probed = [(path.link, path.host) for path in link_paths(county.model) if path.host in county.views]
+        self._figures_from: dict[str, float] = {}  # link -> when its figures can be believed again
+        self._looked = 0.0
         self.degraded: Mapping[str, Mapping[str, Any]] = {}
         self.book = Book(self._well, self._ripe)
 
@@ -68,7 +88,13 @@ class Watch:
             for name, seen in county.hosts.items()
             if seen.state == "down"
         }
+        self._down_hosts = hosts.keys()
         services: dict[tuple[str, str], str] = {}
+        for host, asked in county.judge.asked.items():
+            view = county.views[host]
+            if asked.alive and view.heard_at is not None and asked.at > view.heard_at and host not in hosts:
+                first("service", f"{host}/agent")
+                services[host, "agent"] = "silent" if view.connected else "gone"
         for host, name in county.expected.services:
             state = self._service(host, name, now)
             if state:
@@ -80,6 +106,9 @@ class Watch:
             if view.fresh(now) and not tunnel_up(tunnel, view):
                 first("tunnel", name)
                 tunnels.add(name)
+        if now - self._looked >= LOOK_S:
+            self._looked = now
+            self.degraded = self._judge_figures(now)
         for name in self.degraded:
             first("degraded", name)
         for kind, name in since.keys() - before.keys():
@@ -87,6 +116,21 @@ class Watch:
                 self.book.down(f"link:{name}", now)
         self._since = since
         return Symptoms(links, hosts, services, tunnels, self.degraded)
+
+    def _judge_figures(self, now: float) -> dict[str, dict[str, Any]]:
+        """Links that carry badly, with what was measured."""
+        found = {}
+        for name, host in self._probed:
+            seen, view = self._county.links.get(name), self._county.views[host]
+            if seen is None or seen.state != "up":
+                self._figures_from[name] = now + SETTLE_S
+                continue
+            figures = view.value("probes", link_key(name))
+            if figures is None or not view.fresh(now) or now < self._figures_from.get(name, 0.0):
+                continue
+            if wrong := degradations(self._county.model.links[name], figures):
+                found[name] = _measured(wrong)
+        return found
 
     def _service(self, host: str, name: str, now: float) -> str:
         """What is wrong with a service, "" when nothing is or nobody knows."""
@@ -103,14 +147,14 @@ class Watch:
         kind = root.key.partition(":")[0]
         if kind in ("link", "duct"):
             if root.kind == "link-degraded":
-                return age >= DEGRADED_S
+                return True  # its figures are means over seconds already
             margin = SILENT_S if root.kind == "link-silent" else 0.0
             return age >= WAIT_S or (age >= TOGETHER_S and self._heard_both(root, margin))
         if kind == "service":
-            return age >= (TOGETHER_S if root.detail.get("state") == "stopped" else RESTART_S)
-        if kind == "tunnel":
+            return age >= SERVICE_S.get(str(root.detail.get("state")), RESTART_S)
+        if kind == "tunnel" and root.hosts[0] not in self._down_hosts:
             return age >= TUNNEL_S
-        return age >= TOGETHER_S
+        return age >= TOGETHER_S or root.kind in ("tunnel-down", "host-unreachable")  # asked twice already
 
     def _heard_both(self, root: Root, margin: float) -> bool:
         """Every agent at the ends has spoken since: what it says of its daemons and ports is of now."""
