@@ -232,8 +232,7 @@ class SignOn:
     def _count(self, login: str, caller: Caller) -> None:
         try:
             with self.store.session() as session:
-                if throttle.count(session, login, caller.address, self.now()):
-                    record(session, login, "sign.wait", "too many failures", {"address": caller.address})
+                throttle.count(session, login, caller.address, self.now())
         except throttle.TooMany as many:
             minutes = max(1, round((many.until - self.now()).total_seconds() / 60))
             raise SignRefused(f"{many} (about {minutes} min)") from None
@@ -241,4 +240,6 @@ class SignOn:
     def _failed(self, login: str, caller: Caller, what: str) -> NoReturn:
         with self.store.session() as session:
             record(session, login, "sign.failed", what, {"address": caller.address})
+            if throttle.must_wait(session, login, caller.address, self.now()):
+                record(session, login, "sign.wait", "too many failures", {"address": caller.address})
         raise SignRefused(WRONG if what == "password" else "this code is wrong, or was used: wait for the next one")

@@ -28,25 +28,28 @@ class TooMany(Exception):
         super().__init__("too many failed attempts: wait, or ask the system administrator to unlock the account")
 
 
-def count(session: Session, login: str, address: str, now: datetime) -> bool:
-    """Count an attempt before it is judged; True when it is the last one before a wait (worth an audit entry).
+def count(session: Session, login: str, address: str, now: datetime) -> None:
+    """Count an attempt before it is judged.
 
     Raises:
         TooMany: The login or the address has to wait; the attempt is not judged and not counted.
     """
     rows = [_row(session, kind, name, now) for kind, name in (("login", login), ("address", address))]
-    waits = [row.blocked_until for row in rows if row.blocked_until is not None and row.blocked_until > now]
-    if waits:
-        raise TooMany(max(waits))
-    begins_wait = False
+    until = [row.blocked_until for row in rows if row.blocked_until is not None and row.blocked_until > now]
+    if until:
+        raise TooMany(max(until))
     for row in rows:
         row.failures += 1
         row.last_at = now
         over = row.failures - FREE[row.key.partition(":")[0]]
         if over >= 0:
             row.blocked_until = now + min(_FIRST_WAIT * 2 ** min(over, 10), _LONGEST_WAIT)
-            begins_wait = True
-    return begins_wait
+
+
+def must_wait(session: Session, login: str, address: str, now: datetime) -> bool:
+    """True when the next attempt would not be judged."""
+    rows = [session.get(SignFailure, _key(kind, name)) for kind, name in (("login", login), ("address", address))]
+    return any(row and row.blocked_until and row.blocked_until > now for row in rows)
 
 
 def succeeded(session: Session, login: str, address: str) -> None:
