@@ -60,6 +60,7 @@ COMMANDS: dict[str, Command] = {
     "account": Command("sanwang.account:main", "people's accounts and roles: add, lock, reset, grant, sessions"),
     "ca": Command("sanwang.ca:main", "the county's own certificate authority: show, issue, revoke"),
     "cli": Command("sanwang.device_cli:main", "read what a device printed: its output as a table"),
+    "snmp": Command("sanwang.snmp:main", "what devices say over SNMP, live or recorded: facts, discovery"),
     "comply": Command("sanwang.comply:main", "graded protection (等级保护): every check with its evidence"),
     "notify": Command("sanwang.notify:main", "mail and short messages: their passwords, a test, what waits"),
     "maintenance": Command("sanwang.maintenance:main", "times in which faults call nobody: open, end, list, of a plan"),

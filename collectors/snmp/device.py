@@ -37,8 +37,12 @@ class Device:
         found: list[tuple[Group, Oid, Row]] = []
         for group in self.groups(fact):
             if not (group.data.fallback and found):
-                found += [(group, index, row) for index, row in rows(group, self.walk)]
+                found += [(group, index, row) for index, row in rows(group, self.walk) if self._classed(group, index)]
         return found
+
+    def _classed(self, group: Group, index: Oid) -> bool:
+        kind = self.entities.get(index[0], {}).get("class") if group.data.classes else None
+        return kind is None or kind.raw in group.data.classes
 
     def learn_entities(self) -> None:
         """Read entPhysicalTable; entAliasMappingIdentifier has one more number in its index."""
@@ -122,7 +126,7 @@ class Device:
     def point(self, cell: Cell, kind: str, subject: str) -> None:
         """Note a figure for the fast loop."""
         column: Column = cell.column
-        self.facts.points.append(Point(cell.oid, kind, subject, column.field, column.counter, cell.reading.number))
+        self.facts.points.append(Point(cell.oid, kind, subject, column.field, column.counter, cell.reading))
 
 
 def _whole(name: str, value: float | int | str) -> float | int | str:

@@ -5,14 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-Kind = Literal[
-    "system", "ports", "optics", "processors", "cpu", "memory", "temperatures", "fans", "power_supplies", "neighbours",
-    "bgp", "ospf", "pon_ports", "onus", "sensors", "entities",
-]  # fmt: skip
+from collectors.snmp.units import Reading
 
 
 @dataclass(slots=True)
@@ -196,7 +192,7 @@ class Point:
         subject: The port's or the row's name.
         field: Which figure, its unit in the name.
         counter: True for a running count, taken as it is.
-        read: The raw value in the unit of the field; None where there is none.
+        reading: How the raw value is read.
     """
 
     oid: str
@@ -204,7 +200,11 @@ class Point:
     subject: str
     field: str
     counter: bool
-    read: Callable[[object], float | None]
+    reading: Reading
+
+    def read(self, raw: object) -> float | None:
+        """The raw value in the unit of the field; None where there is none."""
+        return self.reading.number(raw)
 
 
 @dataclass(slots=True)

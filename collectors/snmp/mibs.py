@@ -1,17 +1,34 @@
-"""Names of MIB objects as object identifiers, by pysnmp: its own modules and the IETF's, compiled (pysnmp-mibs)."""
+"""Names of MIB objects as object identifiers, by pysnmp: its own modules and the IETF's, compiled (pysnmp-mibs).
+
+The collector does not carry pysnmp's modules in its memory: what the shipped profiles name is kept in ``names.json``,
+which ``sanwang snmp compile`` writes and a test compares with pysnmp's answer.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
+from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+NAMES = Path(__file__).parent / "names.json"
 _NAME = re.compile(r"([A-Z][A-Za-z0-9-]*)::([a-z][A-Za-z0-9-]*)")
 
 
 class UnknownName(ValueError):
     """No such module, or no such object in it."""
+
+
+@cache
+def _known() -> dict[str, str]:
+    try:
+        names: dict[str, str] = json.loads(NAMES.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return names
 
 
 @cache
@@ -23,12 +40,21 @@ def _builder() -> Any:
     return mibs
 
 
-@cache
 def resolve(name: str) -> str:
     """``IF-MIB::ifName`` as ``1.3.6.1.2.1.31.1.1.1.1``.
 
     Raises:
         UnknownName: the text is no ``MODULE::object``, or pysnmp does not know it.
+    """
+    return _known().get(name) or ask(name)
+
+
+@cache
+def ask(name: str) -> str:
+    """The same, by pysnmp alone.
+
+    Raises:
+        UnknownName: as above.
     """
     from pysnmp.smi.error import SmiError
 
@@ -46,3 +72,12 @@ def resolve(name: str) -> str:
     if not isinstance(oid, tuple) or not oid:
         raise UnknownName(f"{name}: a type, not an object")
     return ".".join(map(str, oid))
+
+
+def compiled(names: Iterable[str]) -> str:
+    """What ``names.json`` is to hold for these names.
+
+    Raises:
+        UnknownName: pysnmp does not know one.
+    """
+    return json.dumps({name: ask(name) for name in sorted(set(names))}, indent=1) + "\n"

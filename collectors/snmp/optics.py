@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from collectors.snmp.device import Device
 from collectors.snmp.facts import Fan, Optic, Point, Port, PowerSupply, Temperature
@@ -20,14 +19,15 @@ def read_optics(device: Device) -> None:
     """Modules of the profile's tables: one fact a module, or one a lane where the device tells lanes apart."""
     for group, index, row in device.rows("optics"):
         name, port = _place(device, group, index, row)
+        channel = index[group.data.lane - 1] if group.data.lane and len(index) >= group.data.lane else None
         lanes = max(cell.reading.numbers(cell.raw) if cell.column.lanes else 1 for cell in row.values())
         for lane in range(lanes):
-            optic = Optic(name, port.index if port else None, lane + 1 if lanes > 1 else None)
+            optic = Optic(name, port.index if port else None, lane + 1 if lanes > 1 else channel)
             cells = {key: _lane(cell, lane) if lanes > 1 else cell for key, cell in row.items()}
-            subject = name if lanes == 1 else f"{name} lane {lane + 1}"
+            subject = name if optic.lane is None else f"{name} lane {optic.lane}"
             device.fill(optic, cells, "optics", subject)
             optic.reason = "; ".join(cell.why for key, cell in cells.items() if key in FIGURES and cell.why) or None
-            if any(getattr(optic, figure) is not None for figure in FIGURES) or _speaks(cells):
+            if not _empty(cells) and (any(getattr(optic, figure) is not None for figure in FIGURES) or _speaks(cells)):
                 device.facts.optics.append(optic)
 
 
@@ -51,6 +51,12 @@ def _lane(cell: Cell, lane: int) -> Cell:
     return replace(cell, reading=replace(cell.reading, lane=lane)) if cell.column.lanes else cell
 
 
+def _empty(cells: Row) -> bool:
+    """True for a cage without a module: every figure is 0, or missing."""
+    raws = [cells[figure].raw for figure in FIGURES if figure in cells]
+    return all(raw in (0, b"0", b"0.00", b"") for raw in raws)
+
+
 def _speaks(cells: Row) -> bool:
     """True when a power was told that cannot be read: a module is there."""
     return any(
@@ -69,7 +75,7 @@ _RECEIVE, _SEND = (
 
 def read_sensors(device: Device) -> None:
     """ENTITY-SENSOR-MIB: a sensor of a port's module joins its optic; the others are thermometers, fans and feeds."""
-    optics: dict[tuple[str, int | None], Optic] = {(optic.port, optic.lane): optic for optic in device.facts.optics}
+    modules: dict[str, list[_Sensor]] = {}
     for _group, index, row in device.rows("sensors"):
         if "value" not in row or "type" not in row:
             continue
@@ -81,16 +87,33 @@ def read_sensors(device: Device) -> None:
         if unit is None or ("state" in row and row["state"].raw != _OK):
             continue
         scale = 10.0 ** (3 * (_number(row, "scale", 9) - _UNITS_SCALE) - _number(row, "precision", 0))
-
-        def reading(field: str, unit: Unit = unit, scale: float = scale) -> Reading:
-            return Reading(unit, field, scale)
-
         port = device.port_of(index[0])
         field = _figure(unit, name)
-        if field and (port is not None or unit == "dBm" or kind == 6):
-            _join(device, optics, port, name, cell, reading(field))
-        elif port is None or field == "":
-            _board(device, unit, name, cell, reading)
+        if field and (port is not None or field.endswith("_dbm")):
+            found = _Sensor(name, port, _lane_of(name, port), cell, Reading(unit, field, scale))
+            modules.setdefault(port.name if port else name, []).append(found)
+        else:
+            _board(device, unit, name, cell, scale)
+    for subject, sensors in modules.items():
+        _join(device, subject, sensors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sensor:
+    """One sensor of a module."""
+
+    name: str
+    port: Port | None
+    lane: int | None
+    cell: Cell
+    reading: Reading
+
+
+def _lane_of(name: str, port: Port | None) -> int | None:
+    """The lane a sensor's name ends with, once the port's own name is taken away: ".../4", "lane 2"."""
+    rest = name.replace(port.name, "").replace(port.description or port.name, "") if port else name
+    found = re.search(r"(?:/|\b(?:lane|channel) ?)(\d)\s*$", rest, re.IGNORECASE)
+    return int(found[1]) if found else None
 
 
 def _number(row: Row, name: str, default: int) -> int:
@@ -105,45 +128,48 @@ def _figure(unit: Unit, name: str) -> str:
     return {"A": "bias_ma", "celsius": "temperature_c", "V": "voltage_v"}.get(unit, "")
 
 
-def _join(
-    device: Device,
-    optics: dict[tuple[str, int | None], Optic],
-    port: Port | None,
-    name: str,
-    cell: Cell,
-    reading: Reading,
-) -> None:
-    found = re.search(r"/(\d)\s*$", name) or re.search(r"\blane (\d)\b", name, re.IGNORECASE)
-    subject = port.name if port else name
-    optic = optics.get((subject, None))
-    if optic is None:
-        optic = optics[subject, None] = Optic(subject, port.index if port else None)
-        device.facts.optics.append(optic)
-    del found
-    setattr(optic, reading.field, reading.number(cell.raw))
-    why = reading.why(cell.raw)
-    if why:
-        optic.reason = "; ".join(filter(None, (optic.reason, f"{name}: {why}")))
-    device.facts.points.append(Point(cell.oid, "optics", subject, reading.field, False, reading.number))
+def _join(device: Device, subject: str, sensors: list[_Sensor]) -> None:
+    """One optic of a module, or one a lane where it has several; what is the whole module's stands on its first."""
+    lanes = sorted({sensor.lane for sensor in sensors if sensor.lane is not None})
+    optics = {optic.lane: optic for optic in device.facts.optics if optic.port == subject}
+    for sensor in sensors:
+        lane = (sensor.lane or lanes[0]) if len(lanes) > 1 else None
+        optic = optics.get(lane)
+        if optic is None:
+            optic = optics[lane] = Optic(subject, sensor.port.index if sensor.port else None, lane)
+            device.facts.optics.append(optic)
+        reading = sensor.reading
+        setattr(optic, reading.field, reading.number(sensor.cell.raw))
+        why = reading.why(sensor.cell.raw)
+        if why:
+            optic.reason = "; ".join(filter(None, (optic.reason, f"{sensor.name}: {why}")))
+        named = subject if lane is None else f"{subject} lane {lane}"
+        device.facts.points.append(Point(sensor.cell.oid, "optics", named, reading.field, False, reading))
 
 
-def _board(device: Device, unit: Unit, name: str, cell: Cell, reading: Callable[[str], Reading]) -> None:
-    facts = device.facts
-    if unit == "celsius":
-        how = reading("celsius")
-        value = how.number(cell.raw)
-        facts.temperatures.append(Temperature(name, value))
-        kind = "temperatures"
-    elif unit == "rpm":
-        how = reading("speed_rpm")
-        facts.fans.append(Fan(name, speed_rpm=how.number(cell.raw)))
-        kind = "fans"
+def _board(device: Device, unit: Unit, name: str, cell: Cell, scale: float) -> None:
+    """A sensor of the box itself."""
+    kind, field = _BOARD[unit]
+    reading = Reading(unit, field, scale)
+    value = reading.number(cell.raw)
+    if kind == "temperatures":
+        device.facts.temperatures.append(Temperature(name, value))
+    elif kind == "fans":
+        device.facts.fans.append(Fan(name, speed_rpm=value))
     else:
-        how = reading({"W": "power_w", "V": "voltage_v", "A": "current_ma"}[unit])
-        supply = next((one for one in facts.power_supplies if one.name == name), None)
+        supply = next((one for one in device.facts.power_supplies if one.name == name), None)
         if supply is None:
             supply = PowerSupply(name)
-            facts.power_supplies.append(supply)
-        setattr(supply, how.field, how.number(cell.raw))
-        kind = "power_supplies"
-    facts.points.append(Point(cell.oid, kind, name, how.field, False, how.number))
+            device.facts.power_supplies.append(supply)
+        setattr(supply, field, value)
+    device.facts.points.append(Point(cell.oid, kind, name, field, False, reading))
+
+
+_BOARD = {
+    "celsius": ("temperatures", "celsius"),
+    "rpm": ("fans", "speed_rpm"),
+    "W": ("power_supplies", "power_w"),
+    "V": ("power_supplies", "voltage_v"),
+    "A": ("power_supplies", "current_ma"),
+    "dBm": ("optics", "rx_dbm"),
+}

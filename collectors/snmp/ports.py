@@ -6,7 +6,7 @@ from collectors.snmp.device import Device
 from collectors.snmp.facts import Port
 from collectors.snmp.rows import Row
 
-_GAUGE_FULL = 4_294_967_295  # ifSpeed cannot say more (RFC 2863 section 3.1.7)
+_FAST_BPS = 20_000_000
 
 
 def read_ports(device: Device) -> None:
@@ -28,9 +28,7 @@ def _text(row: Row, name: str) -> str:
 
 
 def _speed(row: Row) -> int | None:
-    """ifHighSpeed where ifSpeed is full or silent, ifSpeed where ifHighSpeed rounds it to nothing."""
+    """ifHighSpeed from 20 Mbit/s upwards, ifSpeed below, where the other would round too much (RFC 2863, 3.1.7)."""
     plain, high = (row[name].number if name in row else None for name in ("speed_bps", "high_speed_bps"))
-    if high and (plain is None or plain >= _GAUGE_FULL or plain < high):
-        return int(high)
-    value = plain if plain is not None else high
-    return None if value is None else int(value)
+    value = high if high and (plain is None or high >= _FAST_BPS) else plain
+    return None if value is None and high is None else int(value if value is not None else high or 0)

@@ -75,6 +75,7 @@ class Profile:
     system: str
     match: tuple[MatchData, ...]
     version: str
+    model: str
     groups: tuple[Group, ...]
     traps: Mapping[str, TrapData]
 
@@ -100,6 +101,12 @@ def match(sys_object_id: str, sys_descr: str) -> Profile:
             if found > score:
                 best, score = name, found
     return profiles()[best]
+
+
+def names() -> frozenset[str]:
+    """Every MODULE::object that the shipped profiles name."""
+    columns = (column for profile in profiles().values() for column in profile.columns)
+    return frozenset(column.name for column in columns if "::" in column.name)
 
 
 @cache
@@ -156,6 +163,7 @@ def _compile(data: ProfileData, every: Mapping[str, ProfileData]) -> Profile:
         system=data.system,
         match=data.match,
         version=data.version,
+        model=data.model,
         groups=tuple(_group(group) for source in sources for group in source.groups),
         traps={oid: trap for source in reversed(sources) for oid, trap in source.traps.items()},
     )
@@ -174,10 +182,11 @@ def _column(kind: str, field: str, data: ColumnData) -> Column:
         unit=data.unit or _DEFAULT.get(field) or ("count" if _FIGURE.search(field) else "text"),
         field=field,
         scale=data.scale,
+        offset=data.offset,
         missing=frozenset(data.missing),
         values=data.values,
     )
-    suffix = tuple(map(int, data.suffix.split("."))) if data.suffix else ()
+    suffix = tuple(map(int, str(data.suffix).split("."))) if data.suffix is not None else ()
     name = data.object or data.name
     return Column(data.resolved, name, kind, field, reading, suffix, data.lanes)
 

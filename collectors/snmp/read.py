@@ -54,10 +54,10 @@ def read_system(device: Device) -> None:
         system.model = system.model or device.word(chassis, "model") or device.word(chassis, "description")
         system.serial = system.serial or device.word(chassis, "serial")
         system.version = system.version or device.word(chassis, "version")
-    if profile.version:
-        found = re.search(profile.version, system.description)
+    for name, expression in (("version", profile.version), ("model", profile.model)):
+        found = re.search(expression, system.description) if expression else None
         if found:
-            system.version = found[1]
+            setattr(system, name, found[1])
 
 
 _BOARDS: tuple[tuple[str, type], ...] = (
@@ -80,6 +80,28 @@ def read_boards(device: Device) -> None:
             if isinstance(fact, made.Memory):
                 _complete(fact, row.get("allocation_bytes"))
             getattr(device.facts, kind).append(fact)
+    _without_cache(device.facts.memory)
+    for _group, _index, row in device.rows("cpu"):
+        for cell in row.values():
+            device.point(cell, "cpu", "all")
+
+
+_SPARE = ("Memory buffers", "Cached memory")
+
+
+def _without_cache(memory: list[made.Memory]) -> None:
+    """What Linux keeps as cache and buffers is in use by nobody; net-snmp counts it as used (hrStorageTable)."""
+    named = {one.name: one for one in memory}
+    physical = named.get("Physical memory")
+    if physical is None or not physical.total_bytes or physical.used_bytes is None:
+        return
+    spare = sum(named[name].used_bytes or 0 for name in _SPARE if name in named)
+    physical.used_bytes = max(physical.used_bytes - spare, 0)
+    for name in ("Physical memory", *_SPARE, "Shared memory"):
+        if name in named:
+            one = named[name]
+            one.total_bytes = physical.total_bytes
+            one.used_percent = round(100 * (one.used_bytes or 0) / physical.total_bytes, 2)
 
 
 def _complete(memory: made.Memory, allocation: object) -> None:
@@ -94,6 +116,7 @@ def _complete(memory: made.Memory, allocation: object) -> None:
     total, used, free = memory.total_bytes, memory.used_bytes, memory.free_bytes
     if total is None and used is not None and free is not None:
         total = memory.total_bytes = used + free
+    used = memory.used_bytes
     if total:
         if used is None and free is not None:
             memory.used_bytes = total - free

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,6 +36,8 @@ class Cell:
             return mac(self.raw)
         if self.reading.unit == "address":
             return address(self.raw)
+        if self.reading.unit == "onu-serial":
+            return onu_serial(self.raw)
         return text(self.raw)
 
     @property
@@ -91,6 +94,9 @@ def _kept(group: Group, row: Row) -> bool:
     for field, allowed in group.data.keep.items():
         if field not in row or (row[field].value not in allowed and row[field].raw not in allowed):
             return False
+    for field, expression in group.data.pattern.items():
+        if field not in row or not re.search(expression, str(row[field].value or "")):
+            return False
     return not any(
         field in row and (row[field].value in refused or row[field].raw in refused)
         for field, refused in group.data.drop.items()
@@ -122,6 +128,13 @@ def mac(raw: Value) -> str | None:
         except ValueError:
             return None
     return raw.hex(":") if len(raw) == 6 and any(raw) else None
+
+
+def onu_serial(raw: Value) -> str:
+    """An ONU's serial number (ITU-T G.984.3): four letters of the vendor and four bytes as hexadecimal."""
+    if isinstance(raw, bytes) and len(raw) == 8 and raw[:4].isalnum():
+        return raw[:4].decode("ascii") + raw[4:].hex().upper()
+    return text(raw)
 
 
 def address(raw: Value) -> str | None:

@@ -55,8 +55,9 @@ class ColumnData(_Strict):
     scale: float = 1.0
     missing: tuple[int | str, ...] = ()
     values: dict[int, str] = Field(default_factory=dict)
-    suffix: OidText | Annotated[str, StringConstraints(pattern=r"^\d{1,10}$")] | None = None
+    suffix: Annotated[int, Field(ge=0)] | OidText | None = None
     lanes: bool = False
+    offset: float = 0.0
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -82,8 +83,10 @@ class GroupData(_Strict):
 
     ``index``: what the first number of the table's index is: an ``ifindex``, an ``entity`` (entPhysicalIndex), a
     ``scalar`` (one row), or the table's ``own``.  ``label``: the row's name where no column gives it; it may use
-    {index}, {1}, {2} ... (numbers of the index), {entity}, {port}.
-    ``keep``: only rows whose field has one of these values.  ``fallback``: only where no earlier group had a row.
+    {index}, {1}, {2} ... (numbers of the index), {entity}, {port}.  ``keep``, ``drop``, ``pattern``: only rows whose
+    field has one of these values, none of those, or text like this expression.  ``classes``: only entities of these
+    PhysicalClass (3 chassis, 8 sensor, 9 module).  ``fallback``: only where no earlier group had a row.  ``lane``:
+    which number of the index is the module's lane.
     """
 
     fact: str
@@ -93,7 +96,10 @@ class GroupData(_Strict):
     columns: dict[str, ColumnData | list[ColumnData]]
     keep: dict[str, tuple[int | str, ...]] = Field(default_factory=dict)
     drop: dict[str, tuple[int | str, ...]] = Field(default_factory=dict)
+    pattern: dict[str, str] = Field(default_factory=dict)
+    classes: tuple[int, ...] = ()
     fallback: bool = False
+    lane: Annotated[int, Field(ge=1, le=16)] | None = None
 
     @field_validator("fact")
     @classmethod
@@ -113,9 +119,11 @@ class GroupData(_Strict):
             for column in columns if isinstance(columns, list) else [columns]:
                 if column.unit is not None and not fits(column.unit, name):
                     raise ValueError(f"a column in {column.unit} cannot fill {name}")
-        for name in (*self.keep, *self.drop):
+        for name in (*self.keep, *self.drop, *self.pattern):
             if name not in self.columns:
-                raise ValueError(f"keep/drop: {name!r} is no column of this group")
+                raise ValueError(f"keep/drop/pattern: {name!r} is no column of this group")
+        for expression in self.pattern.values():
+            MatchData._expression(expression)
         return self
 
 
@@ -150,12 +158,13 @@ class ProfileData(_Strict):
     vendor: str
     system: str
     match: tuple[MatchData, ...] = ()
-    version: str = ""
+    version: str = ""  # expression over sysDescr; its first group is the version
+    model: str = ""
     also: tuple[Name, ...] = ()
     groups: tuple[GroupData, ...] = ()
     traps: dict[OidText, TrapData] = Field(default_factory=dict)
 
-    @field_validator("version")
+    @field_validator("version", "model")
     @classmethod
     def _expression(cls, value: str) -> str:
         return MatchData._expression(value)

@@ -11,7 +11,8 @@ from typing import Literal
 
 Unit = Literal[
     "percent", "celsius", "rpm", "V", "mV", "A", "mA", "uA", "W", "mW", "uW", "nW", "dBm", "dBm|uW",
-    "bytes", "kB", "MB", "bps", "kbps", "Mbps", "s", "cs", "ms", "km", "m", "count", "text", "mac", "address",
+    "bytes", "kB", "MB", "bps", "kbps", "Mbps", "s", "cs", "ms", "km", "m", "count",
+    "text", "mac", "address", "onu-serial",
 ]  # fmt: skip
 """``dBm|uW``: one column in either unit, as Huawei writes it; which, the signs of a device's values tell
 (``Reading.settled``).  ``scale`` is then that of the dBm."""
@@ -49,7 +50,7 @@ def fits(unit: Unit, name: str) -> bool:
     wanted = unit_of(name)
     if wanted == "dBm":
         return unit in ("dBm", "dBm|uW", "W", "mW", "uW", "nW")
-    if unit in ("text", "mac", "address"):
+    if unit in ("text", "mac", "address", "onu-serial"):
         return not wanted
     return _LINEAR.get(unit, ("dBm", 0))[0] == (wanted or "count")
 
@@ -62,6 +63,7 @@ class Reading:
         unit: Of the raw value after ``scale``.
         field: The fact's field it fills; its ending names the unit of the result.
         scale: Multiplies the raw value.
+        offset: Added after that.
         missing: Raw values by which the vendor says "none".
         values: Words of an enumeration.
         lane: Which number of a text with several is meant, from 0; None: the text is one number.
@@ -70,6 +72,7 @@ class Reading:
     unit: Unit
     field: str
     scale: float = 1.0
+    offset: float = 0.0
     missing: frozenset[int | str] = frozenset()
     values: dict[int, str] = dataclasses.field(default_factory=dict)
     lane: int | None = None
@@ -102,7 +105,7 @@ class Reading:
             return None, f"{_shown(raw)} is no number"
         if value in self.missing or _shown(raw) in self.missing:
             return None, f"{_shown(raw)} is the vendor's word for none"
-        value *= self.scale
+        value = value * self.scale + self.offset
         wanted = unit_of(self.field)
         if wanted == "dBm":
             result, problem = _dbm(value, self.unit, _shown(raw))
