@@ -36,6 +36,9 @@ SERIES: dict[str, Series] = {
     "rx_power": Series('sanwang_optical_power_dbm{host=~"{hosts}", direction="rx"}', "dBm", ("host", "port", "link")),
     "probe_rtt": Series(f"sanwang_probe_rtt_seconds{{{_OURS}}}", "s", ("path",)),
     "probe_loss": Series(f"sanwang_probe_loss_ratio{{{_OURS}}}", "ratio", ("path",)),
+    "link_rx_power": Series('sanwang_optical_power_dbm{link="{link}", direction="rx"}', "dBm", ("host", "port")),
+    "link_rtt": Series('sanwang_probe_rtt_seconds{path="link:{link}"}', "s", ("path",)),
+    "link_loss": Series('sanwang_probe_loss_ratio{path="link:{link}"}', "ratio", ("path",)),
     "cpu": Series('sanwang_cpu_busy_ratio{host=~"{hosts}"}', "ratio", ("host",)),
 }
 

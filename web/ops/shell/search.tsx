@@ -1,9 +1,10 @@
-/** Search: "/" from anywhere. What the page holds already is searched as one types. */
+/** Search: "/" from anywhere. Pages are found here, everything of the county by the server. */
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { say, type Pair } from "../../shared/i18n";
-import { county } from "../store";
+import { get } from "../../shared/api";
+import { say } from "../../shared/i18n";
 import { PAGES } from "../pages";
+import { wordsOf } from "../ui/data";
 import { Dialog } from "../ui/dialog";
 import { go } from "./router";
 import { may } from "./session";
@@ -11,63 +12,49 @@ import { FOUND, t } from "./words";
 
 export const searchOpen = signal(false);
 
-export interface Found {
+interface Found {
   kind: string;
   name: string;
-  words: Pair;
+  zh: string;
+  en: string;
   path: string;
 }
 
-const MOST = 30;
+const SETTLE_MS = 120; // typing goes on
 
-/** Everything of the county that has a page, once. */
-function known(): Found[] {
-  const pages: Found[] = PAGES.filter((row) => row.menu !== false && may(row.right)).map((row) => ({
+/** The menu's pages whose name holds what was typed. */
+function pagesOf(asked: string): Found[] {
+  const words = asked.trim().toLowerCase();
+  return PAGES.filter((row) => row.menu !== false && may(row.right) && row.words.some((name) => name.toLowerCase().includes(words))).map((row) => ({
     kind: "page",
     name: row.path,
-    words: row.words,
+    zh: row.words[0],
+    en: row.words[1],
     path: row.path,
   }));
-  const model = county.value;
-  if (!model) return pages;
-  const pair = (one: { zh: string; en: string }): Pair => [one.zh, one.en];
-  const site = new Map(model.sites.map((one) => [one.code, one]));
-  const between = (a: string, b: string): Pair => [
-    `${site.get(a)?.zh ?? a} — ${site.get(b)?.zh ?? b}`,
-    `${site.get(a)?.en ?? a} — ${site.get(b)?.en ?? b}`,
-  ];
-  return [
-    ...pages,
-    ...model.sites.map((one): Found => ({ kind: "site", name: one.code, words: pair(one), path: `/site/${one.code}` })),
-    ...model.halls.map((one): Found => ({ kind: "hall", name: one.code, words: pair(one), path: `/site/${one.site}` })),
-    ...model.sites.flatMap((one) =>
-      one.organisations.map((body): Found => ({ kind: "organisation", name: one.code, words: pair(body), path: `/site/${one.code}` })),
-    ),
-    ...model.hosts.map((one): Found => {
-      const at = site.get(one.site);
-      return { kind: "host", name: one.name, words: at ? pair(at) : ["", ""], path: `/site/${one.site}` };
-    }),
-    ...model.links
-      .filter((one) => one.kind !== "lan")
-      .map((one): Found => ({ kind: "link", name: one.name, words: between(one.a.site, one.b.site), path: `/link/${one.name}` })),
-  ];
 }
 
-/** Every word must be in the name, the code or either language; earlier and shorter finds come first. */
-export function find(all: readonly Found[], asked: string): Found[] {
-  const words = asked.toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length === 0) return [];
-  const ranked: [number, Found][] = [];
-  for (const one of all) {
-    const text = `${one.name} ${one.words[0]} ${one.words[1]}`.toLowerCase();
-    if (!words.every((word) => text.includes(word))) continue;
-    const exact = one.name.toLowerCase() === asked.trim().toLowerCase() ? -1000 : 0;
-    ranked.push([exact + text.indexOf(words[0] ?? "") + text.length / 100, one]);
-  }
-  return ranked
-    .sort((a, b) => a[0] - b[0])
-    .slice(0, MOST)
-    .map(([, one]) => one);
+/** What fits the words, the best first; [] while the server has not answered. */
+function useFound(asked: string): { found: Found[]; waiting: boolean; problem: string } {
+  const [answer, setAnswer] = useState<{ asked: string; found: Found[]; problem: string }>({ asked: "", found: [], problem: "" });
+  const wanted = asked.trim();
+  useEffect(() => {
+    if (wanted === "" || !may("watch")) return;
+    let gone = false;
+    const timer = window.setTimeout(() => {
+      get<{ found: Found[] }>(`/api/search?q=${encodeURIComponent(wanted)}`).then(
+        ({ found }) => !gone && setAnswer({ asked: wanted, found, problem: "" }),
+        (error: unknown) => !gone && setAnswer({ asked: wanted, found: [], problem: wordsOf(error) }),
+      );
+    }, SETTLE_MS);
+    return () => {
+      gone = true;
+      window.clearTimeout(timer);
+    };
+  }, [wanted]);
+  if (wanted === "") return { found: [], waiting: false, problem: "" };
+  const mine = answer.asked === wanted;
+  return { found: [...pagesOf(wanted), ...answer.found], waiting: !mine && may("watch"), problem: mine ? answer.problem : "" };
 }
 
 export function SearchBox() {
@@ -79,9 +66,8 @@ function Opened() {
   const [asked, setAsked] = useState("");
   const [at, setAt] = useState(0);
   const input = useRef<HTMLInputElement>(null);
-  const [all] = useState(known);
   useEffect(() => input.current?.focus(), []);
-  const found = find(all, asked);
+  const { found, waiting, problem } = useFound(asked);
   const close = (): void => void (searchOpen.value = false);
   const open = (one: Found | undefined): void => {
     if (!one) return;
@@ -113,16 +99,17 @@ function Opened() {
       />
       <ul id="found" class="found" role="listbox">
         {found.map((one, index) => (
-          <li key={`${one.kind}/${one.name}/${one.words[0]}`} role="option" aria-selected={index === at}>
+          <li key={`${one.kind}/${one.name}/${one.zh}`} role="option" aria-selected={index === at}>
             <button tabIndex={-1} onClick={() => open(one)}>
               <span class="kind">{say(FOUND[one.kind] ?? ["", ""])}</span>
-              <b>{say(one.words) || one.name}</b>
+              <b>{say([one.zh, one.en]) || one.name}</b>
               <small class="figures">{one.kind === "page" ? "" : one.name}</small>
             </button>
           </li>
         ))}
       </ul>
-      {asked.trim() !== "" && found.length === 0 && <p class="quiet">{t("nothingFound", { words: asked.trim() })}</p>}
+      {problem && <p class="problem">{problem}</p>}
+      {asked.trim() !== "" && found.length === 0 && !waiting && !problem && <p class="quiet">{t("nothingFound", { words: asked.trim() })}</p>}
     </Dialog>
   );
 }

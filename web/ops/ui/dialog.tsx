@@ -8,10 +8,11 @@ export interface DialogProps {
   close: () => void;
   /** At the head of the page rather than in its middle. */
   top?: boolean;
+  wide?: boolean;
   children: ComponentChildren;
 }
 
-export function Dialog({ title, close, top, children }: DialogProps) {
+export function Dialog({ title, close, top, wide, children }: DialogProps) {
   const place = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const before = document.activeElement;
@@ -21,7 +22,7 @@ export function Dialog({ title, close, top, children }: DialogProps) {
   return (
     <dialog
       ref={place}
-      class={top ? "box top-box" : "box"}
+      class={`box ${top ? "top-box" : ""} ${wide ? "wide-box" : ""}`}
       aria-label={title}
       onCancel={(event) => {
         event.preventDefault();
