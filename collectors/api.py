@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from collectors.alerts.calls import BadPayload
 from collectors.county import County
 from collectors.events import Event
 
+log = logging.getLogger("sanwang.collect")
+
+_MAX_BODY_BYTES = 4 << 20
 _COMMENT_S = 5.0  # an empty comment keeps the stream's reader sure that we live
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 MetricsPage = Callable[[str], bytes]
 """part ("fast", "slow" or "" for both) -> exposition text."""
+TakeAlerts = Callable[[Mapping[str, Any]], Awaitable[int]]
+"""Alertmanager's payload -> how many messages it made; BadPayload, SQLAlchemyError."""
 SnmpPage = Callable[[str], bytes | None]
 """target host -> exposition text of its last poll, None when there is no such target."""
 
@@ -51,10 +60,23 @@ async def _stream(county: County, after: int | None) -> AsyncIterator[str]:
                 yield sse(event)
 
 
+async def _bounded(request: Request) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _MAX_BODY_BYTES:
+            raise ValueError(f"found more than {_MAX_BODY_BYTES} bytes")
+    return body
+
+
 def application(
-    county: County, metrics: MetricsPage, snmp: SnmpPage, documents: Mapping[str, Callable[[], object]]
+    county: County,
+    metrics: MetricsPage,
+    snmp: SnmpPage,
+    documents: Mapping[str, Callable[[], object]],
+    take_alerts: TakeAlerts,
 ) -> Starlette:
-    """All routes; ``documents`` are those of other parts, by path.
+    """All routes; ``documents`` are those of other parts, by path; ``POST /alerts`` is Alertmanager's webhook.
 
     ``GET /events`` streams; with ``?recent=N`` it gives the last N as one JSON list.
     """
@@ -87,6 +109,19 @@ def application(
             return JSONResponse({"error": f"no appliance {request.path_params['name']!r}"}, 404)
         return JSONResponse({"host": view.host, "connected": view.connected, "state": view.sections})
 
+    async def alerts(request: Request) -> Response:
+        try:
+            payload = json.loads(await _bounded(request))
+            if not isinstance(payload, dict):
+                raise BadPayload("expected an object")
+            await take_alerts(payload)
+        except ValueError as problem:
+            return PlainTextResponse(f"alerts: {problem}\n", 400)
+        except SQLAlchemyError as problem:
+            log.error("alerts: the store does not take them: %s", problem)
+            return PlainTextResponse("alerts: the store does not take them now\n", 503)  # it is told again
+        return PlainTextResponse("")
+
     answers: dict[str, Callable[[], object]] = {
         **documents,
         "/status": county.status_document,
@@ -106,6 +141,7 @@ def application(
             *(Route(path, document(make)) for path, make in answers.items()),
             Route("/hosts/{name}", host),
             Route("/events", events),
+            Route("/alerts", alerts, methods=["POST"]),
             Route("/metrics", metrics_page),
             Route("/snmp", snmp_page),
         ]

@@ -17,18 +17,22 @@ import uvicorn
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from collectors.alerts.caller import Caller
+from collectors.alerts.channels import Secret
 from collectors.api import application
 from collectors.county import County
 from collectors.damper import Damper
+from collectors.desk.actions import Grant
+from collectors.desk.service import DeskService
 from collectors.expected import expect
 from collectors.faults.keeper import Faults
 from collectors.listen import PORT as AGENT_PORT
 from collectors.listen import AgentListener
 from collectors.metrics import Exposition, FastMetrics, SlowMetrics
 from collectors.record import Recorder
-from collectors.snmp.exposition import SnmpMetrics, target_page
+from collectors.snmp.linux import Linux
 from collectors.snmp.poller import Poller, Target
-from collectors.snmp.session import Credentials, Snmp
+from collectors.snmp.usm import User
 from collectors.syslog import Intake, Syslog
 from inventory.model import NetworkModel
 from store.engine import Store
@@ -43,11 +47,13 @@ class Collect:
 
     Args:
         model: The county.
-        credentials: SNMPv3 keys.
+        user: SNMPv3's, of every appliance.
         store: Where events and link states go.
         listen: Address for the agents, the management host's own.
         spool: Folder for events that the store does not have yet.
         tls: For syslog over TLS; None: without.
+        secret: Passwords of the mail server and the gateway, by name.
+        grant: Does what a request asks for that silence has granted.
         unix_socket: Where the HTTP interface is offered besides loopback.
         http_port: TCP port on 127.0.0.1.
     """
@@ -55,13 +61,15 @@ class Collect:
     def __init__(
         self,
         model: NetworkModel,
-        credentials: Credentials,
+        user: User,
         store: Store,
         *,
         listen: IPv4Address,
         unix_socket: Path,
         spool: Path,
         tls: ssl.SSLContext | None = None,
+        secret: Secret = lambda _: "",
+        grant: Grant | None = None,
         http_port: int = HTTP_PORT,
         agent_port: int = AGENT_PORT,
     ) -> None:
@@ -71,25 +79,30 @@ class Collect:
         self._listener = AgentListener(self.county)
         self._recorder = Recorder(store, self.county, spool)
         self._faults = Faults(self.county, store)
+        rules = model.supervision
+        self._desk = DeskService(model, rules, store, self.county.events, grant) if rules is not None else None
+        self._caller = Caller(store, model, self.county.events, secret)
         self._damper = Damper(self.county.events, time.monotonic)
         self._intake = Intake(self.county, self._damper)
         self._syslog = Syslog(self._intake, listen, tls)
         targets = [
-            Target(host.name, str(host.management), frozenset(port.name for port in host.ports))
+            Target(host.name, str(host.management), Linux(frozenset(port.name for port in host.ports)), user)
             for host in model.linux_appliances()
             if host.management is not None
         ]
-        self.poller = Poller(Snmp(credentials), targets, self._snmp_changed)
         links = {(end.host, end.port): link.name for link in model.links.values() for end in link.ends}
+        self.poller = Poller(targets, links, self._snmp_changed)
         self._exposition = Exposition(
             FastMetrics(self.county, self._faults.watch.broken),
-            (SlowMetrics(self.county, self._own_metrics), SnmpMetrics(targets, links)),
+            (SlowMetrics(self.county, self._own_metrics),),
+            self.poller.exposition,
         )
         self._app = application(
             self.county,
             self._exposition.page,
-            lambda host: target_page(self.poller, links, host),
+            self.poller.exposition_of,
             {"/faults": self._faults.faults_document},
+            self._caller.take,
         )
 
     def _snmp_changed(self, answering: frozenset[str]) -> None:
@@ -124,8 +137,11 @@ class Collect:
         faults = GaugeMetricFamily(
             "sanwang_faults_open", "Faults that are open, one for one root cause", len(self._faults.watch.book.open)
         )
+        messages = CounterMetricFamily("sanwang_messages", "Mails and short messages by fate", labels=["fate"])
+        for fate in ("sent", "failed", "given_up"):
+            messages.add_metric([fate], getattr(self._caller.counts, fate))
         cpu = GaugeMetricFamily("sanwang_collect_cpu_seconds", "CPU time used by the collector", time.process_time())
-        return (lines, refused, judged, stored, refusals, syslog, folded, polls, faults, cpu)
+        return (lines, refused, judged, stored, refusals, syslog, folded, polls, faults, messages, cpu)
 
     async def _fold(self) -> None:
         while True:
@@ -153,8 +169,11 @@ class Collect:
                         group.create_task(self._recorder.run()),
                         group.create_task(self.poller.run()),
                         group.create_task(self._fold()),
+                        group.create_task(self._caller.run()),
                         group.create_task(_serve(server, sockets)),
                     ]
+                    if self._desk is not None:
+                        tasks.insert(0, group.create_task(self._desk.run()))
                     log.info("collecting: %d appliances", len(self.county.expected.appliances))
                     await stop.wait()
                     server.should_exit = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from inventory.alerting_schema import MAIL, NUMBER, SERVER, URL
 from inventory.schema import IDENTITY, KEY, PEM, RATE, WIREGUARD_KEY
 from inventory.supervision_schema import HOURS, LIMIT, PHONE, YEAR
 from inventory.written import CODE, NAME
@@ -19,6 +20,10 @@ PATTERNS = {
     HOURS: "working hours like 08:30-12:00",
     YEAR: "a year like 2026, in quotes or not",
     PHONE: "a telephone number",
+    MAIL: "a mail address",
+    NUMBER: "a mobile number: digits, + in front if need be",
+    SERVER: "a host, or host:port",
+    URL: "an address that begins with http:// or https://",
     KEY: "an ed25519 public key in base64 (44 characters)",
 }
 TYPES = {

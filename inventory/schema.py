@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from inventory.alerting_schema import AlertingIntent
 from inventory.hardware import Platform
 from inventory.people import Duty
 from inventory.supervision_schema import CalendarIntent, SupervisionIntent
@@ -286,3 +287,4 @@ class Intent(Written):
     costs: CostsIntent | None = None
     calendar: CalendarIntent | None = None
     supervision: SupervisionIntent | None = None
+    alerting: AlertingIntent | None = None

@@ -18,6 +18,7 @@ from provision.change.plan import Plan, PlanError
 from provision.change.runner import CONFIRM_S, Outcome, Runner
 from sanwang import cables
 from sanwang.cli import run_app
+from sanwang.maintenance import in_window
 from sanwang.report import BAD_INPUT, Lines, emit, guarded
 from store.engine import open_store
 
@@ -64,7 +65,8 @@ def apply(
             runner.refuse(resume=resume)
             if check:
                 return Outcome(plan.id, outcome="may be applied")
-            outcome = runner.apply(resume=resume, keep=keep)
+            with in_window(store, county.model, plan):
+                outcome = runner.apply(resume=resume, keep=keep)
             if outcome.outcome == "applied":
                 applied.keep(places, county.folder)
             return outcome

@@ -38,6 +38,7 @@ def collect(
 
     from collectors.collect import Collect
     from collectors.snmp.usm import User
+    from dashboards.desk.grant import granting
     from identity.secrets import Secrets
     from identity.tls import server_context
     from inventory.errors import CountyErrors
@@ -71,6 +72,8 @@ def collect(
             unix_socket=places.collect_socket,
             spool=places.lib / "spool",
             tls=server_context(secrets, "collect", ips=[str(management)]),
+            secret=secrets.vault.find,
+            grant=granting(model),
         )
         asyncio.run(_run(service, folder, frozenset(model.revoked)))
     except OSError as problem:

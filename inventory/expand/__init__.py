@@ -5,6 +5,7 @@ from __future__ import annotations
 from inventory.errors import Report
 from inventory.expand import numbers
 from inventory.expand.access import check_switches
+from inventory.expand.alerting import expand_alerting
 from inventory.expand.boxes import expand_boxes
 from inventory.expand.exits import expand_exits, expand_outside
 from inventory.expand.fibres import expand_ducts, expand_fibres
@@ -59,6 +60,8 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
     report.settle("people")
     supervision = expand_supervision(intent, sites, services, people, report)
     report.settle("supervision")
+    alerting = expand_alerting(intent, people, report)
+    report.settle("alerting")
 
     cables = (*fibres, *expand_rooms(intent, ground, services, halls), *lines)
     exits = expand_exits(intent, lines, ground)
@@ -97,5 +100,6 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
         standby=ground.host(ground.standby, "standby") if ground.standby else "",
         taken_over=expand_switch(intent.switches.management),
         fenced=expand_switch(intent.switches.fenced),
+        alerting=alerting,
         supervision=supervision,
     )

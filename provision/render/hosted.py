@@ -96,4 +96,20 @@ def nms_files(model: NetworkModel, host: Host, environment: Environment) -> Iter
     yield from tls_files(host, "nms")
     text = fill("prometheus.yml.j2", model=model, rules=environment.rules)
     yield ConfigFile("/etc/prometheus/prometheus.yml", "0644", text, "nms")
-    yield ConfigFile("/etc/prometheus/alertmanager.yml", "0644", fill("alertmanager.yml.j2", model=model), "nms")
+    alerting = model.alerting
+    text = fill(
+        "alertmanager.yml.j2",
+        model=model,
+        webhooks=alerting.webhooks if alerting else (),
+        quiet=list(_in_utc(*alerting.quiet)) if alerting and alerting.quiet else (),
+    )
+    yield ConfigFile("/etc/prometheus/alertmanager.yml", "0644", text, "nms")
+
+
+def _in_utc(begin: time, end: time) -> Iterator[tuple[str, str]]:
+    """A span of local time as the spans of one UTC day that it is made of: one does not go over midnight."""
+    first, last = (((moment.hour - 8) % 24 * 60 + moment.minute) for moment in (begin, end))
+    spans = [(first, last)] if first < last else [(first, 24 * 60), (0, last)]
+    for start, stop in spans:
+        if start < stop:
+            yield f"{start // 60:02}:{start % 60:02}", f"{stop // 60:02}:{stop % 60:02}"
