@@ -18,7 +18,7 @@ from inventory.model import NetworkModel
 
 EVALUATE_S = 0.5  # at least this often: silence is no event
 _SETTLE_S = 0.02  # changes of one fault come together
-_JUDGED = frozenset({"ports", "bfd", "services", "sources", "wireguard", "ipsec"})  # what a judgement may hang on
+_JUDGED = frozenset({"ports", "bfd", "services", "sources", "wireguard", "ipsec", "told"})  # what judgements hang on
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,12 @@ class County:
         self.links: dict[str, Current] = {}
         self.hosts: dict[str, Current] = {}
         self.evaluations = 0
+        self._fibre_ends = {
+            str(port.address.ip): host.name
+            for host in model.hosts.values()
+            for port in host.ports
+            if port.ospf and port.address is not None
+        }
         self.judge = Judge(model, expected)
         self.judged: list[Callable[[float, float], None]] = []  # called after each judging: monotonic, UNIX seconds
         self._judged = [link for link in model.links.values() if any(end.host in self.views for end in link.ends)]
@@ -57,8 +63,26 @@ class County:
             return
         for section, key, before, after in changes:
             self._event(view.host, section, key, before, after)
+            if section == "told" and after is not None:
+                self._passed_on(key, after)
         if any(section != "probes" for section, *_ in changes):  # figures come all the time
             self._wake.set()
+
+    def _passed_on(self, host: str, told: Value) -> None:
+        """A neighbour passes on which daemons of a router do not run: it may have no way to us left."""
+        view, stopped = self.views.get(host), told.get("stopped")
+        if view is None or not isinstance(stopped, dict) or self._fibre_ends.get(str(told.get("from"))) != host:
+            return
+        view.relayed_at = time.monotonic()
+        services = view.sections["services"]
+        for name in {*stopped, *view.relayed}:
+            before = services.get(name)
+            if before is None or before.get("up") == (name not in stopped):
+                continue
+            state = str(stopped.get(name, "run"))
+            services[name] = {**before, "up": name not in stopped, "state": state}
+            self._event(host, "services", name, before, services[name])
+        view.relayed = frozenset(stopped)
 
     def touched(self) -> None:
         """Something outside the agents changed (a connection opened or closed)."""

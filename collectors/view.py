@@ -25,6 +25,7 @@ class AgentView:
         self.known = False  # a whole state was heard since the collector started
         self.heard_at: float | None = None
         self.relayed_at: float | None = None  # its neighbours passed on what it told them
+        self.relayed: frozenset[str] = frozenset()  # the services of it that do not run, as they said
         self.boot = ""
         self.dropped = 0
         self.lines = 0

@@ -11,6 +11,7 @@ from collectors.agent.certificates import Certificates
 from collectors.agent.config import HTTP_PORT, AgentConfig
 from collectors.agent.exposition import metrics_page, state_page
 from collectors.agent.http import TinyServer
+from collectors.agent.neighbours import Neighbours
 from collectors.agent.netlink import NamespaceWatch
 from collectors.agent.probes import Probes
 from collectors.agent.push import Push
@@ -35,6 +36,7 @@ class Agent:
         self._vpn = VpnWatch(self.state)
         self._certificates = Certificates()
         self._probes = Probes(config, self.state)
+        self._neighbours = Neighbours(config, self.state)
         self._watches: dict[str, tuple[int, NamespaceWatch]] = {}
         self._routes_moved = asyncio.Event()
         self._server: tuple[int, asyncio.Server] | None = None
@@ -49,6 +51,7 @@ class Agent:
                 group.create_task(self._probes.run())
         finally:
             self._probes.close()
+            self._neighbours.close()
             for _, watch in self._watches.values():
                 watch.close()
 
@@ -60,8 +63,11 @@ class Agent:
                 self._ensure_watches()
                 self._probes.ensure()
                 await self._ensure_server()
+                if (link := self._neighbours.open()) is not None:
+                    loop.add_reader(link, self._neighbours.receive)
             self._probes.lines()
             self.state.replace("services", read_services())
+            self._neighbours.tick()
             await self._routing.bfd()
             if count % 3 == 0:
                 await self._routing.ospf()
@@ -80,6 +86,7 @@ class Agent:
             await self._routes_moved.wait()
             await asyncio.sleep(_SETTLE_S)
             self._routes_moved.clear()
+            self.state.replace("services", read_services())  # they may have gone with the daemon that made them
             await self._routing.bfd()
             await self._routing.ospf()
             await self._routing.bgp()

@@ -29,6 +29,8 @@ BEAT_S = 1.0
 QUEUE_LINES = 2000
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 3.0)
 _CONNECT_TIMEOUT_S = 3.0
+_NEWS = frozenset({"ports", "bfd", "services"})
+_NEWS_S = 0.3  # beat so soon after: the collector learns that this is all there is to tell
 _USER_TIMEOUT_MS = 4000  # unacknowledged data older than this breaks the connection
 
 
@@ -114,6 +116,8 @@ class Push:
             while self._queue:
                 at, (section, key, value) = self._queue.popleft()
                 line("change", at=round(at, 3), section=section, key=key, value=value)
+                if section in _NEWS:
+                    beat_at = min(beat_at, time.monotonic() + _NEWS_S)
             if time.monotonic() >= beat_at:
                 line("beat", at=round(time.time(), 3), dropped=self.dropped)
                 beat_at = time.monotonic() + BEAT_S

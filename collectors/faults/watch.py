@@ -128,7 +128,8 @@ class Watch:
             figures = view.value("probes", link_key(name))
             if figures is None or not view.fresh(now) or now < self._figures_from.get(name, 0.0):
                 continue
-            if wrong := degradations(self._county.model.links[name], figures):
+            numbers = {key: value for key, value in figures.items() if isinstance(value, int | float)}
+            if wrong := degradations(self._county.model.links[name], numbers):
                 found[name] = _measured(wrong)
         return found
 

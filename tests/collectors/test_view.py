@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors.agent.state import SECTIONS, AgentState, Change
-from collectors.causes import Causes
 from collectors.county import County
+from collectors.faults.watch import Watch
 from collectors.metrics import Exposition, FastMetrics, SlowMetrics
 from collectors.view import AgentView, BadLine, parse_line
 
@@ -87,9 +87,27 @@ def test_a_broken_line_is_refused_and_changes_nothing(line: dict[str, Any]) -> N
 @settings(max_examples=max(20, settings.default.max_examples // 10))  # each one judges the whole county
 @given(
     st.sampled_from(SECTIONS),
-    st.sampled_from(["p1", "/172.20.0.3", "/p1/172.16.0.2", "ospfd", "c1-core-t01-rt", "wg0/x", "bfdd"]),
+    st.sampled_from(
+        ["p1", "/172.20.0.3", "/p1/172.16.0.2", "ospfd", "c1-core-t01-rt", "wg0/x", "bfdd", "link:ring-c1-c2", "t01-rt"]
+    ),
     st.dictionaries(
-        st.sampled_from(["up", "full", "since", "state", "ok", "sent", "loss_ratio", "allowed", "remote", "vrf"]),
+        st.sampled_from(
+            [
+                "up",
+                "full",
+                "since",
+                "state",
+                "ok",
+                "sent",
+                "lost",
+                "loss_ratio",
+                "allowed",
+                "remote",
+                "vrf",
+                "stopped",
+                "from",
+            ]
+        ),
         st.sampled_from([True, None, 5, -1.5, "text", [], ["10.0.0.0/8", 7], {"x": []}]),
     ),
 )
@@ -97,10 +115,12 @@ def test_an_agent_that_talks_nonsense_breaks_only_its_own_picture(
     section: str, key: str, value: dict[str, Any]
 ) -> None:
     county = shared_county()
-    exposition = Exposition(FastMetrics(county, Causes(county.model, county.expected)), (SlowMetrics(county, list),))
+    watch = Watch(county)
+    exposition = Exposition(FastMetrics(county, watch.broken), (SlowMetrics(county, list),))
     for host in ("c1-core", "c1-vpn"):
         change(county, host, section, key, value)
         county.evaluate()
+        watch.step(time.monotonic(), time.time())
         assert county.links["ring-c2-c3"].state == "up"
     assert exposition.page("").endswith(b"\n")
     assert county.status_document()["hosts"]["ok"] > 100
