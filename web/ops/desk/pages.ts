@@ -4,7 +4,14 @@ import type { PageRow } from "../pages";
 
 export const deskPages: readonly PageRow[] = [
   { path: "/alerts", icon: ICONS.alert, words: ["告警", "Alerts"], right: "watch", load: () => import("./alerts"), key: "a" },
-  { path: "/tickets", icon: ICONS.ticket, words: ["工单", "Tickets"], right: ["watch", "handle", "supervise"], load: () => import("./tickets"), key: "t" },
+  {
+    path: "/tickets",
+    icon: ICONS.ticket,
+    words: ["工单", "Tickets"],
+    right: ["watch", "handle", "supervise"],
+    load: () => import("./tickets"),
+    key: "t",
+  },
   {
     path: "/tickets/:id",
     icon: ICONS.ticket,
@@ -13,12 +20,16 @@ export const deskPages: readonly PageRow[] = [
     load: () => import("./ticket"),
     menu: false,
   },
+  { path: "/report", icon: ICONS.phone, words: ["报障", "Report"], right: ["report", "handle"], load: () => import("./report"), key: "r" },
+  { path: "/shift", icon: ICONS.shift, words: ["值班", "Duty"], right: ["watch", "handle", "supervise"], load: () => import("./shift"), key: "d" },
   {
-    path: "/leaders",
-    icon: ICONS.leader,
-    words: ["领导视图", "Overview"],
-    right: "lead",
-    load: () => import("./leaders"),
-    key: "o",
+    path: "/board",
+    icon: ICONS.board,
+    words: ["电子监察", "Supervision"],
+    right: ["watch", "supervise", "lead"],
+    load: () => import("./board"),
+    key: "s",
   },
+  { path: "/leaders", icon: ICONS.leader, words: ["领导视图", "Overview"], right: "lead", load: () => import("./leaders"), key: "o" },
+  { path: "/scores", icon: ICONS.score, words: ["考核公示", "Scores"], right: null, load: () => import("./scores"), key: "p" },
 ];
