@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from dashboards.causes import causes, impact_document
-from dashboards.seen import Seen, alert_document, hosts_seen, links_seen, loads_seen, watched_hosts
+from dashboards.seen import Seen, alert_document, faults_seen, hosts_seen, links_seen, loads_seen, watched_hosts
 from dashboards.sources import Alertmanager, Collector, Prometheus, SourceDown
 from inventory.impact import Faults, ImpactMap, Meeting
 from inventory.model import NetworkModel
@@ -30,6 +30,7 @@ _STATUS_S, _ALERTS_S, _MEETINGS_S, _LOADS_S = 2.0, 2.0, 3.0, 10.0
 _UNWATCHED = 4  # times slower while no page is open; the collector's events are followed all the same
 _RETRY_S = 1.0
 _SETTLE_S = 0.03  # events of one fault come together
+_COLLECTOR_PATHS = ("/links", "/hosts", "/status", "/faults")
 _LOAD_EXPRESSION = "sanwang_link_bps"
 
 
@@ -69,6 +70,7 @@ class Live:
             "links": dict.fromkeys(model.links, unknown),
             "hosts": dict.fromkeys(watched_hosts(model), unknown),
             "status": {},
+            "faults": [],
             "alerts": [],
             "meetings": [],
             "impact": impact_document(self.impacts.of(Faults()), ()),
@@ -146,20 +148,20 @@ class Live:
         if name == "collector":
             unknown = Seen("unknown", None).document()
             self._change(dict.fromkeys(self.document["links"], unknown), dict.fromkeys(self.document["hosts"], unknown))
-            self._publish({"status": {}})
+            self._publish({"status": {}, "faults": []})
         elif name == "alertmanager":
             self._publish({"alerts": []})
         elif name == "prometheus":
             self._loads = {}
 
     async def _ask_collector(self) -> None:
-        links, hosts, status = await asyncio.gather(*(self._collector.get(p) for p in ("/links", "/hosts", "/status")))
+        links, hosts, status, faults = await asyncio.gather(*map(self._collector.get, _COLLECTOR_PATHS))
         seen_links, seen_hosts = links_seen(self._model, links), hosts_seen(self._model, hosts)
         self._change(
             {name: self._with_load(name, seen.document()) for name, seen in seen_links.items()},
             {name: seen.document() for name, seen in seen_hosts.items()},
         )
-        self._publish({"status": status})
+        self._publish({"status": status, "faults": faults_seen(faults)})
 
     def _with_load(self, name: str, document: Document) -> Document:
         bps = self._loads.get(name)

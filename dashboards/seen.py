@@ -10,6 +10,22 @@ from typing import Any
 from inventory.model import NetworkModel, Role
 
 Document = dict[str, Any]
+_FAULT = (
+    "id",
+    "key",
+    "kind",
+    "subject",
+    "link",
+    "host",
+    "site",
+    "severity",
+    "zh",
+    "en",
+    "opened_at",
+    "acknowledged_by",
+    "acknowledged_why",
+    "window",
+)
 _STATES = frozenset({"up", "degraded", "down"})
 
 
@@ -75,3 +91,11 @@ def alert_document(alert: Mapping[str, Any]) -> Document:
         "en": str(notes.get("summary") or name),
         "since": str(alert.get("startsAt", "")),
     }
+
+
+def faults_seen(answer: Mapping[str, Any]) -> list[Document]:
+    """The open faults as every page lists them, the worst first, then the newest; without their measured details."""
+    found = answer.get("faults")
+    rows = [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+    rows.sort(key=lambda each: (each.get("severity") != "critical", -float(each.get("opened_at") or 0.0)))
+    return [{name: each.get(name) for name in _FAULT} for each in rows]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -19,7 +18,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from inventory.model import NetworkModel, Role
-from inventory.probes import probe_paths
+from inventory.probes import link_paths, probe_paths
+from tests.dashboards import prometheus
 
 
 class FakeSources:
@@ -109,6 +109,7 @@ class FakeSources:
                 Route("/links", self._links),
                 Route("/hosts", self._hosts),
                 Route("/probes", self._probes),
+                Route("/faults", self._faults),
                 Route("/events", self._stream),
                 Route("/api/v1/query", self._query),
                 Route("/api/v1/query_range", self._query_range),
@@ -142,8 +143,28 @@ class FakeSources:
         return JSONResponse({name: self._entry(self.down_hosts.get(name)) for name in inside})
 
     async def _probes(self, _: Request) -> Response:
-        figures = {"rtt_ms": 0.42, "loss_ratio": 0.0, "fresh": True}
-        return JSONResponse({path.name: {**figures, "host": path.host} for path in probe_paths(self.model)})
+        jitter = {"forward_jitter_ms": 0.02, "backward_jitter_ms": 0.03}
+        losses = {"loss_ratio": 0.0, "loss_forward_ratio": 0.0, "loss_backward_ratio": 0.0}
+        figures = {"rtt_ms": 0.42, **losses, **jitter, "bottleneck_bps": 94_000_000, "mos": 4.41, "fresh": True}
+        paths = (*probe_paths(self.model), *link_paths(self.model))
+        return JSONResponse({path.name: {**figures, "host": path.host} for path in paths})
+
+    async def _faults(self, _: Request) -> Response:
+        """One fault a link that is down by itself, one a host."""
+        ports = {port.link for host in self.down_hosts for port in self.model.hosts[host].ports}
+        cut = [name for name in self.down_links if name not in ports]
+        faults = [self._fault("link", name, self.down_links[name]) for name in cut]
+        faults += [self._fault("host", name, at) for name, at in self.down_hosts.items()]
+        return JSONResponse({"at": time.time(), "faults": [{"id": at, **each} for at, each in enumerate(faults, 1)]})
+
+    def _fault(self, what: str, name: str, at: float) -> dict[str, Any]:
+        site = self.model.hosts[self.model.links[name].a.host if what == "link" else name].site
+        words = {"zh": f"{name} 中断", "en": f"{name} is down", "next_step": ""}
+        none = dict.fromkeys(("acknowledged_by", "acknowledged_at", "acknowledged_why", "window", "cleared_at"))
+        about = {"subject": name, "link": name if what == "link" else "", "host": name if what == "host" else ""}
+        kind = {"key": f"{what}:{name}", "kind": f"{what}-down", "site": site, "severity": "critical"}
+        more: dict[str, Any] = {"links": [], "hosts": [], "detail": {}, "children": [], "impact": {}}
+        return {**kind, **about, **words, "opened_at": at, **none, **more}
 
     async def _stream(self, _: Request) -> Response:
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -169,32 +190,21 @@ class FakeSources:
     async def _query(self, request: Request) -> Response:
         asked = request.query_params["query"]
         self.asked.append(asked)
-        rows: list[tuple[dict[str, str], float]] = []
-        if asked == "sanwang_link_bps":
-            for link in self.model.links.values():
-                load = {"ring": 0.36, "access": 0.02}.get(link.kind.value, 0.01) * (0.5 + (link.number * 37 % 100) / 50)
-                rows.append(({"link": link.name, "direction": "in"}, load * link.rate_bps))
-        elif asked.startswith("sanwang_optical_power_dbm"):
-            wanted = asked.split('host=~"')[1].split('"')[0].split("|")
-            for name in wanted:
-                for port in self.model.hosts[name].ports:
-                    if self.model.links[port.link].fibre:
-                        power = -6.5 - self.model.links[port.link].length_km * 0.35
-                        rows.append(({"host": name, "port": port.name}, power))
-        rows += [({}, value) for part, value in self.numbers.items() if part in asked]
-        result = [{"metric": metric, "value": [time.time(), str(value)]} for metric, value in rows]
-        return JSONResponse({"status": "success", "data": {"resultType": "vector", "result": result}})
+        now = time.time()
+        planted: prometheus.Rows = [({}, value) for part, value in self.numbers.items() if part in asked]
+        rows = planted or prometheus.rows(self.model, asked, now, now)
+        result = [{"metric": metric, "value": [now, str(value)]} for metric, value in rows]
+        return JSONResponse(prometheus.document("vector", result))
 
     async def _query_range(self, request: Request) -> Response:
         asked = request.query_params["query"]
         self.asked.append(asked)
         start, end, step = (float(request.query_params[name]) for name in ("start", "end", "step"))
         times = [start + index * step for index in range(int((end - start) / step) + 1)]
-        wanted = asked.split('host=~"')[1].split('"')[0].split("|")[0] if 'host=~"' in asked else "c1-core"
-        result = []
-        for index in range(3):
-            port = {"host": wanted, "port": f"p{index}", "link": f"line-{index}", "direction": "in"}
-            metric = {**port, "path": f"c{index + 1}-core-t01-rt"}
-            values = [[at, str((index + 1) * (1.2 + math.sin(at / 400 + index)))] for at in times]
-            result.append({"metric": metric, "values": values})
-        return JSONResponse({"status": "success", "data": {"resultType": "matrix", "result": result}})
+        now = time.time()
+        lines: dict[tuple[tuple[str, str], ...], list[list[Any]]] = {}
+        for at in times:
+            for metric, value in prometheus.rows(self.model, asked, at, now):
+                lines.setdefault(tuple(sorted(metric.items())), []).append([at, str(value)])
+        result = [{"metric": dict(metric), "values": values} for metric, values in lines.items()]
+        return JSONResponse(prometheus.document("matrix", result))
