@@ -9,7 +9,7 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -30,8 +30,8 @@ from collectors.listen import PORT as AGENT_PORT
 from collectors.listen import AgentListener
 from collectors.metrics import Exposition, FastMetrics, SlowMetrics
 from collectors.record import Recorder
-from collectors.snmp.linux import Linux
-from collectors.snmp.poller import Poller, Target
+from collectors.shards import Shards, links_of, targets_of
+from collectors.snmp.poller import Poller
 from collectors.snmp.usm import User
 from collectors.syslog import Intake, Syslog
 from inventory.model import NetworkModel
@@ -54,6 +54,7 @@ class Collect:
         tls: For syslog over TLS; None: without.
         secret: Passwords of the mail server and the gateway, by name.
         grant: Does what a request asks for that silence has granted.
+        shards: How the other processes that ask devices are started (``collectors.shards``).
         unix_socket: Where the HTTP interface is offered besides loopback.
         http_port: TCP port on 127.0.0.1.
     """
@@ -70,6 +71,7 @@ class Collect:
         tls: ssl.SSLContext | None = None,
         secret: Secret = lambda _: "",
         grant: Grant | None = None,
+        shards: Sequence[Sequence[str]] = (),
         http_port: int = HTTP_PORT,
         agent_port: int = AGENT_PORT,
     ) -> None:
@@ -85,13 +87,10 @@ class Collect:
         self._damper = Damper(self.county.events, time.monotonic)
         self._intake = Intake(self.county, self._damper)
         self._syslog = Syslog(self._intake, listen, tls)
-        targets = [
-            Target(host.name, str(host.management), Linux(frozenset(port.name for port in host.ports)), user)
-            for host in model.linux_appliances()
-            if host.management is not None
-        ]
-        links = {(end.host, end.port): link.name for link in model.links.values() for end in link.ends}
-        self.poller = Poller(targets, links, self._snmp_changed)
+        self.poller = Poller(targets_of(model, user, 0), links_of(model), self._own_changed)
+        self._shards = Shards(shards, self._others_changed)
+        self._own_ok: frozenset[str] = frozenset()
+        self._others_ok: frozenset[str] = frozenset()
         self._exposition = Exposition(
             FastMetrics(self.county, self._faults.watch.broken),
             (SlowMetrics(self.county, self._own_metrics),),
@@ -105,7 +104,16 @@ class Collect:
             self._caller.take,
         )
 
-    def _snmp_changed(self, answering: frozenset[str]) -> None:
+    def _own_changed(self, answering: frozenset[str]) -> None:
+        self._own_ok = answering
+        self._snmp_changed()
+
+    def _others_changed(self, answering: frozenset[str]) -> None:
+        self._others_ok = answering
+        self._snmp_changed()
+
+    def _snmp_changed(self) -> None:
+        answering = self._own_ok | self._others_ok
         for host in sorted(answering ^ self.county.snmp_ok):
             self.county.events.emit("snmp", host, "up" if host in answering else "down")
         self.county.snmp_ok = answering
@@ -168,6 +176,7 @@ class Collect:
                         group.create_task(self._faults.run()),
                         group.create_task(self._recorder.run()),
                         group.create_task(self.poller.run()),
+                        group.create_task(self._shards.run()),
                         group.create_task(self._fold()),
                         group.create_task(self._caller.run()),
                         group.create_task(_serve(server, sockets)),

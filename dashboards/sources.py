@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -59,10 +60,22 @@ class Collector:
 
 
 class Prometheus:
-    """Prometheus' HTTP API."""
+    """Prometheus' HTTP API.
 
-    def __init__(self, base_url: str = "http://127.0.0.1:9090", transport: httpx.AsyncBaseTransport | None = None):
+    Args:
+        base_url: The county's own Prometheus.
+        transport: Instead of TCP.
+        history: Base URL of another that keeps measurements longer ("": none); ranges are read there while it answers.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:9090",
+        transport: httpx.AsyncBaseTransport | None = None,
+        history: str = "",
+    ) -> None:
         self._http = httpx.AsyncClient(base_url=base_url, timeout=_TIMEOUT, transport=transport, trust_env=False)
+        self._history = httpx.AsyncClient(base_url=history, timeout=_TIMEOUT, trust_env=False) if history else None
 
     async def query(self, expression: str) -> list[Document]:
         """An instant query's vector: a list of ``{"metric": {...}, "value": [time, text]}``."""
@@ -72,12 +85,18 @@ class Prometheus:
     async def query_range(self, expression: str, start: float, end: float, step_s: float) -> list[Document]:
         """A range query's matrix: a list of ``{"metric": {...}, "values": [[time, text], ...]}``."""
         parameters = {"query": expression, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step_s:g}"}
+        if self._history is not None:
+            with contextlib.suppress(SourceDown):  # what the county's own still has is better than nothing
+                answer = await _json(self._history, "history", "api/v1/query_range", parameters)
+                return cast(list[Document], answer["data"]["result"])
         answer = await _json(self._http, "Prometheus", "/api/v1/query_range", parameters)
         return cast(list[Document], answer["data"]["result"])
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+        if self._history is not None:
+            await self._history.aclose()
 
 
 class Alertmanager:

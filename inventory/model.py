@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from inventory.alerting import Alerting
 from inventory.guests import Guest, Pool
+from inventory.metrics import Metrics
 from inventory.people import Person
 from inventory.supervision import Supervision
 
@@ -407,6 +408,7 @@ class NetworkModel:
     standby: str = ""  # the management host that stands by, "" for none
     taken_over: Switch | None = None  # the two management hosts have changed places
     fenced: Switch | None = None  # the one that stands by may not manage devices: it was not seen to give up
+    metrics: Metrics = field(default_factory=Metrics)
     alerting: Alerting | None = None  # who is called; None: nobody, alerts are on the pages alone
     supervision: Supervision | None = None  # time limits and the desk; None: the county keeps no tickets
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from inventory.alerting_schema import AlertingIntent
+from inventory.alerting_schema import URL, AlertingIntent
 from inventory.hardware import Platform
 from inventory.people import Duty
 from inventory.supervision_schema import CalendarIntent, SupervisionIntent
@@ -256,6 +256,14 @@ class CostsIntent(Written):
     security_boxes: BoxPriceIntent | None = None
 
 
+class MetricsIntent(Written):
+    """How many processes collect, and where measurements are kept for long."""
+
+    collectors: Annotated[int, Field(ge=1, le=16, strict=True)] = 1
+    remote_write: Annotated[str, StringConstraints(pattern=URL)] = ""
+    history: Annotated[str, StringConstraints(pattern=URL)] = ""
+
+
 class Intent(Written):
     """Everything that is written about a county."""
 
@@ -288,3 +296,4 @@ class Intent(Written):
     calendar: CalendarIntent | None = None
     supervision: SupervisionIntent | None = None
     alerting: AlertingIntent | None = None
+    metrics: MetricsIntent = MetricsIntent()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,12 +32,14 @@ def collect(
         Path | None, typer.Option(help="folder of the county; default what sanwang up wrote down")
     ] = None,
     listen: Annotated[str, typer.Option(help="address for the agents; default the management host's own")] = "",
+    shard: Annotated[int, typer.Option(help="only ask devices of this share; the collector starts these itself")] = 0,
 ) -> None:
     """Listen to the agents, poll SNMP, judge links and hosts, record events; answer on the instance's collect.sock and
     on 127.0.0.1:9811: /status /links /hosts /probes /events /metrics /snmp?target=HOST."""
     from ipaddress import IPv4Address
 
-    from collectors.collect import Collect
+    from collectors.collect import HTTP_PORT, Collect
+    from collectors.shards import commands, run_shard
     from collectors.snmp.usm import User
     from dashboards.desk.grant import granting
     from identity.secrets import Secrets
@@ -60,6 +63,9 @@ def collect(
         raise typer.Exit(2) from None
     secrets = Secrets(places.lib / "identity")
     user = User("sanwang", secrets.resolve("snmp/auth"), secrets.resolve("snmp/priv"))
+    if shard:
+        asyncio.run(run_shard(model, user, shard, HTTP_PORT + shard, sys.stdout))
+        return
     management = model.hosts[model.nms].management
     assert management is not None  # every appliance has one
     store = open_store(places.database)
@@ -74,6 +80,7 @@ def collect(
             tls=server_context(secrets, "collect", ips=[str(management)]),
             secret=secrets.vault.find,
             grant=granting(model),
+            shards=list(commands(model.metrics.collectors, sys.orig_argv)),
         )
         asyncio.run(_run(service, folder, frozenset(model.revoked)))
     except OSError as problem:
@@ -113,6 +120,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    import sys
-
     sys.exit(main(sys.argv[1:]))

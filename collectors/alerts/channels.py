@@ -13,8 +13,6 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 
-import httpx
-
 from inventory.alerting import Alerting, MailServer, SmsGateway
 
 _TIMEOUT_S = 15.0
@@ -79,6 +77,8 @@ def _mail(server: MailServer, address: str, message: Message, secret: Secret) ->
 
 
 def _sms(gateway: SmsGateway, number: str, text: str, secret: Secret) -> None:
+    import httpx  # only where a gateway is: the collector is lean
+
     held = secret("alerting/sms") if gateway.header or "{secret}" in gateway.body else ""
     values = {"number": number, "text": " ".join(text.split())[:_SMS_LENGTH], "secret": held}
     # In one pass: what an alert says is never looked into for {secret}.

@@ -26,6 +26,7 @@ from inventory.expand.standby import taken_over
 from inventory.expand.supervision import expand_supervision
 from inventory.expand.switches import expand_revoked, expand_switch
 from inventory.expand.vpn import expand_tunnels
+from inventory.metrics import Metrics
 from inventory.model import NetworkModel
 from inventory.schema import Intent
 
@@ -101,5 +102,6 @@ def expand(intent: Intent, report: Report) -> NetworkModel:
         taken_over=expand_switch(intent.switches.management),
         fenced=expand_switch(intent.switches.fenced),
         alerting=alerting,
+        metrics=Metrics(**intent.metrics.model_dump()),
         supervision=supervision,
     )
