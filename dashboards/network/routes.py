@@ -28,7 +28,7 @@ from dashboards.network.capacity import Capacity
 from dashboards.network.changes import Changes, NoSuchChange
 from dashboards.network.halls import Booked, Ways, meetings_document
 from dashboards.network.link import UnknownTarget, faults_of, link_document, what_if
-from dashboards.network.optics import Optics
+from dashboards.network.optics import RECEIVER_LIMIT_DBM, Optics
 from dashboards.network.search import Entry, Index
 from dashboards.sources import Collector, Prometheus, SourceDown
 from identity.people import Right
@@ -73,7 +73,13 @@ def build_network(
             asyncio.to_thread(faults_of, store, [name, *found.ducts], datetime.now(UTC)),
         )
         document = link_document(live.impacts, name, live.faults, probes)
-        return {**document, "optics": light, "faults": past, "silent": sorted(set(silent))}
+        return {
+            **document,
+            "optics": light,
+            "limit_dbm": RECEIVER_LIMIT_DBM,
+            "faults": past,
+            "silent": sorted(set(silent)),
+        }
 
     @router.get("/net/site/{code}")
     async def site(code: str) -> Document:

@@ -165,7 +165,7 @@ function Plot({ lines, limited, factor, start, end }: PlotProps) {
         cursor: { drag: { x: false, y: false } },
         scales: { x: { range: [start, end] } },
         axes: [
-          { ...axis, values: days ? "{MM}-{DD}" : "{HH}:{mm}", space: 70 * scale },
+          { ...axis, values: days ? "{MM}-{DD}" : "{HH}:{mm}", space: 70 * scale, size: 28 * scale },
           { ...axis, size: 56 * scale },
         ],
         series: [

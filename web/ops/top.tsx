@@ -5,14 +5,15 @@ import { day, time } from "./format";
 import type { Count } from "./types";
 import { t } from "./words";
 
-export function Top() {
+/** `networks`: with the choice of one network, where a page looks at it. */
+export function Top({ networks }: { networks: boolean }) {
   return (
     <header class="top">
       <div class="brand">
         <h1>{county.value ? named(county.value) : ""}</h1>
         <p>{t("product")}</p>
       </div>
-      <NetworkSwitch />
+      {networks && <NetworkSwitch />}
       <div class="right">
         <button class="language" lang={language.value === "zh" ? "en" : "zh-CN"} onClick={switchLanguage}>
           {t("otherLanguage")}

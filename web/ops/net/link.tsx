@@ -61,6 +61,7 @@ function Known({ link }: { link: Link }) {
         {found?.probe && <Figure name={t("loss")} value={percent(number(found.probe["loss_ratio"]))} more={`${t("delay")} ${ms(found.probe["rtt_ms"])}`} tone={(number(found.probe["loss_ratio"]) ?? 0) > 0.01 ? "down" : "up"} />}
       </div>
       <div class="cards">
+       <div class="stack">
         <Card
           title={t("load")}
           tools={
@@ -75,16 +76,19 @@ function Known({ link }: { link: Link }) {
         >
           <Chart title={t("load")} series="link_traffic" link={link.name} range={range} factor={1e-6} unit="Mbit/s" label={end} />
         </Card>
-        {found?.probe && <Probe link={link} found={found} range={range} />}
-        {fibre && <LightPanel ends={found.optics} limit={-19.5} range={range} link={link.name} />}
+        {fibre && <LightPanel ends={found.optics} limit={found.limit_dbm} range={range} link={link.name} />}
+        {found && <Mates found={found} own={link.name} />}
+       </div>
+       <div class="stack">
         {found && <Rides found={found} />}
         <Consequences name={link.name} />
-        {found && <Mates found={found} own={link.name} />}
+        {found?.probe && <Probe link={link} found={found} range={range} />}
         {found && (
           <Card title={t("faults")} count={found.faults.length}>
             <FaultHistory rows={found.faults} />
           </Card>
         )}
+       </div>
       </div>
     </>
   );

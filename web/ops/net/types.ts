@@ -54,6 +54,7 @@ export interface LinkDocument {
   sites_unprotected: string[];
   mates: (Named & { name: string; links: string[] })[];
   optics: LightEnd[];
+  limit_dbm: number;
   faults: FaultRow[];
   silent: string[];
 }

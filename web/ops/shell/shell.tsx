@@ -36,7 +36,7 @@ function Frame() {
     <div class={row?.full ? "shell full" : "shell"}>
       <Menu />
       <div class="page">
-        <Top />
+        <Top networks={row?.full === true} />
         {watching && row?.full && <StatusStrip />}
         {watching && <Banner />}
         <Place row={row} />

@@ -78,7 +78,7 @@ export function Table<R>({ rows, columns, id, href, open, filter, tone, empty, p
           <thead>
             <tr>
               {columns.map((column, index) => (
-                <th key={index} class={column.figures ? "right" : undefined} aria-sort={order?.column === index ? (order.down ? "descending" : "ascending") : undefined}>
+                <th key={index} class={column.figures ? "num" : undefined} aria-sort={order?.column === index ? (order.down ? "descending" : "ascending") : undefined}>
                   {column.sort ? <button onClick={() => turn(index)}>{column.head}</button> : column.head}
                 </th>
               ))}
@@ -95,7 +95,7 @@ export function Table<R>({ rows, columns, id, href, open, filter, tone, empty, p
                   {...(act && { tabIndex: 0, role: "link", onClick: (event: Event) => own(event) || act(), onKeyDown: (event: KeyboardEvent) => own(event) || press(act)(event) })}
                 >
                   {columns.map((column, index) => (
-                    <td key={index} data-head={column.head} class={column.figures ? "right figures" : undefined}>
+                    <td key={index} data-head={column.head} class={column.figures ? "num figures" : undefined}>
                       {column.cell(row)}
                     </td>
                   ))}
