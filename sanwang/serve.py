@@ -27,6 +27,7 @@ from starlette.types import ASGIApp
 
 from dashboards.access import Access
 from dashboards.api import build_api
+from dashboards.desk.api import build_desk_api
 from dashboards.events_api import build_events
 from dashboards.faults_api import build_faults
 from dashboards.figures.api import Figures, build_figures
@@ -87,7 +88,7 @@ def assemble(
 ) -> ASGIApp:
     """The whole application; ``relay`` None: a county without a relay has no meetings."""
     collector = Collector(places.collect_socket)
-    prometheus, alertmanager = prometheus or Prometheus(), alertmanager or Alertmanager()
+    prometheus, alertmanager = prometheus or Prometheus(history=model.metrics.history), alertmanager or Alertmanager()
 
     def running() -> list[tuple[Meeting, dict[str, Any]]]:
         with store.reading() as session:
@@ -121,6 +122,7 @@ def assemble(
 
     application.include_router(build_network(model, places, store, live, access, collector, prometheus, booked))
     application.include_router(build_events(store, access))
+    application.include_router(build_desk_api(model, store, access))
     application.include_router(build_figures(Figures(model, costs, live, prometheus, store), access))
     if relay is not None:
         tokens = Tokens(secrets.resolve(links.KEY))

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
+from collectors.alerts.tables import WindowRow
 from collectors.desk import clock, impacts
 from collectors.desk.actions import Grant, closed, restored
 from collectors.desk.filing import of_fault
@@ -82,7 +83,9 @@ def _new_faults(session: Session, now: datetime) -> list[FaultRow]:
     """Faults without a ticket, once it is known what they hurt: the class goes by that."""
     recent = or_(FaultRow.cleared_at.is_(None), FaultRow.opened_at > now - _FAULTS_SINCE)
     ticket = select(TicketRow.id).where(TicketRow.fault == FaultRow.id).exists()
-    query = select(FaultRow).where(recent, FaultRow.window.is_(None), ~ticket).order_by(FaultRow.id)
+    over = select(WindowRow.id).where(WindowRow.id == FaultRow.window, WindowRow.end_at <= now).exists()
+    unplanned = or_(FaultRow.window.is_(None), over)  # planned work has no ticket; what it leaves behind has
+    query = select(FaultRow).where(recent, unplanned, ~ticket).order_by(FaultRow.id)
     return [fault for fault in session.scalars(query) if fault.impact or now - fault.opened_at > _IMPACT_WITHIN]
 
 
