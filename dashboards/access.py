@@ -22,6 +22,7 @@ from starlette.requests import HTTPConnection
 from identity import sessions
 from identity.directory import CONSOLE, Identity
 from identity.people import Right
+from identity.refusal import Refusal
 from identity.signing import Caller, Opened, SignOn
 from identity.tables import SignSession
 from identity.tokens import TokenRefused, Tokens
@@ -178,3 +179,8 @@ def forget(response: Response) -> None:
 def ops_token(tokens: Tokens, subject: str = CONSOLE) -> str:
     """A one-time token for the operations pages."""
     return tokens.issue(LINK_PURPOSE, subject, lifetime_s=LINK_LIFETIME_S)
+
+
+def said(status: int, refusal: Refusal) -> HTTPException:
+    """A refusal as HTTP says it: the page shows it in its reader's language."""
+    return HTTPException(status, {"zh": refusal.zh, "en": refusal.en})

@@ -27,12 +27,12 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dashboards.access import Access, Person
+from dashboards.access import Access, Person, said
 from identity import accounts, grants, throttle
-from identity.accounts import AccountRefused
 from identity.directory import Identity
 from identity.grants import GrantRefused
 from identity.people import Right
+from identity.refusal import Refusal
 from identity.tables import Account, Grant
 from inventory.model import NetworkModel
 from store.audit import AuditEntry, verify_chain
@@ -81,8 +81,8 @@ def build_people(model: NetworkModel, access: Access) -> APIRouter:
         try:
             with store.session() as session:
                 return change(session)
-        except (AccountRefused, GrantRefused) as refusal:
-            raise HTTPException(422, str(refusal)) from None
+        except Refusal as refusal:
+            raise said(422, refusal) from None
 
     def known(units: list[str]) -> None:
         if unknown := sorted(set(units) - set(model.sites)):
@@ -117,7 +117,9 @@ def build_people(model: NetworkModel, access: Access) -> APIRouter:
     @router.post("/accounts/{login}/lock")
     def lock(login: str, reason: Reason, person: Person = may_administer) -> Document:
         if login == person.login:
-            raise HTTPException(422, "nobody locks the own account: another system administrator does")
+            raise said(
+                422, Refusal("nobody locks the own account: another system administrator does", "不得锁定自己的账户")
+            )
         changed(lambda session: accounts.lock(session, login, person.login, now(), reason.why))
         return {}
 
@@ -139,7 +141,7 @@ def build_people(model: NetworkModel, access: Access) -> APIRouter:
     def giver(session: Session, person: Person) -> Identity:
         found = directory.find(session, person.login, now())
         if found is None:
-            raise GrantRefused("your account is gone")
+            raise GrantRefused("your account is gone", "您的账户已不存在")
         return found
 
     @router.post("/accounts/{login}/release")
@@ -154,7 +156,10 @@ def build_people(model: NetworkModel, access: Access) -> APIRouter:
     @router.post("/accounts/{login}/factor")
     def factor(login: str, reason: Reason, person: Person = may_grant) -> Document:
         if person.units or login == person.login:
-            raise HTTPException(422, "another security administrator does this, or root at the console")
+            raise said(
+                422,
+                Refusal("another security administrator does this, or root at the console", "须由另一名安全管理员办理"),
+            )
         changed(lambda session: accounts.forget_second_factor(session, login, person.login, reason.why))
         return {}
 

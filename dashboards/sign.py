@@ -24,10 +24,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
 
-from dashboards.access import COOKIE, Access, caller, forget, keep, own_page
+from dashboards.access import COOKIE, Access, caller, forget, keep, own_page, said
 from identity import accounts, sessions
 from identity.accounts import AccountRefused
 from identity.directory import Identity
+from identity.refusal import Refusal
 from identity.signing import Opened, SignRefused
 from identity.tables import Account, Grant, SignSession
 from identity.tokens import TokenRefused
@@ -55,10 +56,12 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
     def answer(response: Response, step: Callable[[], Opened]) -> Document:
         try:
             opened = step()
-        except (SignRefused, TokenRefused) as refusal:
+        except TokenRefused as refusal:
             raise HTTPException(401, str(refusal)) from None
+        except SignRefused as refusal:
+            raise said(401, refusal) from None
         except AccountRefused as refusal:
-            raise HTTPException(422, str(refusal)) from None
+            raise said(422, refusal) from None
         keep(response, opened)
         return {"login": opened.login, "stage": opened.stage, "recovery": opened.recovery}
 
@@ -118,7 +121,7 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
             with sign_on.store.reading() as reading:
                 return {"login": accounts.invited(reading, token, sign_on.now()).login, "stage": ""}
         except AccountRefused as refusal:
-            raise HTTPException(401, str(refusal)) from None
+            raise said(401, refusal) from None
 
     @router.post("/sign/enrol", dependencies=ours)
     def enrol(request: Request, code: Annotated[str, Body(embed=True, max_length=64)] = "") -> Document:
@@ -126,8 +129,8 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
 
         try:
             begun = sign_on.begin_enrolment(request.cookies.get(COOKIE, ""), code.strip(), caller(request))
-        except (SignRefused, AccountRefused) as refusal:
-            raise HTTPException(422, str(refusal)) from None
+        except Refusal as refusal:
+            raise said(422, refusal) from None
         return {**begun, "qr": segno.make(begun["uri"], error="m").svg_data_uri(scale=5, border=2)}
 
     @router.post("/sign/enrol/confirm", dependencies=ours)
@@ -171,8 +174,8 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
         person, row = signed_in
         try:
             sign_on.change_password(person.login, old, new, row.id, caller(request))
-        except (SignRefused, AccountRefused) as refusal:
-            raise HTTPException(422, str(refusal)) from None
+        except Refusal as refusal:
+            raise said(422, refusal) from None
         return {}
 
     @router.delete("/own/sessions/{shown}")

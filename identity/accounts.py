@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from identity import passwords, sessions, throttle
+from identity.refusal import Refusal
 from identity.tables import Account
 from store.audit import record
 
@@ -20,8 +21,8 @@ PASSWORD_LIFE = timedelta(days=90)
 LOGIN = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
-class AccountRefused(Exception):
-    """What was asked is not done; the text says why and what can be done."""
+class AccountRefused(Refusal):
+    """An account is not made or changed."""
 
 
 def add(session: Session, login: str, who: str, now: datetime, *, zh: str, en: str, unit: str, why: str) -> str:
@@ -31,9 +32,15 @@ def add(session: Session, login: str, who: str, now: datetime, *, zh: str, en: s
         AccountRefused: The login is not one, or has an account.
     """
     if not LOGIN.fullmatch(login):
-        raise AccountRefused(f"login {login!r}: expected 1 to 32 small letters, digits and dashes, a letter first")
+        raise AccountRefused(
+            f"login {login!r}: expected 1 to 32 small letters, digits and dashes, a letter first",
+            "登录名须为 1 至 32 个小写字母、数字或连字符,以字母开头",
+        )
     if session.get(Account, login) is not None:
-        raise AccountRefused(f"{login} has an account already: reset it, or choose another login")
+        raise AccountRefused(
+            f"{login} has an account already: reset it, or choose another login",
+            f"{login} 已有账户:请重置,或另取登录名",
+        )
     account = Account(
         login=login,
         zh=zh or login,
@@ -77,7 +84,9 @@ def lock(session: Session, login: str, who: str, now: datetime, why: str) -> Non
     account = existing(session, login)
     _reason(why)
     if account.locked_at is not None:
-        raise AccountRefused(f"{login} is locked already: {account.locked_why}")
+        raise AccountRefused(
+            f"{login} is locked already: {account.locked_why}", f"{login} 已被锁定:{account.locked_why}"
+        )
     account.locked_at, account.locked_why = now, why
     sessions.end_all(session, login)
     record(session, who, "account.lock", why, {"login": login})
@@ -113,7 +122,10 @@ def invited(session: Session, token: str, now: datetime) -> Account:
     """Whose one-time link this is; AccountRefused when it is nobody's any more."""
     found = session.scalars(select(Account).where(Account.invite == _digest(token))).first() if token else None
     if found is None or found.invite_until is None or found.invite_until <= now or found.locked_at is not None:
-        raise AccountRefused("this link was used or has expired: ask the system administrator for a new one")
+        raise AccountRefused(
+            "this link was used or has expired: ask the system administrator for a new one",
+            "此链接已用过或已过期,请向系统管理员索取新链接",
+        )
     return found
 
 
@@ -121,7 +133,7 @@ def set_password(session: Session, account: Account, password: str, now: datetim
     """Take a new password from its owner; AccountRefused with the rule that it does not meet."""
     earlier = [*([account.password] if account.password else []), *account.history]
     if refusal := passwords.problem(password, account.login, earlier):
-        raise AccountRefused(refusal)
+        raise AccountRefused(refusal.en, refusal.zh)
     account.history = earlier[: passwords.REMEMBERED]
     account.password, account.password_at = passwords.hashed(password), now
     account.must_change, account.invite, account.invite_until = False, "", None
@@ -142,7 +154,9 @@ def existing(session: Session, login: str) -> Account:
     """The account; AccountRefused when there is none."""
     account = session.get(Account, login)
     if account is None:
-        raise AccountRefused(f"{login!r} has no account: look at the list of accounts")
+        raise AccountRefused(
+            f"{login!r} has no account: look at the list of accounts", f"{login} 没有账户,请查看账户列表"
+        )
     return account
 
 
@@ -158,4 +172,4 @@ def _digest(token: str) -> str:
 
 def _reason(why: str) -> None:
     if not why.strip():
-        raise AccountRefused("write why: it is kept in the audit log")
+        raise AccountRefused("write why: it is kept in the audit log", "请写明原因,审计日志将予记录")

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from identity import sessions
 from identity.directory import Directory, Identity
 from identity.people import ADMINISTRATORS, OF_UNITS, ROLE_RIGHTS, Right, conflict
+from identity.refusal import Refusal
 from identity.tables import Account, Grant
 from store.audit import record
 
@@ -21,11 +22,12 @@ LONGEST_DAYS = 366
 ROOT = "root"
 """Who acts on the command line of the management host, when sudo names nobody."""
 
+_WHY = ("write why: it is kept in the audit log", "请写明原因,审计日志将予记录")
 _HEAD_HANDS_OUT = frozenset({Right.REPORT, Right.MEET})
 
 
-class GrantRefused(Exception):
-    """The role is not handed out; the text says why and what can be done."""
+class GrantRefused(Refusal):
+    """A role is not handed out or taken back."""
 
 
 def give(
@@ -59,10 +61,13 @@ def give(
     """
     receiver = directory.find(session, login, now)
     if receiver is None:
-        raise GrantRefused(f"{login!r}: nobody has this login; let the system administrator make the account first")
+        raise GrantRefused(
+            f"{login!r}: nobody has this login; let the system administrator make the account first",
+            f"没有登录名为 {login} 的人员,请系统管理员先建账户",
+        )
     refusal = _refusal(giver, receiver, role, units, days, why)
     if refusal:
-        raise GrantRefused(refusal)
+        raise refusal
     name = giver.login if giver else who
     grant = Grant(
         login=login,
@@ -87,11 +92,14 @@ def end(session: Session, giver: Identity | None, grant_id: int, why: str, now: 
     """Take a role back. A head ends what holds for the own units only; GrantRefused when there is nothing to end."""
     grant = session.get(Grant, grant_id)
     if grant is None or grant.ended_at is not None or grant.expires_at <= now:
-        raise GrantRefused(f"grant {grant_id}: not in force; look at the list again")
+        raise GrantRefused(f"grant {grant_id}: not in force; look at the list again", "此授权已失效,请刷新列表")
     if giver is not None and _limits(giver) is not None and not _within(grant.units, giver.units(Right.GRANT)):
-        raise GrantRefused(f"grant {grant_id} holds beyond your unit: ask the security administrator")
+        raise GrantRefused(
+            f"grant {grant_id} holds beyond your unit: ask the security administrator",
+            "此授权超出本单位范围,请联系安全管理员",
+        )
     if not why.strip():
-        raise GrantRefused("write why: it is kept in the audit log")
+        raise GrantRefused(*_WHY)
     name = giver.login if giver else who
     grant.ended_at, grant.ended_by = now, name
     sessions.end_all(session, grant.login)
@@ -115,11 +123,20 @@ def release(
     """
     account, person = session.get(Account, login), directory.find(session, login, now)
     if account is None or person is None:
-        raise GrantRefused(f"{login!r}: has no account; let the system administrator make it first")
+        raise GrantRefused(
+            f"{login!r}: has no account; let the system administrator make it first",
+            f"{login} 没有账户,请系统管理员先建账户",
+        )
     if account.released_by:
-        raise GrantRefused(f"{login}: {account.released_by} has released this account already")
+        raise GrantRefused(
+            f"{login}: {account.released_by} has released this account already",
+            f"{account.released_by} 已放行 {login} 的账户",
+        )
     if giver is not None and (giver.login == login or _limits(giver) is not None):
-        raise GrantRefused("another security administrator, or root at the console, releases this account")
+        raise GrantRefused(
+            "another security administrator, or root at the console, releases this account",
+            "此账户须由另一名安全管理员或控制台放行",
+        )
     name = giver.login if giver else who
     account.released_by = name
     record(session, name, "account.release", why, {"login": login})
@@ -136,39 +153,49 @@ def _limits(giver: Identity) -> frozenset[Right] | None:
     return None if "secadmin" in giver.roles else _HEAD_HANDS_OUT & giver.rights
 
 
-def _refusal(giver: Identity | None, receiver: Identity, role: str, units: Sequence[str], days: int, why: str) -> str:
+def _refusal(
+    giver: Identity | None, receiver: Identity, role: str, units: Sequence[str], days: int, why: str
+) -> GrantRefused | None:
     if role not in ROLE_RIGHTS:
-        return f"role {role!r}: expected one of {', '.join(ROLE_RIGHTS)}"
+        return GrantRefused(f"role {role!r}: expected one of {', '.join(ROLE_RIGHTS)}", f"没有角色 {role}")
     if not 1 <= days <= LONGEST_DAYS:
-        return f"days {days}: expected 1 to {LONGEST_DAYS}"
+        return GrantRefused(f"days {days}: expected 1 to {LONGEST_DAYS}", f"期限须为 1 至 {LONGEST_DAYS} 天")
     if not why.strip():
-        return "write why: it is kept in the audit log"
+        return GrantRefused(*_WHY)
     if role in OF_UNITS and not units:
-        return f"the role {role} holds for named units: name them"
+        return GrantRefused(f"the role {role} holds for named units: name them", "此角色须指定单位")
     if role in ADMINISTRATORS and units:
-        return f"the role {role} holds for the whole county: name no units"
+        return GrantRefused(
+            f"the role {role} holds for the whole county: name no units", "此角色适用于全县,不得指定单位"
+        )
     if other := conflict([*receiver.roles, role]):
-        return (
+        return GrantRefused(
             f"{receiver.login} would be {other} beside {', '.join(sorted({*receiver.roles, role} - {other}))}:"
-            " an administrator of system, security or audit (三员) does nothing else"
+            " an administrator of system, security or audit (三员) does nothing else",
+            "三员(系统、安全、审计管理员)不得兼任任何其他角色",
         )
     if giver is None:
-        return ""
+        return None
     if Right.GRANT not in giver.rights:
-        return f"{giver.login} hands out no roles"
+        return GrantRefused(f"{giver.login} hands out no roles", "您无权授予角色")
     if giver.login == receiver.login:
-        return "nobody hands a role to himself"
+        return GrantRefused("nobody hands a role to himself", "不得给自己授权")
     limits = _limits(giver)
     if limits is None:
-        return ""
+        return None
     own = giver.units(Right.GRANT)
     if not ROLE_RIGHTS[role] <= limits:
-        return f"a unit's head hands out {', '.join(may_give(giver))} only: ask the security administrator"
+        return GrantRefused(
+            f"a unit's head hands out {', '.join(may_give(giver))} only: ask the security administrator",
+            "单位负责人只能授予本单位的文书和会场管理员角色",
+        )
     if not _within(units, own):
-        return f"your units are {', '.join(own)}: name none but these"
+        return GrantRefused(f"your units are {', '.join(own)}: name none but these", "只能授予本单位范围内的角色")
     if not _within(receiver.home, own):
-        return f"{receiver.login} is not of your unit: ask the security administrator"
-    return ""
+        return GrantRefused(
+            f"{receiver.login} is not of your unit: ask the security administrator", "此人不属于本单位,请联系安全管理员"
+        )
+    return None
 
 
 def _within(units: Sequence[str], own: Sequence[str]) -> bool:

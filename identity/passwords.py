@@ -14,6 +14,8 @@ from threading import Lock
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from identity.refusal import Refusal
+
 SHORTEST, LONGEST = 12, 128
 REMEMBERED = 5
 """So many earlier passwords are not taken again."""
@@ -45,8 +47,8 @@ def outdated(hash_: str) -> bool:
     return _HASHER.check_needs_rehash(hash_)
 
 
-def problem(password: str, login: str, earlier: list[str]) -> str:
-    """Why the password is not taken, in words for its owner; empty when it is.
+def problem(password: str, login: str, earlier: list[str]) -> Refusal | None:
+    """Why the password is not taken; None when it is.
 
     Args:
         password: As typed.
@@ -54,20 +56,32 @@ def problem(password: str, login: str, earlier: list[str]) -> str:
         earlier: Hashes of this person's passwords, the one in use first.
     """
     if not SHORTEST <= len(password) <= LONGEST:
-        return f"a password has {SHORTEST} to {LONGEST} characters; this one has {len(password)}"
+        return Refusal(
+            f"a password has {SHORTEST} to {LONGEST} characters; this one has {len(password)}",
+            f"口令须为 {SHORTEST} 至 {LONGEST} 个字符,现为 {len(password)} 个",
+        )
     if any(ord(character) < 32 for character in password):
-        return "a password holds no control characters"
+        return Refusal("a password holds no control characters", "口令不得含控制字符")
     if len(password) < 20 and sum(bool(re.search(kind, password)) for kind in _KINDS) < 3:
-        return "a password of less than 20 characters has three of: small letters, capitals, digits, signs"
+        return Refusal(
+            "a password of less than 20 characters has three of: small letters, capitals, digits, signs",
+            "不足 20 个字符的口令须含小写字母、大写字母、数字、符号中的三种",
+        )
     if len(set(password)) < 6:
-        return "this password repeats too few characters"
+        return Refusal("this password repeats too few characters", "口令中不同的字符太少")
     if len(login) >= 3 and login.lower() in password.lower():
-        return "a password does not hold the login"
+        return Refusal("a password does not hold the login", "口令不得包含登录名")
     if _is_common(password):
-        return "this password is one of those that are tried first: choose another"
+        return Refusal(
+            "this password is one of those that are tried first: choose another",
+            "这是最先被人猜测的口令之一,请另选一个",
+        )
     if any(matches(hash_, password) for hash_ in earlier[:REMEMBERED]):
-        return f"this was one of your last {REMEMBERED} passwords: choose another"
-    return ""
+        return Refusal(
+            f"this was one of your last {REMEMBERED} passwords: choose another",
+            f"不得使用最近 {REMEMBERED} 次用过的口令",
+        )
+    return None
 
 
 def _is_common(password: str) -> bool:

@@ -16,18 +16,21 @@ from sqlalchemy.orm import Session
 
 from identity import accounts, passwords, second_factor, sessions, throttle
 from identity.directory import Directory, Identity
+from identity.refusal import Refusal
 from identity.second_factor import Seal
 from identity.tables import Account, SignSession
 from store.audit import record
 from store.base import utc_now
 from store.engine import Store
 
-WRONG = "login or password is wrong"
+WRONG = ("login or password is wrong", "登录名或口令不正确")
+_WRONG_CODE = ("this code is wrong, or was used: wait for the next one", "验证码不正确或已用过,请等下一个")
+_LOCKED = ("this account is locked: ask the system administrator", "此账户已锁定,请联系系统管理员")
 _MOST_CHARACTERS = 256
 
 
-class SignRefused(Exception):
-    """Not signed in; words for the person."""
+class SignRefused(Refusal):
+    """Not signed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class SignOn:
         with self.store.session() as session:
             account = session.get(Account, name)
             if account is None or account.password != hash_:
-                raise SignRefused(WRONG)
+                raise SignRefused(*WRONG)
             throttle.succeeded(session, name, caller.address)
             if passwords.outdated(hash_):
                 account.password = passwords.hashed(password)
@@ -168,20 +171,23 @@ class SignOn:
             account = session.get(Account, login)
             if person is None or (account is not None and account.locked_at is not None):
                 record(session, login, "sign.refused", "locked" if person else "unknown", {"how": how})
-                refused = "this account is locked" if person else f"nobody has the login {login!r}"
+                refused = _LOCKED if person else (f"nobody has the login {login!r}", f"没有登录名为 {login} 的人员")
             elif how == "oidc" and account is None:
-                refused = "there is no account for you yet: ask the system administrator"
+                refused = (
+                    "there is no account for you yet: ask the system administrator",
+                    "您还没有账户,请联系系统管理员",
+                )
             else:
                 if account is not None and how == "oidc":
                     return self._next(session, account, how, caller, "")
                 return self._in(session, person, account, how, caller)
-        raise SignRefused(refused)
+        raise SignRefused(*refused)
 
     def _next(self, session: Session, account: Account, how: str, caller: Caller, done: str) -> Opened:
         """What is asked for after a step."""
         person = self.directory.find(session, account.login, self.now())
         if person is None or account.locked_at is not None:
-            raise SignRefused("this account is locked: ask the system administrator")
+            raise SignRefused(*_LOCKED)
         if account.totp and done == "":
             return self._open(session, person, how, "code", caller)
         if how == "password" and done in ("", "code") and accounts.must_choose(account, self.now()):
@@ -226,7 +232,7 @@ class SignOn:
     def _stage(self, session: Session, cookie: str, *stages: str) -> SignSession:
         found = sessions.find(session, cookie, self.now())
         if found is None or found.stage not in stages:
-            raise SignRefused("this took too long: sign in again")
+            raise SignRefused("this took too long: sign in again", "操作超时,请重新登录")
         return found
 
     def _count(self, login: str, caller: Caller) -> None:
@@ -235,11 +241,14 @@ class SignOn:
                 throttle.count(session, login, caller.address, self.now())
         except throttle.TooMany as many:
             minutes = max(1, round((many.until - self.now()).total_seconds() / 60))
-            raise SignRefused(f"{many} (about {minutes} min)") from None
+            raise SignRefused(
+                f"{many} (about {minutes} min)",
+                f"失败次数过多,请约 {minutes} 分钟后再试,或请系统管理员解锁",
+            ) from None
 
     def _failed(self, login: str, caller: Caller, what: str) -> NoReturn:
         with self.store.session() as session:
             record(session, login, "sign.failed", what, {"address": caller.address})
             if throttle.must_wait(session, login, caller.address, self.now()):
                 record(session, login, "sign.wait", "too many failures", {"address": caller.address})
-        raise SignRefused(WRONG if what == "password" else "this code is wrong, or was used: wait for the next one")
+        raise SignRefused(*(WRONG if what == "password" else _WRONG_CODE))

@@ -17,9 +17,8 @@ from typing import Annotated, Any
 import typer
 
 from identity import accounts, grants, sessions, throttle
-from identity.accounts import AccountRefused
 from identity.directory import Directory, Identity
-from identity.grants import GrantRefused
+from identity.refusal import Refusal
 from identity.tables import Account
 from inventory.load import load_model
 from inventory.model import NetworkModel
@@ -43,6 +42,10 @@ Instance = Annotated[str, typer.Option(help="the instance; default SANWANG_INSTA
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document as the last line")]
 Host = Annotated[str, typer.Option(help="address of the pages, as the browser reaches it")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="port of the pages there")]
+
+
+class Wrong(Exception):
+    """An argument makes no sense; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def add(
 
     def action(county: County) -> None:
         if unit and unit not in county.model.sites:
-            raise AccountRefused(f"--unit {unit!r}: not in the county: 'sanwang county show' lists the sites")
+            raise Wrong(f"--unit {unit!r}: not in the county: 'sanwang county show' lists the sites")
         with county.store.session() as session:
             token = accounts.add(session, login, county.who, county.now, zh=zh, en=en, unit=unit, why=why)
             grants.release(session, county.directory, None, login, county.now, county.who, why)
@@ -170,7 +173,7 @@ def grant(
 
     def change(county: County, session: Any) -> None:
         if unknown := sorted(set(units) - set(county.model.sites)):
-            raise GrantRefused(f"--unit {', '.join(unknown)}: not in the county: 'sanwang county show' lists the sites")
+            raise Wrong(f"--unit {', '.join(unknown)}: not in the county: 'sanwang county show' lists the sites")
         grants.give(session, county.directory, None, login, role, units, days, why, county.now, county.who)
 
     return _change(instance, as_json, f"{login} is {role} for {days} days", change)
@@ -195,7 +198,7 @@ def revoke(
         if not held:
             written = person is not None and role in person.roles
             hint = "it is written in people.yml: change it there" if written else "'sanwang account list' shows roles"
-            raise GrantRefused(f"{login} has no granted role {role}; {hint}")
+            raise Wrong(f"{login} has no granted role {role}; {hint}")
         for number in held:
             grants.end(session, None, number, why, county.now, county.who)
 
@@ -245,7 +248,7 @@ def sessions_(
             ]
             if end:
                 if not why:
-                    raise AccountRefused("--why: write why: it is kept in the audit log")
+                    raise Wrong("--why: write why: it is kept in the audit log")
                 sessions.end_all(session, login)
                 record(session, county.who, "sign.end", why, {"login": login, "sessions": len(rows)})
         if as_json:
@@ -299,7 +302,7 @@ def _run(instance: str, action: Callable[[County], None]) -> int:
         with _opened(places) as store:
             try:
                 action(County(model, store, Directory(model.people), utc_now(), operator()))
-            except (AccountRefused, GrantRefused) as refusal:
+            except (Refusal, Wrong) as refusal:
                 print(f"sanwang account: {refusal}", file=sys.stderr)
                 return BAD_INPUT
         return 0

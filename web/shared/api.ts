@@ -1,5 +1,7 @@
 /** JSON over HTTP, and a WebSocket that comes back by itself. Errors carry the server's plain words. */
 
+import { say } from "./i18n";
+
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -11,6 +13,13 @@ export class ApiError extends Error {
 }
 
 const TIMEOUT_MS = 10_000;
+
+/** The server says why in one language, or in both. */
+function wordsOf(detail: unknown): string {
+  if (typeof detail === "string") return detail;
+  if (typeof detail !== "object" || detail === null || !("zh" in detail) || !("en" in detail)) return "";
+  return say([String(detail.zh), String(detail.en)]);
+}
 
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   const init: RequestInit = {
@@ -27,7 +36,7 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
   if (!answer.ok) {
     const detail = await answer
       .json()
-      .then((json: { detail?: unknown }) => (typeof json.detail === "string" ? json.detail : ""))
+      .then((json: { detail?: unknown }) => wordsOf(json.detail))
       .catch(() => "");
     throw new ApiError(answer.status, detail || `${answer.status} ${answer.statusText}`);
   }
