@@ -18,8 +18,21 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document as the last line")]
-_ORDER = ("ports", "optics", "processors", "memory", "temperatures", "fans", "power_supplies", "neighbours", "bgp",
-          "ospf", "pon_ports", "onus")  # fmt: skip
+_SHOWN = {
+    "ports": ("index", "name", "alias", "speed_bps", "admin", "oper", "mac", "mtu"),
+    "optics": ("port", "lane", "rx_dbm", "tx_dbm", "bias_ma", "temperature_c", "voltage_v", "model", "reason"),
+    "processors": ("name", "usage_percent"),
+    "memory": ("name", "used_percent", "total_bytes"),
+    "temperatures": ("name", "celsius"),
+    "fans": ("name", "state", "speed_rpm", "speed_percent"),
+    "power_supplies": ("name", "state", "power_w", "voltage_v", "current_ma"),
+    "neighbours": ("port", "system", "remote_port", "chassis", "management"),
+    "bgp": ("address", "state", "remote_as", "established_s"),
+    "ospf": ("address", "router_id", "state"),
+    "pon_ports": ("port", "state", "onus"),
+    "onus": ("port", "number", "name", "serial", "state", "rx_dbm", "distance_m"),
+}
+"""What a terminal has room for; --json has everything."""
 
 
 @app.command("facts")
@@ -73,9 +86,9 @@ def _print(document: dict[str, Any]) -> None:
     for name, value in document["system"].items():
         if value not in (None, ""):
             console.print(f"{name:12} {value}", markup=False, highlight=False, soft_wrap=True)
-    for kind in _ORDER:
+    for kind, names in _SHOWN.items():
         rows = document[kind]
-        columns = [name for name in rows[0] if any(row[name] not in (None, "") for row in rows)] if rows else []
+        columns = [name for name in names if any(row[name] not in (None, "") for row in rows)]
         if not columns:
             continue
         table = Table(title=kind, title_justify="left")
@@ -88,9 +101,7 @@ def _print(document: dict[str, Any]) -> None:
 
 @app.command("compile")
 def compile_names(
-    check: Annotated[
-        bool, typer.Option("--check", help="write nothing; exit 1 when the file is not up to date")
-    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="write nothing; exit 1 when it is out of date")] = False,
 ) -> int:
     """Check every vendor profile, and write down what their names of MIB objects mean (after a profile was changed).
 

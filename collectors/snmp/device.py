@@ -90,8 +90,14 @@ class Device:
         return None
 
     def _port_within(self, text: str) -> Port | None:
-        """The one port whose name stands in a text such as "SFP for Ethernet12 Rx"."""
-        hits = {id(port): port for token in _TOKEN.findall(text) if (port := self._by_name.get(token.lower()))}
+        """The one port whose name stands in a text such as "Ethernet12 Rx" or, with its lane, "Ethernet12/1"."""
+        hits: dict[int, Port] = {}
+        for token in _TOKEN.findall(text.lower()):
+            while token:
+                if token in self._by_name:
+                    hits[self._by_name[token].index] = self._by_name[token]
+                    break
+                token = token[: max(0, *(token.rfind(sign) for sign in "/.:"))]
         return next(iter(hits.values())) if len(hits) == 1 else None
 
     def label(self, group: Group, index: Oid, row: Row) -> str:

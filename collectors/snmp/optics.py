@@ -27,7 +27,8 @@ def read_optics(device: Device) -> None:
             subject = name if optic.lane is None else f"{name} lane {optic.lane}"
             device.fill(optic, cells, "optics", subject)
             optic.reason = "; ".join(cell.why for key, cell in cells.items() if key in FIGURES and cell.why) or None
-            if not _empty(cells) and (any(getattr(optic, figure) is not None for figure in FIGURES) or _speaks(cells)):
+            told = any(getattr(optic, figure) is not None for figure in FIGURES) or _speaks(cells)
+            if (told and not _empty(cells)) or optic.model or optic.serial:
                 device.facts.optics.append(optic)
 
 

@@ -57,7 +57,7 @@ def read_system(device: Device) -> None:
     for name, expression in (("version", profile.version), ("model", profile.model)):
         found = re.search(expression, system.description) if expression else None
         if found:
-            setattr(system, name, found[1])
+            setattr(system, name, next(filter(None, found.groups()), ""))
 
 
 _BOARDS: tuple[tuple[str, type], ...] = (

@@ -99,7 +99,7 @@ def read_walk(path: Path) -> Walk:
         else:
             bad += 1
     if not rows:
-        raise BadWalk(f"{path}: none of its {bad} lines reads OID|type|value (snmprec); record one with: snmprec")
+        raise BadWalk(f"{path}: none of its {bad} lines reads OID|type|value; give a recorded walk (snmprec)")
     return Walk(rows)
 
 
