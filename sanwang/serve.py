@@ -32,6 +32,7 @@ from dashboards.events_api import build_events
 from dashboards.faults_api import build_faults
 from dashboards.figures.api import Figures, build_figures
 from dashboards.live import Live
+from dashboards.maintenance_api import build_maintenance
 from dashboards.network.halls import Booked
 from dashboards.network.routes import build_network
 from dashboards.people import build_people
@@ -115,6 +116,7 @@ def assemble(
     application.include_router(build_people(model, access))
     application.include_router(build_api(model, live, access, collector, prometheus))
     application.include_router(build_faults(store, access))
+    application.include_router(build_maintenance(model, store, access))
 
     def booked() -> list[Booked]:
         with store.reading() as session:

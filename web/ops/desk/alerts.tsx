@@ -22,6 +22,7 @@ import { consequences, faultTitle, lasting, sinceWords } from "./sentence";
 import type { Fault, Ticket, Tickets } from "./types";
 import { FAULT, SEVERITY, t, word } from "./words";
 import { ClockBadge } from "./parts";
+import { Windows } from "./windows";
 
 interface Faults {
   faults: Fault[];
@@ -72,7 +73,10 @@ function Open() {
           <FaultCard key={fault.id} fault={fault} ticket={ticket(fault)} acknowledge={() => setChosen(fault)} />
         ))}
       </ul>
-      <Others />
+      <div class="cards">
+        <Others />
+        <Windows />
+      </div>
       {chosen && (
         <Dialog title={faultTitle(chosen)} close={() => setChosen(null)}>
           <Form
@@ -145,8 +149,7 @@ function childrenOf(fault: Fault): string[] {
   const told = fault.detail["children"];
   if (!Array.isArray(told)) return [];
   return told.map((child: unknown) => {
-    if (Array.isArray(child)) return child.join(" ");
-    if (typeof child === "object" && child !== null) return Object.values(child as Record<string, unknown>).slice(-1).join("");
+    if (typeof child === "object" && child !== null) return String((child as { subject?: unknown }).subject ?? "");
     return String(child);
   });
 }

@@ -2,10 +2,11 @@
 import { duration } from "../format";
 import { clock } from "../store";
 import type { Light, Ticket } from "./types";
-import { faultTitle } from "./sentence";
+import { faultTitle, keyWords } from "./sentence";
 import { word } from "./words";
-import { REQUEST, t } from "./words-ticket";
+import { REQUEST, STATE, t } from "./words-ticket";
 
+const LONGEST = 48; // characters of a title
 const TONE: Record<Light, string> = { green: "up", yellow: "degraded", red: "down", off: "plain" };
 
 /** Seconds until the ticket is overdue; negative when it is, null when its clock stands. */
@@ -24,8 +25,7 @@ export function light(ticket: Ticket): Light {
 export function ClockBadge({ ticket }: { ticket: Ticket }) {
   const rest = left(ticket);
   const tone = TONE[light(ticket)];
-  if (ticket.state === "waiting") return <span class="pill plain">{t("waitingClock")}</span>;
-  if (rest === null) return <span class={`pill ${tone}`}>{t(ticket.closed_at !== null ? "closed" : "clockOff")}</span>;
+  if (rest === null) return <span class={`pill ${tone}`}>{ticket.parent !== null ? t("partOf", { id: ticket.parent }) : word(STATE, ticket.state)}</span>;
   return (
     <span class={`pill figures ${tone}`}>{rest >= 0 ? t("left", { time: duration(rest) }) : t("over", { time: duration(-rest) })}</span>
   );
@@ -56,10 +56,10 @@ export const Cards = ({ ticket }: { ticket: Ticket }) => (
 
 /** What a ticket is about: a fault by its kind, a request by what it asks for, a report by its words. */
 export function titleOf(ticket: Ticket): string {
-  const [, subject = ""] = ticket.subject.split(":", 2);
-  if (ticket.kind === "fault") return "fault_detail" in ticket && isFault(ticket.fault_detail) ? faultTitle(ticket.fault_detail) : subject || ticket.subject;
+  if (ticket.kind === "fault") return "fault_detail" in ticket && isFault(ticket.fault_detail) ? faultTitle(ticket.fault_detail) : keyWords(ticket.subject);
   if (ticket.kind === "request") return `${word(REQUEST, ticket.request)}:${ticket.subject}`;
-  return ticket.subject;
+  const told = ticket.text.split("\n", 1)[0] ?? "";
+  return told.length > LONGEST ? `${told.slice(0, LONGEST)}…` : told || ticket.subject;
 }
 
 const isFault = (value: unknown): value is { kind: string; subject: string } =>

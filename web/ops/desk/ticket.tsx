@@ -15,7 +15,7 @@ import { Cards, ClockBadge, ClockBar, titleOf } from "./parts";
 import { consequences, faultTitle, lasting, sinceWords } from "./sentence";
 import type { Classes, Step, TicketDetail } from "./types";
 import { word } from "./words";
-import { CHANNEL, DETAIL, KIND, OUTCOME, REQUEST, STATE, STEP, t } from "./words-ticket";
+import { CHANNEL, DETAIL, OUTCOME, REQUEST, STATE, STEP, t } from "./words-ticket";
 import { TicketTable } from "./tickets";
 
 export default function TicketPage({ params }: PageProps) {
@@ -117,7 +117,7 @@ function Facts({ ticket, classes }: { ticket: TicketDetail; classes: Classes | n
             </ul>
           </Fact>
         )}
-        {ticket.text && <Fact name={t("told")}>{ticket.text}</Fact>}
+        {ticket.text && !fault && <Fact name={t("told")}>{ticket.text}</Fact>}
         {ticket.request && <Fact name={t("wanted")}>{word(REQUEST, ticket.request)}</Fact>}
         {asked.map(([name, value]) => (
           <Fact key={name} name={word(DETAIL, name)}>
@@ -129,7 +129,8 @@ function Facts({ ticket, classes }: { ticket: TicketDetail; classes: Classes | n
         </Fact>
         {ticket.contact && <Fact name={t("contact")}>{ticket.contact}</Fact>}
         <Fact name={t("channel")}>
-          {word(KIND, ticket.kind)} · {word(CHANNEL, ticket.channel)} · {nameOf(classes, ticket.opened_by)}
+          {word(CHANNEL, ticket.channel)}
+          {ticket.channel !== "monitor" && ` · ${nameOf(classes, ticket.opened_by)}`}
         </Fact>
         <Fact name={t("handler")}>
           {nameOf(classes, ticket.assignee) || t("nobody")} {team && <span class="quiet">{named(team)}</span>}
@@ -177,6 +178,7 @@ const siteWords = (ticket: TicketDetail): string =>
 
 /** A person's name; the login of one whom the county does not name. */
 export function nameOf(classes: Classes | null, login: string): string {
+  if (login === "collect") return t("system");
   const known = classes?.people.find((one) => one.login === login);
   return known ? named(known) : login;
 }

@@ -46,6 +46,18 @@ export const t = words({
   week: ["7 天", "7 days"],
   month: ["31 天", "31 days"],
   year: ["一年", "A year"],
+  windows: ["维护窗口", "Maintenance windows"],
+  noWindows: ["没有维护窗口", "No maintenance window"],
+  openWindow: ["开维护窗口", "Open a window"],
+  endWindow: ["提前结束", "End it now"],
+  windowSite: ["站点(全部设备)", "Site (all its boxes)"],
+  windowLink: ["线路", "Link"],
+  windowMinutes: ["时长(分钟)", "Minutes"],
+  windowWhy: ["做什么", "What is done"],
+  windowEndWhy: ["说明", "Remark"],
+  planned: ["计划", "Planned"],
+  running: ["进行中", "Running"],
+  overNow: ["已结束", "Over"],
   moreThere: ["只列出最近 {n} 条", "Only the newest {n}"],
 });
 
