@@ -2,6 +2,7 @@
 import { say } from "../shared/i18n";
 import { rate } from "./format";
 import type { Layout, Place } from "./layout";
+import { go } from "./shell/router";
 import { linkState, network, now, sites } from "./store";
 import type { Link } from "./types";
 import { LINK_KIND, STATE } from "./words";
@@ -21,7 +22,7 @@ export function loadStep(load: number | undefined): number {
   return load < 0.6 ? 1 : load < 0.85 ? 2 : 3;
 }
 
-function curve(a: Place, b: Place): { path: string; middle: [number, number] } {
+export function curve(a: Place, b: Place): { path: string; middle: [number, number] } {
   const [from, to] = a.shape === "centre" ? [a, b] : [b, a];
   if (from.shape !== "centre" || to.shape !== "chip") {
     return { path: `M${a.x} ${a.y}L${b.x} ${b.y}`, middle: [(a.x + b.x) / 2, (a.y + b.y) / 2] };
@@ -75,10 +76,13 @@ export function Lines({ all, layout }: { all: Link[]; layout: Layout }) {
   const drawn = lines(all, layout);
   return (
     <g aria-hidden="true">
-      {drawn.map(({ link, path, classes }) => (
-        <path key={link.name} d={path} class={classes}>
+      {drawn.map(({ link, path }) => (
+        <path key={link.name} d={path} class="hit" onClick={() => go(`/link/${link.name}`)}>
           <title>{`${link.name} · ${say(LINK_KIND[link.kind] ?? ["", ""])} · ${say(STATE[linkState(link.name)])}`}</title>
         </path>
+      ))}
+      {drawn.map(({ link, path, classes }) => (
+        <path key={link.name} d={path} class={classes} />
       ))}
       {drawn
         .filter((line) => line.backup)

@@ -2,6 +2,7 @@
 import { useComputed } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { say } from "../shared/i18n";
+import { DuctBands, DuctNames, showDucts } from "./ducts";
 import { layOut } from "./layout";
 import { Lines, Marks } from "./links";
 import { Node, plus } from "./nodes";
@@ -36,11 +37,13 @@ export function CountyMap({ selected, open }: { selected: string; open: (code: s
         {layout.blocks.map((block, index) => (
           <rect key={index} class="block" x={block.x} y={block.y} width={block.width} height={block.height} rx={14} />
         ))}
+        <DuctBands layout={layout} />
         <Lines all={shown} layout={layout} />
         {[...layout.places.values()].map((place) => (
           <Node key={place.site.code} place={place} narrow={narrow} selected={place.site.code === selected} open={open} />
         ))}
         <Marks all={shown} layout={layout} />
+        <DuctNames layout={layout} />
       </svg>
       <Legend />
     </section>
@@ -59,6 +62,9 @@ const KINDS: [string, string][] = [
 function Legend() {
   return (
     <aside class="legend" aria-label={t("legend")}>
+      <button class="toggle" aria-pressed={showDucts.value} onClick={() => (showDucts.value = !showDucts.value)}>
+        {t("showDucts")}
+      </button>
       {STATES.map((state) => (
         <span key={state}>
           <svg viewBox="0 0 44 16" aria-hidden="true">

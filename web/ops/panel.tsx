@@ -3,7 +3,8 @@ import { named } from "../shared/i18n";
 import { hallName, ImpactList, linkName } from "./banner";
 import { duration, list, time } from "./format";
 import { clock, county, halls, links, now, sites } from "./store";
-import type { Alert, Meeting } from "./types";
+import { to } from "./shell/router";
+import type { Alert, Fault, Meeting } from "./types";
 import { t } from "./words";
 
 export function Panel({ open }: { open: (code: string) => void }) {
@@ -11,6 +12,7 @@ export function Panel({ open }: { open: (code: string) => void }) {
     <aside class="panel">
       <Calm />
       <ImpactList />
+      <Faults />
       <Alerts open={open} />
       <Meetings open={open} />
     </aside>
@@ -19,7 +21,7 @@ export function Panel({ open }: { open: (code: string) => void }) {
 
 function Calm() {
   const state = now.value;
-  if (!state || state.sources["collector"] !== "ok" || state.impact.causes.length || state.alerts.length) return null;
+  if (!state || state.sources["collector"] !== "ok" || state.impact.causes.length || state.faults.length || state.alerts.length) return null;
   return (
     <section class="card calm">
       <span class="tick" aria-hidden="true">
@@ -33,6 +35,44 @@ function Calm() {
   );
 }
 
+/** Open faults, each leading to what it is about. */
+function Faults() {
+  const faults = now.value?.faults ?? [];
+  if (faults.length === 0) return null;
+  return (
+    <section class="card">
+      <h2>
+        {t("faults")} <span class="count figures">{faults.length}</span>
+      </h2>
+      <ul class="rows">
+        {faults.slice(0, 12).map((fault) => (
+          <FaultRow key={fault.id} fault={fault} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+export function FaultRow({ fault }: { fault: Fault }) {
+  const link = links.value.get(fault.link || (fault.kind.startsWith("link") ? fault.subject : ""));
+  const duct = county.value?.ducts.some((one) => one.name === fault.subject);
+  const path = link ? `/link/${link.name}` : duct ? `/cut/${fault.subject}` : fault.site ? `/site/${fault.site}` : "/";
+  const site = sites.value.get(fault.site);
+  return (
+    <li>
+      <a class={`row ${fault.severity === "critical" ? "down" : "degraded"}`} href={to(path)} data-fault={fault.key}>
+        <b>{named(fault)}</b>
+        <small class="figures">
+          {link ? linkName(link) : site ? named(site) : fault.subject}
+          {` · ${t("since", { time: duration(clock.value - fault.opened_at) })}`}
+          {fault.acknowledged_by && ` · ${t("acknowledgedBy", { who: fault.acknowledged_by })}`}
+          {fault.window !== null && ` · ${t("inWindow")}`}
+        </small>
+      </a>
+    </li>
+  );
+}
+
 function siteOf(alert: Alert): string {
   if (alert.host) return county.value?.hosts.find((host) => host.name === alert.host)?.site ?? "";
   const link = links.value.get(alert.link);
@@ -43,19 +83,22 @@ function siteOf(alert: Alert): string {
 function Alerts({ open }: { open: (code: string) => void }) {
   const state = now.value;
   const silent = state?.sources["alertmanager"] !== "ok";
+  // What tells of a fault stands with the faults already.
+  const known = new Set(state?.faults.map((fault) => String(fault.id)));
+  const alerts = state?.alerts.filter((alert) => !known.has(alert.fault)) ?? [];
   return (
     <section class="card">
       <h2>
         {t("alerts")}
-        {state && state.alerts.length > 0 && <span class="count figures">{state.alerts.length}</span>}
+        {alerts.length > 0 && <span class="count figures">{alerts.length}</span>}
       </h2>
       {silent ? (
         <p class="quiet unknown">{t("alertsUnknown")}</p>
-      ) : state.alerts.length === 0 ? (
+      ) : alerts.length === 0 ? (
         <p class="quiet">{t("noAlerts")}</p>
       ) : (
         <ul class="rows">
-          {state.alerts.map((alert) => (
+          {alerts.map((alert) => (
             <AlertRow key={alert.id} alert={alert} open={open} />
           ))}
         </ul>

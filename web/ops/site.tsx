@@ -5,7 +5,11 @@ import { named, say } from "../shared/i18n";
 import { siteName } from "./banner";
 import { Chart } from "./chart";
 import { rate, shortPort } from "./format";
+import { FaultHistory } from "./net/refs";
+import type { FaultRow } from "./net/types";
 import { MeetingRow } from "./panel";
+import { to } from "./shell/router";
+import { useDocument } from "./ui/data";
 import { county, halls, hostsOf, hostState, linkState, now, siteState } from "./store";
 import type { Named, Site } from "./types";
 import { KIND, LINK_KIND, ROLE, SITE_STATE, STATE, t } from "./words";
@@ -93,6 +97,7 @@ export function SitePage({ site, open }: { site: Site; open: (code: string) => v
       )}
       {details && details.services.length > 0 && <Services rows={details.services} site={site.code} />}
       <SiteMeetings site={site} />
+      <SiteFaults code={site.code} />
     </aside>
   );
 }
@@ -171,7 +176,10 @@ function PortLine({ row, open }: { row: PortRow; open: (code: string) => void })
   return (
     <tr class={state}>
       <td>
-        {row.host} <small title={row.label}>{shortPort(row.label || row.port)}</small>
+        {row.host}{" "}
+        <a class="ref" href={to(`/link/${row.link}`)} title={row.label || row.link}>
+          <small>{shortPort(row.label || row.port)}</small>
+        </a>
       </td>
       <td>
         <button class="chip" onClick={() => open(row.peer_site)}>
@@ -235,6 +243,22 @@ function Services({ rows, site }: { rows: Details["services"]; site: string }) {
           </span>
         ))}
       </p>
+    </section>
+  );
+}
+
+function SiteFaults({ code }: { code: string }) {
+  const asked = useDocument<{ faults: FaultRow[] }>(`/api/net/site/${code}`, 30, now);
+  const rows = asked.value?.faults ?? [];
+  return (
+    <section class="card">
+      <h3 class="with-switch">
+        <span>
+          {t("history")} <span class="count figures">{rows.length}</span>
+        </span>
+        <a href={to(`/cut/${code}`)}>{t("whatIf")}</a>
+      </h3>
+      <FaultHistory rows={rows} />
     </section>
   );
 }

@@ -111,6 +111,22 @@ export interface Alert extends Named {
   since: string;
 }
 
+/** An open fault as every page lists it. */
+export interface Fault extends Named {
+  id: number;
+  key: string;
+  kind: string;
+  subject: string;
+  link: string;
+  host: string;
+  site: string;
+  severity: string;
+  opened_at: number;
+  acknowledged_by: string | null;
+  acknowledged_why: string | null;
+  window: number | null;
+}
+
 export interface Meeting {
   id: string;
   title: string;
@@ -168,6 +184,7 @@ export interface LiveDocument {
   links: Record<string, LinkState>;
   hosts: Record<string, HostState>;
   status: Record<string, unknown>;
+  faults: Fault[];
   alerts: Alert[];
   meetings: Meeting[];
   impact: Impact;
