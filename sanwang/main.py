@@ -58,6 +58,8 @@ COMMANDS: dict[str, Command] = {
     "meet": Command("sanwang.meet:main", "book, list and cancel meetings; print a hall's link"),
     "ops-link": Command("sanwang.ops_link:main", "print a one-time link to the operations page"),
     "account": Command("sanwang.account:main", "people's accounts and roles: add, lock, reset, grant, sessions"),
+    "ticket": Command("sanwang.ticket:main", "faults, reports and requests with their time limits (限时办结)"),
+    "shift": Command("sanwang.shift:main", "who is on duty, the shift log and the handover (值班)"),
     "ca": Command("sanwang.ca:main", "the county's own certificate authority: show, issue, revoke"),
     "cli": Command("sanwang.device_cli:main", "read what a device printed: its output as a table"),
     "snmp": Command("sanwang.snmp:main", "what devices say over SNMP, live or recorded: facts, discovery"),
