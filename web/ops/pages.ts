@@ -37,6 +37,8 @@ export interface PageRow {
   key?: string;
   /** The whole room below the heading is the page's, with the status strip above; the map has it. */
   full?: boolean;
+  /** Nothing stands around it: the wall of the operations room. */
+  bare?: boolean;
 }
 
 export const PAGES: readonly PageRow[] = [...netPages, ...eventPages, ...deskPages, ...signPages];

@@ -33,7 +33,7 @@ const NOTE_S = 0.22;
 
 /** Sound once; silent when the browser has not yet seen a press on this page. */
 export function chime(severity: string): void {
-  if (!soundOn.value) return;
+  if (!soundOn.value || !(navigator.userActivation?.hasBeenActive ?? true)) return;
   audio ??= new AudioContext();
   void audio.resume();
   const gain = audio.createGain();

@@ -62,4 +62,13 @@ export const netPages: readonly PageRow[] = [
     load: () => import("./changes"),
     key: "h",
   },
+  {
+    path: "/screen",
+    icon: ICONS.screen,
+    words: ["大屏", "Big screen"],
+    right: "watch",
+    load: () => import("./screen"),
+    key: "b",
+    bare: true,
+  },
 ];

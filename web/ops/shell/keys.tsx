@@ -39,6 +39,9 @@ export function useKeys(): void {
         case "/":
           searchOpen.value = true;
           break;
+        case "b":
+          if (may("watch")) go("/screen");
+          break;
         case "?":
           helpOpen.value = true;
           break;
@@ -69,6 +72,7 @@ export function Help() {
           <dl>
             <Key keys={["/"]} words={t("keySearch")} />
             <Key keys={["?"]} words={t("keyHelp")} />
+            {may("watch") && <Key keys={["b"]} words={t("keyScreen")} />}
             <Key keys={["l"]} words={t("keyLanguage")} />
             <Key keys={["←", "↑", "→", "↓"]} words={t("keyArrows")} />
             <Key keys={["Enter"]} words={t("keyEnter")} />

@@ -33,8 +33,9 @@ export const refusal = signal("");
 
 const RETRY_MS = 2_000;
 
-/** Sign in with the one-time token of the link when there is one; then ask who that is. */
+/** Sign in with the one-time token of the link when there is one; then ask who that is. `?screen` opens the wall. */
 export async function begin(): Promise<void> {
+  const wall = new URLSearchParams(location.search).has("screen");
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (token) {
     // Out of the address bar and the history first: the link works once, and must not be read over a shoulder.
@@ -43,6 +44,7 @@ export async function begin(): Promise<void> {
       refusal.value = problem instanceof ApiError ? problem.message : String(problem);
     });
   }
+  if (wall) location.hash = "#/screen";
   await enter();
 }
 

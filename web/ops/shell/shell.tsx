@@ -32,6 +32,7 @@ function Frame() {
   useEffect(() => {
     document.title = title ? `${title} · ${words("product")}` : words("product");
   }, [title]);
+  if (row?.bare && may(row.right)) return <Place row={row} />;
   return (
     <div class={row?.full ? "shell full" : "shell"}>
       <Menu />
@@ -69,7 +70,7 @@ function Place({ row }: { row: PageRow | null }) {
   if (problem) return <main class="content"><p class="problem" role="alert">{problem}</p></main>;
   if (loaded?.row !== row) return <main class="content" aria-busy="true" />;
   const page = <loaded.Page params={params} query={query} />;
-  return row.full ? page : <main class="content" data-page={row.path}>{page}</main>;
+  return row.full || row.bare ? page : <main class="content" data-page={row.path}>{page}</main>;
 }
 
 /** An address of no page, or of one that this person may not see. */
