@@ -12,13 +12,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends
+from sqlalchemy import select
 
+from collectors.desk.months import month_of
+from collectors.desk.scores import scores
+from collectors.desk.sla import availability
+from collectors.desk.steps import Desk
+from collectors.desk.tables import RED, YELLOW, MarkRow
 from collectors.faults.tables import FaultRow, faults_between, open_faults
 from dashboards.access import Access
 from dashboards.figures.cost import cost_figures
 from dashboards.figures.formula import Figure
 from dashboards.figures.measured import Period
-from dashboards.figures.quality import path_figures, restore_figures
+from dashboards.figures.quality import availability_figures, handling_figures, path_figures, restore_figures
 from dashboards.figures.state import state_figures
 from dashboards.figures.use import capacity_figures, meeting_figures
 from dashboards.live import Live
@@ -26,6 +32,7 @@ from dashboards.sources import Prometheus
 from identity.people import Right
 from inventory.model import NetworkModel
 from inventory.schema import CostsIntent
+from inventory.workdays import CHINA
 from store.engine import Store
 from vconf import meetings
 from vconf.meetings import Meeting, Stay
@@ -34,8 +41,8 @@ Document = dict[str, Any]
 
 
 def local_now() -> datetime:
-    """The time of day here, aware."""
-    return datetime.now().astimezone()
+    """The time of day of the county, as its months and days begin (``inventory.workdays``)."""
+    return datetime.now(CHINA)
 
 
 class Figures:
@@ -59,13 +66,22 @@ class Figures:
         day = now.replace(hour=0, minute=0, second=0, microsecond=0)
         month = Period(day.replace(day=1), now)
         (faults, past), (today, booked, stays) = await asyncio.to_thread(self._read, day, month)
+        sla, scored, cards = await asyncio.to_thread(self._supervised, month)
         capacity, paths = await asyncio.gather(
             capacity_figures(self._model, self._prometheus, now), path_figures(self._prometheus, now)
         )
         return [
             ("state", state_figures(self._model, self._live.document, faults, today, now)),
             ("use", [*meeting_figures(self._model, month, booked, stays), *capacity]),
-            ("quality", [*restore_figures(past, month), *paths]),
+            (
+                "quality",
+                [
+                    *availability_figures(sla, now),
+                    *restore_figures(past, month),
+                    *paths,
+                    *handling_figures(scored, cards, now),
+                ],
+            ),
             ("cost", cost_figures(self._model, self._costs)),
         ]
 
@@ -91,6 +107,19 @@ class Figures:
             stays = meetings.stays(session, month.start.astimezone(UTC), month.end)
             session.expunge_all()
         return faults, (today, booked, stays)
+
+    def _supervised(self, month: Period) -> tuple[Document | None, Document | None, list[tuple[str, int]]]:
+        """Service levels, scores and cards of the month; None, None and nothing in a county without supervision."""
+        if self._model.supervision is None:
+            return None, None, []
+        desk = Desk(self._model, self._model.supervision, lambda: month.end)
+        with self._store.reading() as session:
+            given = select(MarkRow.kind, MarkRow.ticket).where(
+                MarkRow.kind.in_((YELLOW, RED)), MarkRow.at >= month.start, MarkRow.withdrawn_at.is_(None)
+            )
+            cards = [(str(kind), int(ticket)) for kind, ticket in session.execute(given.order_by(MarkRow.ticket))]
+            name = month_of(month.end)
+            return availability(session, desk, name), scores(session, desk, name), cards
 
 
 def build_figures(figures: Figures, access: Access) -> APIRouter:

@@ -13,6 +13,7 @@ from dashboards.sources import Prometheus
 
 _GOOD_MOS = 4.0
 """ITU-T P.800: 4 is "good"."""
+_ON_TIME = 0.95
 _RESTORE_S = 4 * 3600.0
 _NONE = Words("本月没有", "none this month")
 
@@ -137,6 +138,57 @@ def availability_figures(sla: Mapping[str, Any] | None, now: datetime) -> list[F
             Words("各站点的平均;批准的维护时间不计。", "Mean of all sites; approved maintenance is left out."),
             lambda value: not missed,
         )
+    ]
+
+
+def handling_figures(scores: Mapping[str, Any] | None, cards: Sequence[tuple[str, int]], now: datetime) -> list[Figure]:
+    """What supervision says of the month: matters finished on time, cards given.
+
+    Args:
+        scores: ``collectors.desk.scores.scores``; None: the county has no supervision.
+        cards: (kind of card, ticket) of the month, withdrawn ones left out.
+        now: Aware.
+    """
+    rows = [row for row in (scores or {}).get("units", ()) if row["tickets"]]
+    why = Words("本县没有写督办规则(supervision.yml)", "the county has no rules of supervision (supervision.yml)")
+
+    def summed(name: str, words: Words, key: str) -> Input:
+        total = sum(row[key] for row in rows)
+        reason = why if scores is None else _NONE if key == "finished" and not total else None
+        return stored(name, words, None if scores is None else float(total), "tickets", DESK, now, why=reason)
+
+    def given(kind: str, words: Words) -> Input:
+        tickets = [ticket for found, ticket in cards if found == kind]
+        items = [Words(f"工单 {ticket}", f"ticket {ticket}") for ticket in tickets]
+        value = None if scores is None else float(len(tickets))
+        return stored(kind, words, value, "cards", DESK, now, items, why if scores is None else None)
+
+    return [
+        Figure(
+            "on_time",
+            Words("按时办结率", "Finished on time"),
+            "ratio",
+            "on_time / finished",
+            (
+                summed("on_time", Words("本月按时办结", "Finished on time this month"), "on_time"),
+                summed("finished", Words("本月办结", "Finished this month"), "finished"),
+                summed("tickets", Words("本月工单", "Tickets of this month"), "tickets"),
+            ),
+            Words("在时限内办结的占办结的。", "Of what was finished, what was within its limit."),
+            lambda value: value >= _ON_TIME,
+        ),
+        Figure(
+            "cards",
+            Words("本月督办牌", "Cards this month"),
+            "cards",
+            "yellow + red",
+            (given("yellow", Words("黄牌", "Yellow")), given("red", Words("红牌", "Red"))),
+            Words(
+                "临近时限亮黄牌,超时亮红牌;撤销的不计。",
+                "Yellow before the limit, red after; withdrawn ones are not counted.",
+            ),
+            lambda value: value == 0,
+        ),
     ]
 
 

@@ -11,6 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from collectors.desk import actions, filing
+from collectors.desk.steps import Desk
+from collectors.desk.tables import RED, YELLOW, MarkRow, StepRow, TicketRow
 from collectors.faults.tables import FaultRow
 from dashboards.access import ops_token
 from dashboards.figures.formula import Figure, Input, Words, evaluate
@@ -18,6 +21,7 @@ from identity.tokens import Tokens
 from inventory.load import load
 from inventory.model import NetworkModel
 from inventory.savings import savings
+from inventory.workdays import CHINA
 from sanwang import ops_link
 from store.engine import Store
 from tests.dashboards.conftest import County
@@ -46,9 +50,22 @@ def fault(number: int, subject: str, *, opened: timedelta, spent: timedelta | No
 
 
 @pytest.fixture
-def planted(store: Store) -> Iterator[Store]:
-    """Two faults of today that ended after 10 and 20 minutes, one that is open, and two halls in the meeting."""
+def planted(store: Store, model: NetworkModel) -> Iterator[Store]:
+    """Two faults that ended after 10 and 20 minutes, one that is open, two halls in the meeting, three reports."""
+    assert model.supervision is not None
+    desk = Desk(model, model.supervision, lambda: datetime.now(UTC))
     with store.session() as session:
+        for number, site in enumerate(("t01", "t02", "b01"), 1):
+            told = {"text": "网速很慢", "organisation": "", "service": "", "contact": "", "channel": "phone"}
+            ticket, _ = filing.report(session, desk, who="zhao", site=site, **told)
+            if number < 3:
+                actions.take(session, desk, ticket.id, "zhao")
+                actions.restore(session, desk, ticket.id, "zhao", "好了", "跳线")
+                actions.close(session, desk, ticket.id, "zhao", 5)
+        fired = datetime.now(UTC)
+        blank = {"withdrawn_at": None, "withdrawn_by": "", "withdrawn_why": ""}
+        session.add(MarkRow(ticket=ticket.id, kind=YELLOW, at=fired, due_at=fired, **blank))
+        session.add(MarkRow(ticket=ticket.id, kind=RED, at=fired, due_at=fired, **blank | {"withdrawn_at": fired}))
         session.add(fault(1, "ring-c1-c2", opened=timedelta(minutes=31), spent=timedelta(minutes=10)))
         session.add(fault(2, "t01-c1", opened=timedelta(minutes=30), spent=timedelta(minutes=20)))
         session.add(fault(3, "ring-c2-c3", opened=timedelta(minutes=2)))
@@ -60,7 +77,8 @@ def planted(store: Store) -> Iterator[Store]:
     yield store
     with store.session() as session:
         session.query(FaultRow).delete()
-        session.query(AttendanceRow).delete()
+        for table in (AttendanceRow, MarkRow, StepRow, TicketRow):
+            session.query(table).delete()
 
 
 def sign_in(county: County, login: str) -> httpx.Client:
@@ -81,7 +99,7 @@ def test_every_explanation_gives_its_figure(county: County, planted: Store, sour
     sources.numbers.update({"sanwang_link_bps": 450e6, "sanwang_probe_loss_ratio": 0.0004, "sanwang_probe_mos": 4.3})
     wait_known(county)
     found = figures(county)
-    assert len(found) >= 14
+    assert len(found) >= 17
     for one in found.values():
         values = {given["name"]: given["value"] for given in one["inputs"]}
         assert all(given["source"]["zh"] and given["source"]["en"] for given in one["inputs"]), one["key"]
@@ -118,6 +136,11 @@ def test_the_figures_are_those_of_what_was_planted(
     assert found["attendance"]["value"] == 1
     assert found["exit_use"]["value"] == pytest.approx(0.45)
     assert found["sound"]["value"] == 4.3
+    assert found["on_time"]["value"] == 1
+    assert found["cards"]["value"] == 1, "a withdrawn card is none"
+    begun = NOW.astimezone(CHINA).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    lost = 600 / (NOW - begun).total_seconds()
+    assert found["availability"]["value"] == pytest.approx(1 - lost / len(ours), rel=1e-6)
     assert found["saved_year"]["value"] == 49 * 30_000 + 500 * 1_200
     assert found["security_boxes"]["value"] == (82 - 1) * 1_600_000 / 80
 
