@@ -8,7 +8,7 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint bench bench-provision drills fuzz shots bundle bundle-test lock clean
+.PHONY: help setup up down test lint bench bench-provision bench-probe drills fuzz shots bundle bundle-test lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ bench: setup  ## side-by-side measurements, one table each
 bench-provision: setup  ## 120 VRP stand-ins: ours beside nornir with netmiko (JSON as the last line)
 	@$(BIN)/python -c 'import nornir_netmiko' 2>/dev/null || $(BIN)/pip install -q -r bench/requirements.txt
 	$(BIN)/python -m bench.provision $(ARGS)
+
+bench-probe: setup  ## 200 targets, 10 probes a second each: our STAMP beside fping (JSON as the last line; needs root)
+	@command -v fping >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends fping >/dev/null
+	@$(BIN)/python -m bench.probe $(ARGS)
 
 drills: setup  ## cut every fibre, kill a centre, meet while it happens; judges the figures (the county must be up)
 	$(BIN)/sanwang drill ring $(ARGS)

@@ -62,7 +62,8 @@ class Figures(NamedTuple):
     mos: float | None  # ITU-T G.107, of the worse way
 
 
-def _round_trip(probe: Probe, answer: Answer) -> int:
+def round_trip(probe: Probe, answer: Answer) -> int:
+    """Nanoseconds on the way, without the reflector's own time."""
     return answer.received_ns - probe.sent_ns - (answer.returned_ns - answer.reflected_ns)
 
 
@@ -92,7 +93,7 @@ def summarise(
     backward = [answer.received_ns - answer.returned_ns for _, answer in answered]
     rtt = [way + other for way, other in zip(forward, backward, strict=True)]
     recent = [row for row in answered if row[0].sent_ns >= recent_ns]
-    least = min((_round_trip(*row) for row in recent), default=None)
+    least = min((round_trip(*row) for row in recent), default=None)
     there, back = _directions(answered if anchor is None or not anchor.answer else [(anchor, anchor.answer), *answered])
     back = min(back, lost)
     there = min(there, lost - back)

@@ -24,11 +24,12 @@ class Reflector:
     def __init__(self, link: socket.socket, *, prompt: bool = True) -> None:
         """``link``: non-blocking, bound; owned by the reflector from now on."""
         self._link = link
-        self._counts: OrderedDict[tuple[str, int, int], int] = OrderedDict()
+        self._sessions: OrderedDict[tuple[str, int, int], stamp.FollowUp] = OrderedDict()  # sender -> last answer
+        self._stamped = 0  # packets the kernel accepted: its stamps count those
         self.reflected = 0
         self.refused = 0
         link.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, stamp.TTL)
-        stamps.stamp_receive(link)
+        stamps.stamp_both(link)
         self._loop = asyncio.get_running_loop() if prompt else None
         if self._loop is not None:
             self._loop.add_reader(link.fileno(), self.read)
@@ -41,6 +42,7 @@ class Reflector:
 
     def read(self) -> None:
         """Answer what has come, a bounded number."""
+        stamps.sent_stamps(self._link)  # late ones, of ports with a queue: they would wake us for ever
         for _ in range(64):
             try:
                 packet = stamps.receive(self._link)
@@ -57,21 +59,31 @@ class Reflector:
             self.refused += 1
             return
         key = (*packet.source, request.session)
-        count = self._counts.pop(key, 0)
-        self._counts[key] = count + 1
-        if len(self._counts) > _SESSIONS:
-            self._counts.popitem(last=False)
+        last = self._sessions.pop(key, None)
+        count = last.sequence + 1 if last is not None else 0
+        sent_ns = time.time_ns()
         answer = stamp.ReflectorPacket(
             sequence=count,
-            sent_ns=time.time_ns(),
+            sent_ns=sent_ns,
             session=request.session,
             received_ns=packet.at_ns,
             sender_sequence=request.sequence,
             sender_sent_ns=request.sent_ns,
             sender_ttl=packet.ttl & 0xFF,
+            follow_up=last,
         )
         try:
             self._link.sendto(stamp.build_reflector(answer, packet.data), packet.source)
             self.reflected += 1
+            sent_ns = self._stamp() or sent_ns
         except OSError:  # no route back: the sender counts it as lost, which it is
             self.refused += 1
+        self._sessions[key] = stamp.FollowUp(count, sent_ns)
+        if len(self._sessions) > _SESSIONS:
+            self._sessions.popitem(last=False)
+
+    def _stamp(self) -> int:
+        """When the packet just sent left, if the kernel says so at once, as it does on every port without a queue."""
+        found = [at_ns for number, at_ns in stamps.sent_stamps(self._link) if number == self._stamped]
+        self._stamped = (self._stamped + 1) & 0xFFFFFFFF
+        return found[0] if found else 0

@@ -13,7 +13,7 @@ from collections import deque
 from ipaddress import IPv4Address
 
 from collectors.probe import stamp, stamps
-from collectors.probe.figures import Answer, Figures, Probe, summarise
+from collectors.probe.figures import Answer, Figures, Probe, round_trip, summarise
 
 WINDOW_S = 8.0
 RECENT_S = 5.0
@@ -31,6 +31,7 @@ TRAIN = 6
 """Packets that a line's sender sends back to back, once a second."""
 
 TRAIN_OCTETS = 1472  # of UDP payload: 1500 octets of IP, what every user's packet may have
+_LATE_NS = 1_000_000_000  # a stamp this much later than the program's own time is another packet's
 _HEADERS = 42  # Ethernet, IPv4, UDP
 _BITS = 8 * (TRAIN_OCTETS + _HEADERS)
 _CS6 = 0xC0  # class "control": on a full line a probe tells of the line, not of the queue
@@ -47,12 +48,13 @@ class Sender:
         self._link = link
         self._session = int(IPv4Address(target)) & 0xFFFF or 1
         self._train = TRAIN if train else 1
-        self._padding = stamp.padding(TRAIN_OCTETS) if train else b""
+        self._tlvs = stamp.tlvs(TRAIN_OCTETS if train else 0)
         self._silence_ns = int((TRAIN_SILENCE_S if train else SILENCE_S) * 1e9)
         self._probes: deque[Probe] = deque()  # sequences without a gap
         self._anchor: Probe | None = None
         self._answered = -1  # newest sequence that was answered
         self._answered_ns = 0  # and when it was sent
+        self._newest: Probe | None = None  # the last one answered: when its answer left is told by the next
         self._reflector_sequence = -1
         self._sequence = 0
         self._stamped = 0  # packets the kernel accepted: its stamps count those
@@ -94,11 +96,15 @@ class Sender:
         judged = [probe for probe in self._probes if probe.sequence <= self._answered or probe.sent_ns <= silent]
         return summarise(judged, self._anchor, self._train, now_ns - int(RECENT_S * 1e9), _BITS)
 
+    def round_trips_ns(self) -> list[int]:
+        """Of every answered probe of the window, without the reflector's own time."""
+        return [round_trip(probe, probe.answer) for probe in self._probes if probe.answer is not None]
+
     def _send(self) -> None:
         probe = Probe(self._sequence, time.time_ns())
         try:
             packet = stamp.SenderPacket(probe.sequence, probe.sent_ns, self._session)
-            self._link.send(stamp.build_sender(packet, self._padding))
+            self._link.send(stamp.build_sender(packet, self._tlvs))
         except OSError:  # no way out of this host, or an earlier ICMP error: nothing was sent
             self.errors += 1
             return
@@ -113,7 +119,7 @@ class Sender:
         if self._by_stamp:
             for number, at_ns in stamps.sent_stamps(self._link):
                 probe = self._by_stamp.pop(number, None)
-                if probe is not None and 0 <= at_ns - probe.sent_ns < 1_000_000_000:
+                if probe is not None and 0 <= at_ns - probe.sent_ns < _LATE_NS:
                     probe.sent_ns = at_ns
         for _ in range(256):
             try:
@@ -131,6 +137,8 @@ class Sender:
         except stamp.BadPacket:
             self.errors += 1
             return
+        if answer.follow_up is not None:
+            self._correct(answer.follow_up)
         sequence = answer.sender_sequence
         place = sequence - self._probes[0].sequence if self._probes else -1
         if not 0 <= place < len(self._probes) or self._probes[place].answer is not None:
@@ -145,7 +153,16 @@ class Sender:
             self._answered, self._answered_ns = sequence, self._probes[place].sent_ns
             self._reflector_sequence = answer.sequence
         times = Answer(answer.received_ns, answer.sent_ns, packet.at_ns, answer.sequence)
-        self._probes[place].answer = times
+        self._newest = self._probes[place]
+        self._newest.answer = times
+
+    def _correct(self, told: stamp.FollowUp) -> None:
+        """The reflector's kernel has stamped the answer before: what its program took to send is no delay."""
+        before = self._newest.answer if self._newest is not None else None
+        if self._newest is None or before is None or before.reflector_sequence != told.sequence:
+            return
+        if before.returned_ns <= told.sent_ns <= before.returned_ns + _LATE_NS:
+            self._newest.answer = before._replace(returned_ns=told.sent_ns)
 
     def _drop_before(self, place: int) -> None:
         self._anchor = None

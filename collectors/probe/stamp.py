@@ -18,7 +18,9 @@ _SENDER = struct.Struct("!IQHH28x")
 _REFLECTOR = struct.Struct("!IQHHQIQHHB3x")
 _TLV = struct.Struct("!BBH")  # flags, type, length of the value
 _UNRECOGNISED, _MALFORMED = 0x80, 0x40  # flags U and M (RFC 8972, section 4)
-_EXTRA_PADDING = 1  # RFC 8972, section 4.1
+_EXTRA_PADDING, _FOLLOW_UP = 1, 7  # RFC 8972, sections 4.1 and 4.7
+_FOLLOW_UP_VALUE = struct.Struct("!IQB3x")  # reflector's sequence, time, how the time was taken
+_BY_SOFTWARE = 2  # the operating system's stamp
 _TLVS = 16  # looked at in one packet
 _UNSYNCHRONISED = 0x0001  # error estimate: S = 0 (no claim), Z = 0 (NTP format), scale 0, multiplier 1
 _SECOND_NS = 1_000_000_000
@@ -46,6 +48,14 @@ class ReflectorPacket(NamedTuple):
     sender_sequence: int
     sender_sent_ns: int  # T1
     sender_ttl: int
+    follow_up: FollowUp | None = None
+
+
+class FollowUp(NamedTuple):
+    """When the answer before really left (RFC 8972, section 4.7): by the kernel's stamp, known only afterwards."""
+
+    sequence: int  # the reflector's own
+    sent_ns: int
 
 
 def to_ntp(time_ns: int) -> int:
@@ -65,15 +75,17 @@ def from_ntp(value: int) -> int:
     return (seconds - NTP_OFFSET_S) * _SECOND_NS + -(-fraction * _SECOND_NS >> 32)
 
 
-def padding(size: int) -> bytes:
-    """The Extra Padding TLV that makes a test packet ``size`` octets long; nothing below 48, the smallest there is."""
-    length = size - SIZE - _TLV.size
-    return _TLV.pack(_UNRECOGNISED, _EXTRA_PADDING, length) + bytes(length) if length >= 0 else b""
+def tlvs(size: int = 0) -> bytes:
+    """What follows a sender's 44 octets: it asks for the follow-up, and with ``size`` pads the packet to so many octets
+    of UDP payload."""
+    asked = _TLV.pack(_UNRECOGNISED, _FOLLOW_UP, _FOLLOW_UP_VALUE.size) + bytes(_FOLLOW_UP_VALUE.size)
+    length = size - SIZE - len(asked) - _TLV.size
+    return asked + (_TLV.pack(_UNRECOGNISED, _EXTRA_PADDING, length) + bytes(length) if length >= 0 else b"")
 
 
-def build_sender(packet: SenderPacket, padded: bytes = b"") -> bytes:
-    """What a sender puts on the wire: 44 octets and the TLV that ``padding`` made."""
-    return _SENDER.pack(packet.sequence, to_ntp(packet.sent_ns), _UNSYNCHRONISED, packet.session) + padded
+def build_sender(packet: SenderPacket, more: bytes = b"") -> bytes:
+    """What a sender puts on the wire: 44 octets, and what ``tlvs`` made."""
+    return _SENDER.pack(packet.sequence, to_ntp(packet.sent_ns), _UNSYNCHRONISED, packet.session) + more
 
 
 def parse_sender(data: bytes) -> SenderPacket:
@@ -104,22 +116,29 @@ def build_reflector(packet: ReflectorPacket, request: bytes) -> bytes:
         0,
         packet.sender_ttl,
     )
-    return answer if len(request) == SIZE else answer + _reflected_tlvs(request)
+    return answer if len(request) == SIZE else answer + _reflected(request, packet.follow_up)
 
 
-def _reflected_tlvs(request: bytes) -> bytes:
-    tlvs = bytearray(request[SIZE:])
+def _reflected(request: bytes, follow_up: FollowUp | None) -> bytes:
+    """The request's TLVs as they go back."""
+    answer = bytearray(request[SIZE:])
     offset = 0
     for _ in range(_TLVS):
-        if len(tlvs) - offset < _TLV.size:
+        if len(answer) - offset < _TLV.size:
             break
-        flags, kind, length = _TLV.unpack_from(tlvs, offset)
-        if length > len(tlvs) - offset - _TLV.size:
-            tlvs[offset] = flags | _MALFORMED
+        flags, kind, length = _TLV.unpack_from(answer, offset)
+        if length > len(answer) - offset - _TLV.size:
+            answer[offset] = flags | _MALFORMED
             break
-        tlvs[offset] = flags & ~_UNRECOGNISED & 0xFF if kind == _EXTRA_PADDING else flags | _UNRECOGNISED
+        known = kind == _EXTRA_PADDING
+        if kind == _FOLLOW_UP and length == _FOLLOW_UP_VALUE.size:
+            known = True
+            if follow_up is not None:
+                value = follow_up.sequence & 0xFFFFFFFF, to_ntp(follow_up.sent_ns), _BY_SOFTWARE
+                _FOLLOW_UP_VALUE.pack_into(answer, offset + _TLV.size, *value)
+        answer[offset] = flags & ~_UNRECOGNISED & 0xFF if known else flags | _UNRECOGNISED
         offset += _TLV.size + length
-    return bytes(tlvs)
+    return bytes(answer)
 
 
 def parse_reflector(data: bytes) -> ReflectorPacket:
@@ -131,4 +150,17 @@ def parse_reflector(data: bytes) -> ReflectorPacket:
     if len(data) < SIZE:
         raise BadPacket(f"{len(data)} octets, expected at least {SIZE}")
     sequence, sent, _error, session, received, s_sequence, s_sent, _s_error, _mbz, ttl = _REFLECTOR.unpack_from(data)
-    return ReflectorPacket(sequence, from_ntp(sent), session, from_ntp(received), s_sequence, from_ntp(s_sent), ttl)
+    return ReflectorPacket(
+        sequence, from_ntp(sent), session, from_ntp(received), s_sequence, from_ntp(s_sent), ttl, _followed(data)
+    )
+
+
+def _followed(data: bytes) -> FollowUp | None:
+    """Of the first TLV alone: it is where ``tlvs`` puts it."""
+    if len(data) < SIZE + _TLV.size + _FOLLOW_UP_VALUE.size:
+        return None
+    flags, kind, length = _TLV.unpack_from(data, SIZE)
+    if kind != _FOLLOW_UP or length != _FOLLOW_UP_VALUE.size or flags & (_UNRECOGNISED | _MALFORMED):
+        return None
+    sequence, sent, method = _FOLLOW_UP_VALUE.unpack_from(data, SIZE + _TLV.size)
+    return FollowUp(sequence, from_ntp(sent)) if method else None

@@ -53,18 +53,28 @@ def test_reflector_packet(
 
 
 def test_padding_makes_a_packet_of_that_size() -> None:
-    data = stamp.build_sender(stamp.SenderPacket(1, 0, 2), stamp.padding(1472))
+    data = stamp.build_sender(stamp.SenderPacket(1, 0, 2), stamp.tlvs(1472))
     assert len(data) == 1472
-    assert data[44:48] == bytes([0x80, 1]) + (1472 - 48).to_bytes(2)  # U set, Extra Padding (RFC 8972, 4.1)
-    assert stamp.padding(44) == b""
+    assert data[44:64] == bytes([0x80, 7, 0, 16]) + bytes(16)  # U set, Follow-Up Telemetry (RFC 8972, 4.7)
+    assert data[64:68] == bytes([0x80, 1]) + (1472 - 68).to_bytes(2)  # U set, Extra Padding (RFC 8972, 4.1)
+    assert len(stamp.tlvs()) == 20
 
 
-def test_reflected_padding_is_recognised_and_anything_else_is_not() -> None:
+@given(u32, times)
+def test_the_answer_before_left_when_the_kernel_says(sequence: int, at_ns: int) -> None:
+    told = stamp.FollowUp(sequence, at_ns)
+    request = stamp.build_sender(stamp.SenderPacket(1, 0, 2), stamp.tlvs(100))
+    data = stamp.build_reflector(stamp.ReflectorPacket(0, 0, 0, 0, 0, 0, 255, told), request)
+    assert data[44] == data[64] == 0  # both recognised
+    assert stamp.parse_reflector(data).follow_up == told
+    first = stamp.build_reflector(stamp.ReflectorPacket(0, 0, 0, 0, 0, 0, 255), request)
+    assert stamp.parse_reflector(first).follow_up is None
+
+
+def test_what_a_reflector_does_not_know_goes_back_marked() -> None:
     packet = stamp.ReflectorPacket(0, 0, 0, 0, 0, 0, 255)
-    padded = stamp.build_sender(stamp.SenderPacket(1, 0, 2), stamp.padding(60))
-    assert stamp.build_reflector(packet, padded)[44:] == b"\x00" + padded[45:]
-    unknown = stamp.build_sender(stamp.SenderPacket(1, 0, 2), bytes([0x80, 250, 0, 1, 7]))
-    assert stamp.build_reflector(packet, unknown)[44:] == unknown[44:]
+    unknown = stamp.build_sender(stamp.SenderPacket(1, 0, 2), bytes([0x00, 250, 0, 1, 7]))
+    assert stamp.build_reflector(packet, unknown)[44:] == bytes([0x80, 250, 0, 1, 7])
     malformed = stamp.build_sender(stamp.SenderPacket(1, 0, 2), bytes([0x80, 1, 0, 9, 7]))
     assert stamp.build_reflector(packet, malformed)[44] == 0xC0
 
