@@ -43,7 +43,7 @@ class Damper:
         self.repeated = 0
         self.dropped = 0
 
-    def tell(self, kind: str, subject: str, text: str, **detail: Any) -> bool:
+    def tell(self, kind: str, subject: str, text: str, /, **detail: Any) -> bool:
         """One message of host ``subject``; True when it became an event now."""
         now = self._clock()
         key = (kind, subject, text)

@@ -59,7 +59,7 @@ class Events:
         """Give only numbers above this one: those of the store, which a clock set back would give once more."""
         self._number = max(self._number, number)
 
-    def emit(self, kind: str, subject: str, state: str, **detail: Any) -> Event:
+    def emit(self, kind: str, subject: str, state: str, /, **detail: Any) -> Event:
         """Tell everyone."""
         self._number += 1
         event = Event(self._number, round(time.time(), 3), kind, subject, state, detail)
