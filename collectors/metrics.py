@@ -34,6 +34,9 @@ _PROBE_FIGURES = (
 )
 
 
+_SHARE = ("share", "direction")
+
+
 class FastMetrics(Collector):
     """Links, hosts, services, causes."""
 
@@ -128,6 +131,7 @@ class SlowMetrics(Collector):
                 tunnels.add_metric([name, county.model.tunnels[name].site, tunnel.kind], float(tunnel_up(tunnel, view)))
         yield tunnels
         yield self._certificates(now)
+        yield from self._shares(now)
         heard = CounterMetricFamily("sanwang_agent_lines", "Lines heard of an agent", labels=["host"])
         dropped = CounterMetricFamily("sanwang_agent_dropped", "Changes an agent could not send", labels=["host"])
         for view in county.views.values():
@@ -139,6 +143,22 @@ class SlowMetrics(Collector):
             rates.add_metric([link.name], link.rate_bps)
         yield rates
         yield from self._own()
+
+    def _shares(self, now: float) -> Iterator[Metric]:
+        octets = CounterMetricFamily(
+            "sanwang_exit_octets", "Octets of a fair share of the Internet exit; up: to the Internet", labels=_SHARE
+        )
+        dropped = CounterMetricFamily(
+            "sanwang_exit_dropped_packets", "Packets that its fair share held back for too long", labels=_SHARE
+        )
+        view = self._county.views.get(self._county.model.firewall)
+        if view is not None and view.fresh(now):
+            for key, value in view.sections["counters"].items():
+                what, *labels = key.split(":")
+                if what == "share" and len(labels) == len(_SHARE):
+                    octets.add_metric(labels, float(value.get("octets", 0)))
+                    dropped.add_metric(labels, float(value.get("dropped", 0)))
+        yield from (octets, dropped)
 
     def _certificates(self, now: float) -> Metric:
         ends = GaugeMetricFamily(

@@ -48,6 +48,7 @@ class AgentConfig:
     collector: tuple[str, int]
     reflectors: tuple[Reflector, ...]
     senders: tuple[Sender, ...]
+    shares: tuple[tuple[str, str], ...] = ()  # ports whose fair shares are counted: name, "up" or "down"
 
 
 def parse(document: Any, where: str = "agent.json") -> AgentConfig:
@@ -97,6 +98,9 @@ def parse(document: Any, where: str = "agent.json") -> AgentConfig:
                 port=text(row, "port", path) if "port" in row else "",
             )
         )
+    shares = document.get("shares", {})
+    if not isinstance(shares, dict) or not set(map(str, shares.values())) <= {"up", "down"}:
+        raise ConfigError(f"{where}: shares: found {str(shares)[:60]!r}, expected up or down for each port")
     return AgentConfig(
         host=text(document, "host", ""),
         management=address(document, "management", ""),
@@ -112,6 +116,7 @@ def parse(document: Any, where: str = "agent.json") -> AgentConfig:
             for path, row in rows("reflectors")
         ),
         senders=tuple(senders),
+        shares=tuple((str(port), str(direction)) for port, direction in shares.items()),
     )
 
 

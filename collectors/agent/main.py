@@ -22,6 +22,7 @@ from collectors.agent.vpn import VpnWatch
 from collectors.agent.vrf import identity, namespaces, open_socket
 
 TICK_S = 1.0
+_SHARES_TICKS = 15
 _SETTLE_S = 0.05  # routes come in bursts: one look after the burst is enough
 
 
@@ -75,11 +76,19 @@ class Agent:
             if count % 5 == 0:
                 await self._routing.zebra()
                 await self._vpn.refresh()
+            if count % _SHARES_TICKS == 0 and self.config.shares:
+                self._count_shares()
             if count % 10 == 0:
                 self.state.replace("certificates", self._certificates.look())
             count += 1
             due = max(due + TICK_S, loop.time())
             await asyncio.sleep(due - loop.time())
+
+    def _count_shares(self) -> None:
+        from collectors.agent.shares import read_shares  # the firewall alone has any
+
+        for key, value in read_shares(dict(self.config.shares)).items():
+            self.state.put("counters", key, value)
 
     async def _after_routes(self) -> None:
         while True:

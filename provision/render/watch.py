@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from typing import Any
 
-from inventory.model import Host, NetworkModel
+from inventory.model import Host, NetworkModel, Role
 from inventory.probes import ProbePath, link_paths, probe_paths, reflectors
 from provision.environment import Environment
 from provision.render.files import ConfigFile, fill, program
+from provision.render.qos import inner_ports
 
 TX_DBM = -5.0  # 1000BASE-LX module, middle of its -9.5 .. -3 dBm (IEEE 802.3 clause 38)
 LOSS_DB_PER_KM = 0.35  # G.652 fibre at 1310 nm
@@ -54,7 +56,7 @@ def _table(optics: dict[str, dict[str, float | int]]) -> str:
 def agent_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
     """The agent's one file."""
     nms = model.hosts[model.nms].management
-    document = {
+    document: dict[str, Any] = {
         "host": host.name,
         "management": str(host.management),
         "management_vrf": host.management_vrf,
@@ -67,6 +69,8 @@ def agent_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
             _sender(path) for path in (*probe_paths(model), *link_paths(model, host)) if path.host == host.name
         ],
     }
+    if host.role is Role.FIREWALL and model.exits:
+        document["shares"] = dict.fromkeys(inner_ports(model), "down") | {line.port: "up" for line in model.exits}
     yield ConfigFile("/etc/sanwang/agent.json", "0644", json.dumps(document, indent=1) + "\n", "agent")
 
 
