@@ -136,12 +136,14 @@ export function ImpactList() {
   const impact = now.value?.impact;
   if (!impact || impact.causes.length === 0) return null;
   const rerouted = impact.halls.filter((hall) => hall.state === "rerouted");
-  if (impact.causes.length === 1 && rerouted.length === 0) return null;
+  // Open faults stand below with their own words; until the collector has told them, what is down is listed here.
+  const others = now.value?.faults.length ? [] : impact.causes.slice(1, 12);
+  if (others.length + rerouted.length === 0) return null;
   return (
     <section class="card">
       <h2>{t("impact")}</h2>
       <ul class="rows">
-        {impact.causes.slice(1, 12).map((cause) => (
+        {others.map((cause) => (
           <li key={`${cause.kind}/${cause.name}`} class="row down">
             <b>
               {title(cause)[0]} {title(cause)[1]}
