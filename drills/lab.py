@@ -58,21 +58,25 @@ class Lab:
         """Path of a host's network namespace, or of one of its VRFs'."""
         return self.twin.namespace(host, vrf)
 
-    def socket(self, host: str, vrf: str, kind: socket.SocketKind) -> socket.socket:
+    def socket(self, host: str, vrf: str, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
         """A non-blocking IPv4 socket that lives in a host's namespace."""
         with inside(self.namespace(host, vrf)):
-            made = socket.socket(socket.AF_INET, kind)
+            made = socket.socket(socket.AF_INET, kind, protocol)
         made.setblocking(False)
         return made
 
     def collected(self, path: str, timeout_s: float = 10.0) -> Any:
-        """What the county's own collector answers to ``GET path``; ``Missing`` when it does not."""
+        """The JSON that the county's own collector answers to ``GET path``; ``Missing`` when it does not."""
+        return json.loads(self.collected_text(path, timeout_s))
+
+    def collected_text(self, path: str, timeout_s: float = 10.0) -> str:
+        """The collector's answer as it came."""
         with contextlib.closing(_UnixConnection(self.places.collect_socket, timeout_s)) as connection:
             try:
                 connection.request("GET", path)
                 answer = connection.getresponse()
                 if answer.status == HTTPStatus.OK:
-                    return json.load(answer)
+                    return answer.read().decode()
                 problem = f"{answer.status} {answer.reason}"
             except (OSError, HTTPException, ValueError) as error:
                 problem = str(error)

@@ -5,7 +5,9 @@ A fault's impact is what would not be so without it: two cut fibres that togethe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any
@@ -18,6 +20,7 @@ from store.queries import booked_meetings
 
 AHEAD = timedelta(hours=24)
 """Meetings that begin within this time are concerned too."""
+_LOAD = re.compile(rb'^sanwang_link_bps\{[^}]*link="([^"]+)"[^}]*\} ([0-9.eE+-]+)', re.MULTILINE)
 _TOGETHER = 12
 _STUCK = frozenset({"zebra", "ospfd", "staticd"})
 _ANSWERS = frozenset({"nginx", "keepalived", "relay", "serve"})
@@ -25,10 +28,24 @@ _ANSWERS = frozenset({"nginx", "keepalived", "relay", "serve"})
 
 def meetings(session: Session, now: datetime) -> tuple[Meeting, ...]:
     """Those that run, and those booked for the next hours."""
+    return meetings_between(session, now, now + AHEAD)
+
+
+def meetings_between(session: Session, start: datetime, end: datetime) -> tuple[Meeting, ...]:
+    """Those that run or begin in a time."""
     return tuple(
         Meeting(str(found.id), found.title, found.halls, found.start_at.timestamp(), found.end_at.timestamp())
-        for found in booked_meetings(session, now, now + AHEAD)
+        for found in booked_meetings(session, start, end)
     )
+
+
+def load_of_links(exposition: bytes) -> dict[str, float]:
+    """Load of each link in bit/s, out of an exposition; the busier end or direction counts."""
+    loads: dict[str, float] = {}
+    for name, value in _LOAD.findall(exposition):
+        with suppress(ValueError):
+            loads[name.decode()] = max(loads.get(name.decode(), 0.0), float(value))
+    return loads
 
 
 def impact_faults(fault: Fault) -> Faults:

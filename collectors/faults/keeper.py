@@ -76,7 +76,7 @@ class Faults:
         self._unwritten[fault.id] = fault
         self._untold[fault.id] = fault
         self.opened += change.what == "opened"
-        self._county.events.emit("fault", fault.key, change.what, **self.document(fault))
+        self._county.events.emit("fault", fault.key, change.what, fault=self.document(fault))
         self._write_wake.set()
         self._tell_wake.set()
         log.info("fault %d %s: %s %s", fault.id, change.what, fault.kind, fault.subject)
@@ -142,7 +142,7 @@ class Faults:
             mine = marks.get(fault.id)
             if mine is not None and mine != self._marks.get(fault.id, _NO_MARKS):
                 self._marks[fault.id] = mine
-                self._county.events.emit("fault", fault.key, "acknowledged", **self.document(fault))
+                self._county.events.emit("fault", fault.key, "acknowledged", fault=self.document(fault))
         self._marks = marks
 
     async def _telling(self) -> None:

@@ -111,8 +111,11 @@ class Watch:
             self.degraded = self._judge_figures(now)
         for name in self.degraded:
             first("degraded", name)
+        for name, dark in links.items():
+            if not dark.silent:
+                first("carrier", name)
         for kind, name in since.keys() - before.keys():
-            if kind == "link":
+            if kind == "carrier" or (kind == "link" and links[name].silent):
                 self.book.down(f"link:{name}", now)
         self._since = since
         return Symptoms(links, hosts, services, tunnels, self.degraded)
