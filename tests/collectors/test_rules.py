@@ -23,7 +23,8 @@ def test_rules_are_valid() -> None:
     promtool("check", "rules", str(RULES))
 
 
-def test_rules_fire_when_they_must_and_only_then(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["rules_test.yml", "rules_slow_test.yml"])
+def test_rules_fire_when_they_must_and_only_then(tmp_path: Path, name: str) -> None:
     cases = tmp_path / "cases.yml"
-    cases.write_text((HERE / "rules_test.yml").read_text(encoding="utf-8").replace("RULES", str(RULES)))
+    cases.write_text((HERE / name).read_text(encoding="utf-8").replace("RULES", str(RULES)))
     promtool("test", "rules", str(cases))
