@@ -14,10 +14,11 @@ from inventory.places import COUNTIES, Places, current_instance
 from provision.comply import Report, Switch, assess, planned
 from provision.comply.findings import GROUPS, Status
 from provision.comply.live import gather
-from provision.comply.page import WORDS, ChromiumMissing, html, pdf
+from provision.comply.page import WORDS, html, pdf
 from provision.comply.switches import TONGUES
 from provision.environment import EnvironmentProblem, load_environment
 from provision.environment import recorded as recorded_environment
+from provision.printing import ChromiumMissing
 from sanwang.cli import run_app
 from sanwang.report import BAD_INPUT, MISSING, emit, guarded
 

@@ -28,6 +28,8 @@ from starlette.types import ASGIApp
 from dashboards.access import Access
 from dashboards.api import build_api
 from dashboards.desk.api import build_desk_api
+from dashboards.desk.month import MonthReport
+from dashboards.desk.month_api import build_month
 from dashboards.events_api import build_events
 from dashboards.faults_api import build_faults
 from dashboards.figures.api import Figures, build_figures
@@ -53,6 +55,7 @@ from inventory.places import CHECKOUT, Places, current_instance
 from inventory.schema import CostsIntent
 from sanwang import ops_link
 from sanwang.cli import run_app
+from store.base import utc_now
 from store.engine import Store, open_store
 from vconf import links, meetings
 from vconf.lines import Identity
@@ -125,6 +128,9 @@ def assemble(
     application.include_router(build_network(model, places, store, live, access, collector, prometheus, booked))
     application.include_router(build_events(store, access))
     application.include_router(build_desk_api(model, store, access))
+    rules = model.supervision
+    report = MonthReport(model, rules, store, prometheus, costs, utc_now) if rules is not None else None
+    application.include_router(build_month(report, access))
     application.include_router(build_figures(Figures(model, costs, live, prometheus, store), access))
     if relay is not None:
         tokens = Tokens(secrets.resolve(links.KEY))

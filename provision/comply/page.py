@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tempfile
 from itertools import groupby
 from pathlib import Path
 
@@ -12,9 +9,7 @@ import jinja2
 
 from provision.comply.assess import LEVEL, STANDARD, Report
 from provision.comply.findings import GROUPS, ITEMS, Status
-
-CHROMIUM = Path("/usr/bin/chromium")
-PDF_TIMEOUT_S = 180
+from provision.printing import print_pdf
 
 WORDS = {Status.PASS: ("符合", "pass"), Status.FAIL: ("不符合", "fail"), Status.UNKNOWN: ("无法判定", "not assessable")}
 
@@ -80,10 +75,6 @@ tr { break-inside: avoid; }
 """
 
 
-class ChromiumMissing(RuntimeError):
-    """No Chromium to print with; the message says what to install."""
-
-
 def html(report: Report) -> str:
     """The whole report; failures and open questions unfolded, passes folded (a PDF shows all)."""
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
@@ -112,26 +103,4 @@ def html(report: Report) -> str:
 
 def pdf(report: Report, path: Path) -> None:
     """The same page, everything unfolded, on paper.  Raises ChromiumMissing, or RuntimeError when it prints nothing."""
-    if not CHROMIUM.exists():
-        raise ChromiumMissing(f"{CHROMIUM} is not there: apt-get install chromium, or use --html")
-    with tempfile.TemporaryDirectory(prefix="sanwang-comply-") as folder:
-        page = Path(folder) / "report.html"
-        page.write_text(html(report).replace("<details>", "<details open>"), encoding="utf-8")
-        printed = Path(folder) / "report.pdf"
-        command = [
-            str(CHROMIUM),
-            "--headless",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-background-networking",
-            "--no-pdf-header-footer",
-            f"--user-data-dir={folder}/profile",
-            f"--print-to-pdf={printed}",
-            page.as_uri(),
-        ]
-        if os.geteuid() == 0:
-            command.insert(1, "--no-sandbox")  # Chromium's own sandbox refuses root
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=PDF_TIMEOUT_S, check=False)
-        if not printed.exists():
-            raise RuntimeError(f"{CHROMIUM} printed nothing: {ran.stderr.strip()[-300:]}")
-        path.write_bytes(printed.read_bytes())
+    print_pdf(html(report).replace("<details>", "<details open>"), path)

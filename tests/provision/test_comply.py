@@ -17,8 +17,8 @@ from inventory.load import find, load_model, read
 from inventory.model import NetworkModel
 from inventory.places import COUNTIES, Places
 from inventory.schema import Intent
+from provision import printing
 from provision.comply import Facts, Subject, Switch, assess, planned
-from provision.comply import page as page_module
 from provision.comply.findings import CHECKS, GROUPS, Found, Status
 from provision.comply.live import gather
 from provision.comply.page import html, pdf
@@ -367,7 +367,7 @@ def test_a_rule_is_read_as_the_packets_it_takes() -> None:
 def test_without_chromium_a_pdf_is_refused_with_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(page_module, "CHROMIUM", tmp_path / "chromium")
+    monkeypatch.setattr(printing, "CHROMIUM", tmp_path / "chromium")
     code = main(["xiao", "--instance", "zcnone", "--pdf", str(tmp_path / "report.pdf")])
     assert code == 3
     assert "apt-get install chromium" in capsys.readouterr().err
