@@ -60,7 +60,7 @@ export default function RolesPage({ query }: PageProps) {
           />
         </Card>
       )}
-      {giving && value && (
+      {giving && value && people.value && (
         <Dialog title={t("grantRole")} close={() => setGiving(false)}>
           <Form
             send={({ days, units = "", ...rest }) => post("/api/grants", { ...rest, days: Number(days), units: units.split(/[\s,，]+/).filter(Boolean) })}
@@ -73,7 +73,7 @@ export default function RolesPage({ query }: PageProps) {
               name="login"
               label={t("person")}
               value={query.get("login") ?? ""}
-              options={(people.value?.people ?? []).map((person) => [person.login, `${person.login} · ${person.zh}`] as const)}
+              options={people.value.people.map((person) => [person.login, `${person.login} · ${person.zh}`] as const)}
               required
             />
             <Field name="role" label={t("role")} options={value.roles.map((role) => [role, roleName(role)] as const)} required />

@@ -109,7 +109,7 @@ export function Field({ name, label, type = "text", value, required, multi, opti
       {options ? (
         <select {...shared} defaultValue={value ?? ""}>
           {options.map(([one, words]) => (
-            <option key={one} value={one}>
+            <option key={one} value={one} selected={one === value}>
               {words}
             </option>
           ))}
