@@ -32,9 +32,11 @@ from collectors.metrics import Exposition, FastMetrics, SlowMetrics
 from collectors.record import Recorder
 from collectors.shards import Shards, links_of, targets_of
 from collectors.snmp.poller import Poller
+from collectors.snmp.traps import Traps, Who, next_boots
 from collectors.snmp.usm import User
 from collectors.syslog import Intake, Syslog
 from inventory.model import NetworkModel
+from inventory.snmp import engine_id
 from store.engine import Store
 
 log = logging.getLogger("sanwang.collect")
@@ -52,6 +54,7 @@ class Collect:
         listen: Address for the agents, the management host's own.
         spool: Folder for events that the store does not have yet.
         tls: For syslog over TLS; None: without.
+        community: Of boxes that send SNMPv1 or v2c traps; "": only v3 is heard.
         secret: Passwords of the mail server and the gateway, by name.
         grant: Does what a request asks for that silence has granted.
         shards: How the other processes that ask devices are started (``collectors.shards``).
@@ -69,6 +72,7 @@ class Collect:
         unix_socket: Path,
         spool: Path,
         tls: ssl.SSLContext | None = None,
+        community: str = "",
         secret: Secret = lambda _: "",
         grant: Grant | None = None,
         shards: Sequence[Sequence[str]] = (),
@@ -87,6 +91,9 @@ class Collect:
         self._damper = Damper(self.county.events, time.monotonic)
         self._intake = Intake(self.county, self._damper)
         self._syslog = Syslog(self._intake, listen, tls)
+        boots = next_boots(spool.parent / "snmp-boots")
+        who = Who(user, community)
+        self._traps = Traps(self._intake.hosts, who, self._damper, engine_id(model.nms), boots)
         self.poller = Poller(targets_of(model, user, 0), links_of(model), self._own_changed)
         self._shards = Shards(shards, self._others_changed)
         self._own_ok: frozenset[str] = frozenset()
@@ -132,6 +139,10 @@ class Collect:
         syslog = CounterMetricFamily("sanwang_syslog_messages", "Syslog messages by fate", labels=["fate"])
         syslog.add_metric(["received"], self._intake.received)
         syslog.add_metric(["refused"], self._intake.refused)
+        traps = CounterMetricFamily("sanwang_traps", "SNMP notifications by fate", labels=["fate"])
+        traps.add_metric(["received"], self._traps.received)
+        for fate in ("sender", "credentials", "rate", "broken"):
+            traps.add_metric([f"refused_{fate}"], self._traps.refused[fate])
         folded = CounterMetricFamily(
             "sanwang_messages_folded", "Messages that became no event of their own", labels=["why"]
         )
@@ -149,7 +160,7 @@ class Collect:
         for fate in ("sent", "failed", "given_up"):
             messages.add_metric([fate], getattr(self._caller.counts, fate))
         cpu = GaugeMetricFamily("sanwang_collect_cpu_seconds", "CPU time used by the collector", time.process_time())
-        return (lines, refused, judged, stored, refusals, syslog, folded, polls, faults, messages, cpu)
+        return (lines, refused, judged, stored, refusals, syslog, traps, folded, polls, faults, messages, cpu)
 
     async def _fold(self) -> None:
         while True:
@@ -161,6 +172,7 @@ class Collect:
         await asyncio.to_thread(self._faults.adopt)
         agents = await self._listener.start(str(self._listen), self._agent_port)
         await self._syslog.start()
+        await self._traps.start(self._listen)
         with _http_sockets(self._unix_socket, self._http_port) as sockets:
             config = uvicorn.Config(self._app, log_config=None, access_log=False, lifespan="off")
             server = uvicorn.Server(config)
@@ -191,6 +203,7 @@ class Collect:
             finally:
                 agents.close()
                 self._syslog.close()
+                self._traps.close()
                 self._damper.flush(everything=True)
                 self.poller.close()
 

@@ -77,6 +77,7 @@ def collect(
             listen=IPv4Address(listen) if listen else management,
             unix_socket=places.collect_socket,
             spool=places.lib / "spool",
+            community=secrets.resolve("snmp/community"),
             tls=server_context(secrets, "collect", ips=[str(management)]),
             secret=secrets.vault.find,
             grant=granting(model),

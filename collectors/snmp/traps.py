@@ -9,7 +9,6 @@ after a restart.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import socket
 from collections import Counter
@@ -45,11 +44,6 @@ _SECRET = frozenset({"1.3.6.1.6.3.18.1.4"})  # snmpTrapCommunity
 _ON_A_PORT = ("ifDescr", "ifName", "ifIndex")
 
 
-def engine_id(host: str) -> bytes:
-    """snmpEngineID of a management host (RFC 3411 section 5): net-snmp's number, kind "octets", a hash of the name."""
-    return bytes.fromhex("80001f8805") + hashlib.sha256(f"sanwang {host}".encode()).digest()[:12]
-
-
 def next_boots(path: Path) -> int:
     """snmpEngineBoots of this start; kept in a file."""
     try:
@@ -66,7 +60,7 @@ class Who:
     """Whom to believe: the county's SNMPv3 user, and the community of boxes that know no better."""
 
     user: User
-    community: str
+    community: str  # "": SNMPv3 only
 
 
 class Traps:
@@ -93,6 +87,8 @@ class Traps:
 
     async def start(self, address: IPv4Address, port: int = PORT) -> int:
         """Listen; returns the port, which the machine chose where 0 was asked for."""
+        await asyncio.to_thread(_columns)  # the names are read before the first trap is in a hurry
+
         from pysnmp.carrier.asyncio.dgram import udp
         from pysnmp.entity import config
         from pysnmp.entity.engine import SnmpEngine
@@ -121,7 +117,8 @@ class Traps:
             raise
         config.add_transport(engine, udp.DOMAIN_NAME, Guarded().open_server_mode(sock=receiving))
         self._add_user(None)
-        config.add_v1_system(engine, "county", self._who.community)
+        if self._who.community:
+            config.add_v1_system(engine, "county", self._who.community)
         self._receiver = ntfrcv.NotificationReceiver(engine, self._notified)
         bound: int = receiving.getsockname()[1]
         return bound

@@ -9,6 +9,7 @@ from typing import Any
 
 from inventory.model import Host, NetworkModel, Role
 from inventory.probes import ProbePath, link_paths, probe_paths, reflectors
+from inventory.snmp import engine_id
 from provision.environment import Environment
 from provision.render.files import ConfigFile, fill, program
 from provision.render.qos import inner_ports
@@ -23,7 +24,8 @@ def snmp_files(model: NetworkModel, host: Host, environment: Environment) -> Ite
     """snmpd: SNMPv3 authPriv only; optical power of fibre ports by a script that snmpd keeps running."""
     fibres = [port for port in host.ports if model.links[port.link].fibre and not port.vrf]
     site = model.sites[host.site]
-    yield ConfigFile("/etc/snmp/snmpd.conf", "0600", fill("snmpd.conf.j2", host=host, site=site, fibres=fibres), "snmp")
+    text = fill("snmpd.conf.j2", host=host, site=site, fibres=fibres, inform=_informs(model, host))
+    yield ConfigFile("/etc/snmp/snmpd.conf", "0600", text, "snmp")
     if fibres:
         optics = {
             port.name: {
@@ -37,6 +39,18 @@ def snmp_files(model: NetworkModel, host: Host, environment: Environment) -> Ite
         yield ConfigFile("/etc/sanwang/optics.json", "0644", json.dumps(document, indent=1) + "\n", "snmp")
         yield ConfigFile("/etc/sanwang/optics.tsv", "0644", _table(optics), "snmp")
         yield ConfigFile("/etc/sanwang/bin/optics", "0755", program("optics.awk"), "snmp")
+
+
+def _informs(model: NetworkModel, host: Host) -> dict[str, str] | None:
+    """Where snmpd sends its informs; None where it has no road of its own.
+
+    On a box with a management VRF snmpd answers there on a socket that it was handed, and can open none itself: what
+    happens there the agent tells, in milliseconds.
+    """
+    nms = model.hosts[model.nms]
+    if host.management_vrf or nms.management is None:
+        return None
+    return {"address": str(nms.management), "engine": f"0x{engine_id(nms.name).hex()}"}
 
 
 def receive_dbm(length_km: float) -> float:

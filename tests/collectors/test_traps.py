@@ -13,8 +13,9 @@ import pytest
 
 from collectors.damper import Damper
 from collectors.events import Events
-from collectors.snmp.traps import Traps, Who, engine_id, next_boots
+from collectors.snmp.traps import Traps, Who, next_boots
 from collectors.snmp.usm import User
+from inventory.snmp import engine_id
 
 HERE = IPv4Address("127.0.0.1")
 USER = User("sanwang", "authphrase-of-county", "privphrase-of-county")
