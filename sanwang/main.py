@@ -34,6 +34,7 @@ COMMANDS: dict[str, Command] = {
     "verify": Command("sanwang.verify:main", "prove with real packets what is allowed and what is denied"),
     "drill": Command("sanwang.drill:main", "rehearse a failure and measure what it cost"),
     "shots": Command("sanwang.shots:main", "take screenshots of every page from the running county"),
+    "dashboards": Command("sanwang.dashboards:main", "write the Grafana dashboards that stand beside the pages"),
     "county": Command("sanwang.county:main", "check, show or start a county's data"),
     "adopt": Command("sanwang.adopt:main", "read a device that runs already; how it differs from the model"),
     "commission": Command("sanwang.commission:main", "begin a county on real machines; what a box's installer needs"),
