@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from collectors.desk.steps import Desk, DeskError, NoSuchTicket, desk_of
+from collectors.desk.steps import Desk, DeskError, desk_of
 from inventory.load import load_model
 from inventory.places import Places, current_instance
 from inventory.workdays import CHINA
@@ -38,7 +38,7 @@ def at_desk(command: str, work: Callable[[Store, Desk], int]) -> int:
         store = open_existing(command)
         try:
             return work(store, desk)
-        except (DeskError, NoSuchTicket) as wrong:
+        except DeskError as wrong:
             print(f"sanwang {command}: {wrong}", file=sys.stderr)
             return BAD_INPUT
         finally:

@@ -9,7 +9,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from collectors.desk import actions, filing, view
-from collectors.desk.steps import Desk, DeskError, get
+from collectors.desk.steps import Desk, get
 from collectors.desk.tables import TicketRow
 from identity.people import Right
 from inventory.supervision import REQUESTS
@@ -47,9 +47,9 @@ def list_(
 
     def work(store: Store, desk: Desk) -> int:
         if state not in view.STATES:
-            raise DeskError(f"--state {state!r}: expected one of {', '.join(view.STATES)}")
+            raise typer.BadParameter(f"--state {state!r}: expected one of {', '.join(view.STATES)}")
         if light not in ("", "yellow", "red"):
-            raise DeskError(f"--light {light!r}: expected yellow or red")
+            raise typer.BadParameter(f"--light {light!r}: expected yellow or red")
         with store.reading() as session:
             found = view.find(
                 session, state=state, kind=kind, sites=[site] if site else [], light=light, limit=limit
@@ -104,9 +104,9 @@ def open_(
         try:
             asked = json.loads(detail)
         except ValueError as problem:
-            raise DeskError(f"--detail: {problem}; expected a JSON object") from None
+            raise typer.BadParameter(f"--detail: {problem}; expected a JSON object") from None
         if not isinstance(asked, dict):
-            raise DeskError(f"--detail: found a {type(asked).__name__}, expected a JSON object")
+            raise typer.BadParameter(f"--detail: found a {type(asked).__name__}, expected a JSON object")
         who = operator()
         with store.session() as session:
             known: TicketRow | None = None

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from collectors.desk import clock
-from collectors.desk.steps import Desk, DeskError, Refused, get, marks, notify, recipients, standing, step
+from collectors.desk.steps import Desk, DeskError, Refused, get, marks, mistake, notify, recipients, standing, step
 from collectors.desk.tables import (
     ACCEPTED,
     CARDS,
@@ -46,6 +46,11 @@ WHEN: dict[str, tuple[str, ...]] = {
 
 ANSWERS = ("granted", "refused")
 
+_STATES = {
+    OPENED: "待受理", ACCEPTED: "已受理", IN_HAND: "处理中", WAITING: "等待单位", RESTORED: "已恢复", CLOSED: "已关闭",
+    REOPENED: "重新打开",
+}  # fmt: skip
+
 
 def take(session: Session, desk: Desk, number: int, who: str, why: str = "") -> TicketRow:
     """Accept it: the response clock is satisfied, and it is one's own."""
@@ -66,8 +71,9 @@ def assign(session: Session, desk: Desk, number: int, who: str, to: str, why: st
         _accepted(ticket, desk)
     else:
         members = sorted({login for team in desk.rules.teams.values() for login in team.members})
-        raise DeskError(f"to: found {to!r}, expected a team ({', '.join(desk.rules.teams)}) or one of its members "
-                        f"({', '.join(members)})")  # fmt: skip
+        teams = ", ".join(desk.rules.teams)
+        expected = f"a team ({teams}) or one of its members ({', '.join(members)})"
+        raise DeskError(mistake("to", to, expected, f"班组（{teams}）或其成员（{'、'.join(members)}）"))
     row = step(session, ticket, desk.now(), who, "assign", why, to=to)
     session.flush()
     zh, en = f"工单 {ticket.id} 转给您：{ticket.subject}", f"Ticket {ticket.id} is yours now: {ticket.subject}"
@@ -88,7 +94,7 @@ def wait(session: Session, desk: Desk, number: int, who: str, why: str) -> Ticke
     """Nothing can be done without the unit: the clock stands, and the unit has its own time to answer."""
     ticket = _begin(session, number, "wait")
     if not why.strip():
-        raise DeskError("why: found nothing, expected what the unit has to do")
+        raise DeskError(mistake("why", "", "what the unit has to do", "需要单位做的事"))
     now = desk.now()
     clock.stop(ticket, desk.rules.calendar, now)
     ticket.state, ticket.waiting_why = WAITING, why
@@ -122,12 +128,13 @@ def restore(
     """
     ticket = _begin(session, number, "restore")
     if ticket.kind == "request" and outcome not in ANSWERS:
-        raise DeskError(f"outcome: found {outcome or 'nothing'}, expected one of {', '.join(ANSWERS)}")
+        raise DeskError(mistake("outcome", outcome, f"one of {', '.join(ANSWERS)}", "准予（granted）或不予（refused）"))
     if ticket.kind == "request" and outcome == "refused" and not why.strip():
-        raise DeskError("why: found nothing, expected the reason that the unit is given")
+        raise DeskError(mistake("why", "", "the reason that the unit is given", "告知单位的理由"))
     fault = session.get(FaultRow, ticket.fault) if ticket.fault is not None else None
     if fault is not None and fault.cleared_at is None:
-        raise Refused(f"ticket {number}: fault {fault.id} ({fault.key}) is still there; it is restored when it clears")
+        en = f"ticket {number}: fault {fault.id} ({fault.key}) is still there; it is restored when it clears"
+        raise Refused((en, f"工单 {number}：故障 {fault.id}（{fault.key}）仍未消失，消失后自动恢复"))
     done = grant(session, ticket, who) if outcome == "granted" and grant is not None else ""
     ticket.cause = cause or ticket.cause
     restored(session, desk, ticket, who, why, outcome or "done", **({"done": done} if done else {}))
@@ -155,7 +162,7 @@ def close(
     """Finished; ``satisfaction`` 1 (bad) to 5 is the unit's."""
     ticket = _begin(session, number, "close")
     if satisfaction is not None and not 1 <= satisfaction <= 5:
-        raise DeskError(f"satisfaction: found {satisfaction}, expected 1 to 5")
+        raise DeskError(mistake("satisfaction", satisfaction, "1 to 5", " 1 到 5"))
     ticket.satisfaction = satisfaction
     closed(session, desk, ticket, who, why)
     return ticket
@@ -173,9 +180,10 @@ def reopen(session: Session, desk: Desk, number: int, who: str, why: str) -> Tic
     """It was not restored after all: the clock runs on from where it stood, nothing starts anew."""
     ticket = _begin(session, number, "reopen")
     if not why.strip():
-        raise DeskError("why: found nothing, expected what is still wrong")
+        raise DeskError(mistake("why", "", "what is still wrong", "仍有什么问题"))
     if ticket.outcome in ("granted", "deemed-granted"):
-        raise Refused(f"ticket {number}: what was granted is not reopened; file another request")
+        en = f"ticket {number}: what was granted is not reopened; file another request"
+        raise Refused((en, f"工单 {number} 已准予，不能重新打开；请另行申请"))
     ticket.state, ticket.outcome, ticket.restored_at, ticket.closed_at = REOPENED, "", None, None
     ticket.parent = ticket.close_due_at = None  # it is looked after for itself now
     ticket.reopened += 1
@@ -192,7 +200,7 @@ def comment(session: Session, desk: Desk, number: int, who: str, text: str) -> T
     """Words for the history."""
     ticket = _begin(session, number, "comment")
     if not text.strip():
-        raise DeskError("text: found nothing, expected words")
+        raise DeskError(mistake("text", "", "words", "文字"))
     step(session, ticket, desk.now(), who, "comment", text)
     return ticket
 
@@ -202,11 +210,13 @@ def link(session: Session, desk: Desk, number: int, who: str, parent: int, why: 
     ticket = _begin(session, number, "link")
     other = get(session, parent)
     if ticket.kind == "request":
-        raise Refused(f"ticket {number}: a request is answered for itself")
+        raise Refused((f"ticket {number}: a request is answered for itself", f"工单 {number} 是申请，须单独答复"))
     if ticket.fault is not None:
-        raise Refused(f"ticket {number}: a fault's ticket stands for itself; link reports to it")
+        en = f"ticket {number}: a fault's ticket stands for itself; link reports to it"
+        raise Refused((en, f"工单 {number} 是故障单，只能把报障并入它"))
     if parent == number or other.parent is not None or other.state not in UNFINISHED or other.kind == "request":
-        raise DeskError(f"parent: found ticket {parent}, expected an unfinished one that is no duplicate itself")
+        expected = "an unfinished one that is no duplicate itself"
+        raise DeskError(mistake("parent", f"ticket {parent}", expected, "未办结且本身未并入他单的工单"))
     attach(session, desk, ticket, other, who, why)
     return ticket
 
@@ -226,9 +236,10 @@ def withdraw(session: Session, desk: Desk, number: int, who: str, why: str) -> T
     """The unit takes its request or report back."""
     ticket = _begin(session, number, "withdraw")
     if ticket.kind == "fault":
-        raise Refused(f"ticket {number}: a fault is not withdrawn; it ends when it clears")
+        en = f"ticket {number}: a fault is not withdrawn; it ends when it clears"
+        raise Refused((en, f"工单 {number} 是故障单，不能撤回；故障消失即结束"))
     if not why.strip():
-        raise DeskError("why: found nothing, expected the reason")
+        raise DeskError(mistake("why", "", "the reason", "理由"))
     restored(session, desk, ticket, who, why, "withdrawn")
     closed(session, desk, ticket, who, why)
     return ticket
@@ -238,7 +249,7 @@ def correct(session: Session, desk: Desk, number: int, who: str, why: str) -> Ti
     """A supervisor orders a correction (责令改正); those who handle it are told."""
     ticket = _begin(session, number, "correct")
     if not why.strip():
-        raise DeskError("why: found nothing, expected what has to be corrected")
+        raise DeskError(mistake("why", "", "what has to be corrected", "须改正的事项"))
     row = step(session, ticket, desk.now(), who, "correct", why)
     session.flush()
     zh, en = f"责令改正（工单 {ticket.id}）：{why}", f"Correction ordered (ticket {ticket.id}): {why}"
@@ -251,11 +262,11 @@ def withdraw_card(session: Session, desk: Desk, number: int, who: str, card: str
     """A supervisor takes a card back, for example one that a wrong clock gave; it stays in the history."""
     ticket = _begin(session, number, "withdraw-card")
     if not why.strip():
-        raise DeskError("why: found nothing, expected the reason")
+        raise DeskError(mistake("why", "", "the reason", "理由"))
     fired = marks(session, [number]).get(number, {})
     if card not in CARDS or card not in standing(fired):
         held = ", ".join(kind for kind in CARDS if kind in standing(fired)) or "none"
-        raise DeskError(f"card: found {card!r}, expected one that the ticket has: {held}")
+        raise DeskError(mistake("card", card, f"one that the ticket has: {held}", f"该工单现有的牌：{held}"))
     mark = fired[card]
     mark.withdrawn_at, mark.withdrawn_by, mark.withdrawn_why = desk.now(), who, why
     step(session, ticket, desk.now(), who, "withdraw-card", why, card=card)
@@ -266,9 +277,11 @@ def _begin(session: Session, number: int, action: str) -> TicketRow:
     ticket = get(session, number, lock=True)
     if ticket.state not in WHEN[action]:
         possible = ", ".join(WHEN[action])
-        raise Refused(f"ticket {number} is {ticket.state}: {action} is possible while it is {possible}")
+        en = f"ticket {number} is {ticket.state}: {action} is possible while it is {possible}"
+        raise Refused((en, f"工单 {number} 现为“{_STATES[ticket.state]}”，不能进行此操作；请刷新后再试"))
     if ticket.parent is not None and action in ("take", "assign", "work", "wait", "resume", "restore"):
-        raise Refused(f"ticket {number} hangs on ticket {ticket.parent}: work on that one")
+        en = f"ticket {number} hangs on ticket {ticket.parent}: work on that one"
+        raise Refused((en, f"工单 {number} 已并入工单 {ticket.parent}：请在该工单上处理"))
     return ticket
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from collectors.desk import clock, impacts
 from collectors.desk.actions import attach
-from collectors.desk.steps import MONITOR, Desk, DeskError, notify, recipients, step
+from collectors.desk.steps import MONITOR, Desk, DeskError, Words, mistake, notify, recipients, step
 from collectors.desk.tables import OPENED, UNFINISHED, TicketRow
 from collectors.faults.tables import FaultRow
 from inventory.supervision import REQUESTS, TicketClass
@@ -103,7 +103,8 @@ def report(
     """A unit's report; it hangs on the ticket of a known fault of its site.  Returns the two.  Raises DeskError."""
     problems = _common(desk, site, organisation, text, channel)
     if service and service not in desk.model.services:
-        problems.append(f"service: found {service!r}, expected one of {', '.join(desk.model.services)}")
+        names = ", ".join(desk.model.services)
+        problems.append(mistake("service", service, f"one of {names}", f"其中之一：{names}"))
     _settle(problems)
     now = desk.now()
     name = desk.names(site)[0]
@@ -126,7 +127,8 @@ def request(
     """A unit's request; its detail is checked now, so that what silence grants can be done.  Raises DeskError."""
     problems = _common(desk, site, organisation, text, channel)
     if kind not in REQUESTS:
-        _settle([*problems, f"request: found {kind!r}, expected one of {', '.join(REQUESTS)}"])
+        names = ", ".join(REQUESTS)
+        _settle([*problems, mistake("request", kind, f"one of {names}", f"其中之一：{names}")])
     now = desk.now()
     checked, more = _CHECKS[kind](desk, detail, now)
     _settle(problems + more)
@@ -144,43 +146,49 @@ def request(
     )  # fmt: skip
 
 
-def _common(desk: Desk, site: str, organisation: str, text: str, channel: str) -> list[str]:
-    problems = []
+def _common(desk: Desk, site: str, organisation: str, text: str, channel: str) -> list[Words]:
+    problems: list[Words] = []
     known = desk.model.sites.get(site)
     if known is None or known.kind.outside:
-        problems.append(f"site: found {site!r}, expected a site of the county; 'sanwang county show' lists them")
+        problems.append(
+            mistake("site", site, "a site of the county; 'sanwang county show' lists them", "本县单位的代码")
+        )
     elif organisation and organisation not in {name for pair in known.organisations for name in pair}:
         names = ", ".join(zh for zh, _ in known.organisations) or "none"
-        problems.append(f"organisation: found {organisation!r}, expected one that shares {site}: {names}")
+        problems.append(
+            mistake("organisation", organisation, f"one that shares {site}: {names}", f"{site} 内的部门：{names}")
+        )
     if not 1 <= len(text.strip()) <= LONGEST_TEXT:
-        problems.append(f"text: found {len(text.strip())} characters, expected 1 to {LONGEST_TEXT}")
+        found = f"{len(text.strip())} characters"
+        problems.append(mistake("text", found, f"1 to {LONGEST_TEXT}", f" 1 到 {LONGEST_TEXT} 字"))
     if channel not in CHANNELS:
-        problems.append(f"channel: found {channel!r}, expected one of {', '.join(CHANNELS)}")
+        names = ", ".join(CHANNELS)
+        problems.append(mistake("channel", channel, f"one of {names}", f"其中之一：{names}"))
     return problems
 
 
-def _settle(problems: Iterable[str]) -> None:
+def _settle(problems: Iterable[Words]) -> None:
     if found := list(problems):
-        raise DeskError("; ".join(found))
+        raise DeskError(*found)
 
 
-Checked = tuple[dict[str, Any], list[str]]
+Checked = tuple[dict[str, Any], list[Words]]
 
 
-def _text(detail: Mapping[str, Any], key: str, problems: list[str], longest: int = 200) -> str:
+def _text(detail: Mapping[str, Any], key: str, problems: list[Words], longest: int = 200) -> str:
     found = str(detail.get(key) or "").strip()
     if not 1 <= len(found) <= longest:
-        problems.append(f"detail.{key}: found {found[:20]!r}, expected 1 to {longest} characters")
+        problems.append(mistake(f"detail.{key}", found[:20], f"1 to {longest} characters", f" 1 到 {longest} 字"))
     return found
 
 
 def _new_site(desk: Desk, detail: Mapping[str, Any], now: datetime) -> Checked:
-    problems: list[str] = []
+    problems: list[Words] = []
     networks = [str(each) for each in detail.get("networks") or ["gov"]]
     for name in networks:
         if name not in desk.model.networks or name == "mgmt":
             known = ", ".join(each for each in desk.model.networks if each != "mgmt")
-            problems.append(f"detail.networks: found {name!r}, expected some of {known}")
+            problems.append(mistake("detail.networks", name, f"some of {known}", f"其中几个：{known}"))
     name, address = _text(detail, "name", problems), _text(detail, "address", problems)
     return {"name": name, "address": address, "networks": networks}, problems
 
@@ -188,41 +196,47 @@ def _new_site(desk: Desk, detail: Mapping[str, Any], now: datetime) -> Checked:
 def _bandwidth(desk: Desk, detail: Mapping[str, Any], now: datetime) -> Checked:
     rate = str(detail.get("rate") or "")
     good = _RATE.fullmatch(rate)
-    return {"rate": rate}, [] if good else [f"detail.rate: found {rate!r}, expected a rate like 100M or 1G"]
+    wrong = mistake("detail.rate", rate, "a rate like 100M or 1G", " 100M、1G 这样的带宽")
+    return {"rate": rate}, [] if good else [wrong]
 
 
 def _opening(desk: Desk, detail: Mapping[str, Any], now: datetime) -> Checked:
-    problems: list[str] = []
+    problems: list[Words] = []
     source, target = _text(detail, "source", problems), _text(detail, "target", problems)
     protocol, ports = str(detail.get("protocol") or "tcp"), str(detail.get("ports") or "")
     if protocol not in PROTOCOLS:
-        problems.append(f"detail.protocol: found {protocol!r}, expected one of {', '.join(PROTOCOLS)}")
+        names = ", ".join(PROTOCOLS)
+        problems.append(mistake("detail.protocol", protocol, f"one of {names}", f"其中之一：{names}"))
     if protocol != "icmp" and not _PORTS.fullmatch(ports):
-        problems.append(f"detail.ports: found {ports!r}, expected ports like 443 or 8000-8010,8443")
+        expected = "443 or 8000-8010,8443"
+        problems.append(mistake("detail.ports", ports, f"ports like {expected}", " 443 或 8000-8010,8443 这样的端口"))
     until = str(detail.get("until") or "")
     if until:
         try:
             if date.fromisoformat(until) <= now.date():
-                problems.append(f"detail.until: found {until}, expected a day to come")
+                problems.append(mistake("detail.until", until, "a day to come", "今后的日期"))
         except ValueError:
-            problems.append(f"detail.until: found {until!r}, expected a day like 2027-06-30, or nothing")
+            problems.append(
+                mistake("detail.until", until, "a day like 2027-06-30, or nothing", " 2027-06-30 这样的日期")
+            )
     return {"source": source, "target": target, "protocol": protocol, "ports": ports, "until": until}, problems
 
 
 def _meeting(desk: Desk, detail: Mapping[str, Any], now: datetime) -> Checked:
-    problems: list[str] = []
+    problems: list[Words] = []
     title = _text(detail, "title", problems)
     start_at, minutes = detail.get("start_at"), detail.get("minutes")
     if not isinstance(start_at, int | float) or not now.timestamp() < start_at < now.timestamp() + 366 * 86400:
-        problems.append(f"detail.start_at: found {start_at!r}, expected a moment to come, UNIX seconds")
+        problems.append(mistake("detail.start_at", start_at, "a moment to come, UNIX seconds", "今后一年内的时间"))
         start_at = now.timestamp()
     if not isinstance(minutes, int) or not 1 <= minutes <= LONGEST_MEETING_MIN:
-        problems.append(f"detail.minutes: found {minutes!r}, expected 1 to {LONGEST_MEETING_MIN}")
+        expected = f"1 to {LONGEST_MEETING_MIN}"
+        problems.append(mistake("detail.minutes", minutes, expected, f" 1 到 {LONGEST_MEETING_MIN} 分钟"))
     halls = [str(each) for each in detail.get("halls") or []]
     unknown = [hall for hall in halls if hall not in desk.model.halls]
     if unknown or not halls:
-        found = ", ".join(unknown) or "none"
-        problems.append(f"detail.halls: found {found}, expected some of {', '.join(desk.model.halls)}")
+        names = ", ".join(desk.model.halls)
+        problems.append(mistake("detail.halls", ", ".join(unknown), f"some of {names}", f"其中几个：{names}"))
     return {"title": title, "start_at": float(start_at), "minutes": minutes, "halls": halls}, problems
 
 

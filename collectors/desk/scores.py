@@ -95,10 +95,10 @@ def scores(session: Session, desk: Desk, month: str) -> Document:
 def publish(session: Session, desk: Desk, month: str, who: str, why: str = "") -> Document:
     """Freeze and publish a month.  Raises Refused when it is not over, or published already."""
     if session.get(ScoreRow, month) is not None:
-        raise Refused(f"{month} is published already")
+        raise Refused((f"{month} is published already", f"{month} 已经公布"))
     _, end = bounds(month, desk.now())
     if end > desk.now():
-        raise Refused(f"{month} is not over")
+        raise Refused((f"{month} is not over", f"{month} 尚未结束"))
     document = scores(session, desk, month)
     session.add(ScoreRow(month=month, at=desk.now(), who=who, document=document))
     audit.record(session, who, "score.publish", why, {"month": month})

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from collectors.desk.steps import Desk, DeskError, NoSuchTicket, Refused, get, notify
+from collectors.desk.steps import Desk, DeskError, Refused, get, mistake, notify
 from collectors.desk.tables import UNFINISHED, ShiftNoteRow, ShiftRow, TicketRow
 from collectors.desk.view import Document, seconds
 from store import audit
@@ -33,10 +33,12 @@ def on(session: Session, desk: Desk, who: str, why: str = "") -> ShiftRow:
     """
     running = current(session)
     if running is not None:
-        raise Refused(f"{running.login} is on duty since {running.began_at:%Y-%m-%d %H:%M}Z: 'sanwang shift handover'")
+        en = f"{running.login} is on duty since {running.began_at:%Y-%m-%d %H:%M}Z: 'sanwang shift handover'"
+        raise Refused((en, f"{running.login} 正在值班：请先交接班"))
     waiting = handed_over(session)
     if waiting is not None and waiting.handed_to != who and not why.strip():
-        raise Refused(f"the last shift was handed to {waiting.handed_to}: give a reason to take it instead")
+        en = f"the last shift was handed to {waiting.handed_to}: give a reason to take it instead"
+        raise Refused((en, f"上一班已交给 {waiting.handed_to}：代接须写明原因"))
     now = desk.now()
     if waiting is not None:
         waiting.taken_at = now
@@ -51,12 +53,9 @@ def note(session: Session, desk: Desk, who: str, text: str, ticket: int | None =
     """One line of the log, by whoever is there.  Raises DeskError."""
     running = _running(session)
     if not 1 <= len(text.strip()) <= 4000:
-        raise DeskError(f"text: found {len(text.strip())} characters, expected 1 to 4000")
+        raise DeskError(mistake("text", f"{len(text.strip())} characters", "1 to 4000", " 1 到 4000 字"))
     if ticket is not None:
-        try:
-            get(session, ticket)
-        except NoSuchTicket as wrong:
-            raise DeskError(str(wrong)) from None
+        get(session, ticket)
     row = ShiftNoteRow(shift=running.id, at=desk.now(), who=who, text=text.strip(), ticket=ticket)
     session.add(row)
     session.flush()
@@ -70,9 +69,9 @@ def handover(session: Session, desk: Desk, who: str, to: str, text: str) -> Shif
     _own(running, who)
     handlers = sorted({login for team in desk.rules.teams.values() for login in team.members})
     if to not in handlers or to == who:
-        raise DeskError(f"to: found {to!r}, expected another one of {', '.join(handlers)}")
+        raise DeskError(mistake("to", to, f"another one of {', '.join(handlers)}", f"另一位：{'、'.join(handlers)}"))
     if not text.strip():
-        raise DeskError("text: found nothing, expected what the next shift has to know")
+        raise DeskError(mistake("text", "", "what the next shift has to know", "交接事项"))
     open_now = _open(session)
     _end(running, desk)
     running.handed_to, running.handed_text, running.open_tickets = to, text.strip(), open_now
@@ -87,7 +86,8 @@ def off(session: Session, desk: Desk, who: str, why: str = "") -> ShiftRow:
     running = _running(session)
     _own(running, who)
     if open_now := _open(session):
-        raise Refused(f"{len(open_now)} tickets are open (first: {open_now[0]}): hand the shift over instead")
+        en = f"{len(open_now)} tickets are open (first: {open_now[0]}): hand the shift over instead"
+        raise Refused((en, f"还有 {len(open_now)} 个未结工单（{open_now[0]} 等）：请交接班"))
     _end(running, desk)
     audit.record(session, who, "shift.off", why, {"shift": running.id})
     return running
@@ -127,13 +127,13 @@ def document(session: Session, desk: Desk, row: ShiftRow | None) -> Document | N
 def _running(session: Session) -> ShiftRow:
     found = current(session)
     if found is None:
-        raise Refused("nobody is on duty: 'sanwang shift on' begins a shift")
+        raise Refused(("nobody is on duty: 'sanwang shift on' begins a shift", "现在无人值班：请先接班"))
     return found
 
 
 def _own(running: ShiftRow, who: str) -> None:
     if running.login != who:
-        raise Refused(f"{running.login} is on duty, not {who}")
+        raise Refused((f"{running.login} is on duty, not {who}", f"正在值班的是 {running.login}，不是 {who}"))
 
 
 def _end(running: ShiftRow, desk: Desk) -> None:

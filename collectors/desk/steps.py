@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from collectors.desk.tables import MarkRow, NotificationRow, StepRow, TicketRow
+from identity.refusal import Refusal
 from inventory.model import NetworkModel
 from inventory.supervision import Supervision
 from store import audit
@@ -19,15 +20,38 @@ MONITOR = "collect"
 """Who acts where nobody does: the desk's own tick."""
 
 
-class DeskError(ValueError):
-    """Something that cannot be; the message says what was found, what was expected and what to do."""
+Words = tuple[str, str]
+"""(English, Chinese), as ``identity.refusal`` has them."""
+
+_FIELDS = {
+    "why": "原因", "to": "转给", "text": "说明", "outcome": "答复", "satisfaction": "满意度", "parent": "上级工单",
+    "card": "牌", "site": "单位", "organisation": "部门", "channel": "渠道", "service": "业务", "request": "申请种类",
+    "month": "月份", "detail.networks": "网络", "detail.name": "名称", "detail.address": "地址", "detail.rate": "带宽",
+    "detail.source": "源", "detail.target": "目的", "detail.protocol": "协议", "detail.ports": "端口",
+    "detail.until": "有效期", "detail.title": "会议名称", "detail.start_at": "开始时间", "detail.minutes": "时长",
+    "detail.halls": "会场",
+}  # fmt: skip
+
+
+def mistake(field: str, found: object, expected: str, zh: str) -> Words:
+    """One mistake of a form: what was found in a field, and what was expected."""
+    shown = "nothing" if found in ("", None) else str(found)
+    shown_zh = "空" if found in ("", None) else str(found)
+    return f"{field}: found {shown}, expected {expected}", f"{_FIELDS.get(field, field)}：现为 {shown_zh}，应为{zh}"
+
+
+class DeskError(Refusal):
+    """Something that cannot be; the messages say what was found, what was expected and what to do."""
+
+    def __init__(self, *problems: Words) -> None:
+        super().__init__("; ".join(en for en, _ in problems), "；".join(zh for _, zh in problems))
 
 
 class Refused(DeskError):
     """The ticket's state does not allow it."""
 
 
-class NoSuchTicket(LookupError):
+class NoSuchTicket(DeskError):
     """No ticket has that number."""
 
 
@@ -59,7 +83,7 @@ def get(session: Session, number: int, *, lock: bool = False) -> TicketRow:
     """One ticket, ``lock``: nobody else may change it meanwhile.  Raises NoSuchTicket."""
     found = session.get(TicketRow, number, with_for_update=lock or None)
     if found is None:
-        raise NoSuchTicket(f"ticket {number}: there is none; 'sanwang ticket list' shows them")
+        raise NoSuchTicket((f"ticket {number}: there is none; 'sanwang ticket list' shows them", f"没有工单 {number}"))
     return found
 
 

@@ -22,9 +22,10 @@ from collectors.desk.classes import calendar_document, classes_document
 from collectors.desk.months import month_of
 from collectors.desk.steps import Desk, DeskError, NoSuchTicket, Refused, get
 from collectors.desk.tables import TicketRow
-from dashboards.access import Access, Person
+from dashboards.access import Access, Person, said
 from dashboards.desk.grant import granting
 from identity.people import Right
+from identity.refusal import Refusal
 from inventory.model import NetworkModel
 from store.base import utc_now
 from store.engine import Store
@@ -34,9 +35,10 @@ Document = dict[str, Any]
 READERS = (Right.WATCH, Right.HANDLE, Right.SUPERVISE, Right.LEAD, Right.REPORT)
 _BOARD = (Right.SUPERVISE, Right.LEAD, Right.WATCH)
 
-_NO_DESK = (
+_NO_DESK = Refusal(
     "the county's files have no section supervision: write supervision.yml and calendar.yml (copy those of the county "
-    "xiao), then 'sanwang county check'"
+    "xiao), then 'sanwang county check'",
+    "本县数据没有 supervision.yml 和 calendar.yml：可从示例县 xiao 复制，然后运行 sanwang county check",
 )
 
 
@@ -115,7 +117,7 @@ def build_desk_api(
 
     def desk() -> Desk:
         if model.supervision is None:
-            raise HTTPException(404, _NO_DESK)
+            raise said(404, _NO_DESK)
         return Desk(model, model.supervision, now)
 
     @contextmanager
@@ -124,13 +126,14 @@ def build_desk_api(
             with store.session() as session:
                 yield session
         except NoSuchTicket as wrong:
-            raise HTTPException(404, str(wrong)) from None
+            raise said(404, wrong) from None
         except Refused as wrong:
-            raise HTTPException(409, str(wrong)) from None
+            raise said(409, wrong) from None
         except DeskError as wrong:
-            raise HTTPException(422, str(wrong)) from None
+            raise said(422, wrong) from None
         except IntegrityError:
-            raise HTTPException(409, "somebody else did the same at this moment: look again") from None
+            both = Refusal("somebody else did the same at this moment: look again", "此刻已有他人操作：请刷新后再试")
+            raise said(409, both) from None
 
     @contextmanager
     def reading() -> Iterator[Session]:
@@ -138,20 +141,22 @@ def build_desk_api(
             with store.reading() as session:
                 yield session
         except DeskError as wrong:
-            raise HTTPException(422, str(wrong)) from None
+            raise said(422, wrong) from None
 
     def own(session: Session, person: Person, number: int) -> TicketRow:
         try:
             ticket = get(session, number)
         except NoSuchTicket as wrong:
-            raise HTTPException(404, str(wrong)) from None
+            raise said(404, wrong) from None
         if not person.covers(ticket.site):
-            raise HTTPException(404, f"ticket {number}: there is none of your units")
+            raise said(404, Refusal(f"ticket {number}: there is none of your units", f"贵单位没有工单 {number}"))
         return ticket
 
     def of_unit(person: Person, site: str) -> None:
         if not person.covers(site):
-            raise HTTPException(403, f"{person.login} may not file for {site}: only for {', '.join(person.units)}")
+            own_units = ", ".join(person.units)
+            en = f"{person.login} may not file for {site}: only for {own_units}"
+            raise said(403, Refusal(en, f"您只能为 {own_units} 报障和申请，不能为 {site}"))
 
     @router.get("/classes")
     def classes(person: Person = reader) -> Document:
@@ -173,7 +178,7 @@ def build_desk_api(
         if state not in view.STATES:
             raise HTTPException(422, f"state: found {state!r}, expected one of {', '.join(view.STATES)}")
         if site and not person.covers(site):
-            raise HTTPException(403, f"{person.login} may not see {site}")
+            raise said(403, Refusal(f"{person.login} may not see {site}", f"您不能查看 {site} 的工单"))
         sites = (site,) if site else person.units
         with reading() as session:
             found = view.find(

@@ -25,7 +25,8 @@ def granting(model: NetworkModel, now: Callable[[], datetime] = utc_now) -> Gran
         asked = ticket.detail
         start = datetime.fromtimestamp(asked["start_at"], UTC)
         if start + timedelta(minutes=asked["minutes"]) <= now():
-            raise DeskError(f"ticket {ticket.id}: its meeting would be over already, it began {start:%Y-%m-%d %H:%M}Z")
+            en = f"ticket {ticket.id}: its meeting would be over already, it began {start:%Y-%m-%d %H:%M}Z"
+            raise DeskError((en, f"工单 {ticket.id}：会议时间已过"))
         try:
             booked = meetings.book(
                 session,
@@ -37,7 +38,9 @@ def granting(model: NetworkModel, now: Callable[[], datetime] = utc_now) -> Gran
                 known_halls=model.halls,
             )
         except meetings.MeetingError as problem:
-            raise DeskError(f"ticket {ticket.id}: {problem}") from None
+            raise DeskError(
+                (f"ticket {ticket.id}: {problem}", f"工单 {ticket.id}：会议无法登记（{problem}）")
+            ) from None
         return f"meeting {booked.id}"
 
     return grant

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, HTTPException, Response
 
 from collectors.desk.steps import DeskError
-from dashboards.access import Access
+from dashboards.access import Access, said
 from dashboards.desk.month import MonthReport
 from dashboards.desk.page import html
 from dashboards.desk.tables import Document
@@ -23,7 +23,7 @@ def build_month(report: MonthReport | None, access: Access) -> APIRouter:
         try:
             return await report.document(month)
         except DeskError as wrong:
-            raise HTTPException(422, str(wrong)) from None
+            raise said(422, wrong) from None
 
     @router.get("/{month}.html", dependencies=[reader])
     async def page(month: str) -> Response:

@@ -341,7 +341,7 @@ def test_a_meeting_that_cannot_be_booked_is_not_granted_by_silence(
     store: Store, desk: Desk, service: Make, clock: Clock
 ) -> None:
     def grant(session: Session, ticket: TicketRow, who: str) -> str:
-        raise DeskError("the hall is gone")
+        raise DeskError(("the hall is gone", "会场没有了"))
 
     with store.session() as session:
         meeting(session, desk, clock)
