@@ -11,6 +11,7 @@ reaches no access log; the page hands it over in a POST.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,12 +73,15 @@ class Access:
         self._began_s = int(time.time())
 
     def enter(self, link_token: str, caller: Caller) -> Opened:
-        """A session for a good one-time link.
+        """A session for a good one-time link, or for the token that the certificates' door handed back.
 
         Raises:
             TokenRefused: Forged, expired, used before, or meant for something else.
             SignRefused: For somebody who is not let in.
         """
+        with contextlib.suppress(TokenRefused):
+            shown = self.tokens.verify(link_token, CERTIFICATE_PURPOSE, once=True)
+            return self.sign_on.enter(shown.subject, "certificate", caller)
         link = self.tokens.verify(link_token, LINK_PURPOSE, once=True)
         if link.expires_at - LINK_LIFETIME_S < self._began_s:  # whether it was used, only the process before this knew
             raise TokenRefused("this link is older than the running pages: print a new one")

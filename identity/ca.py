@@ -24,6 +24,9 @@ from identity.files import create_once, locked, private_folder, write_atomic
 DOMAIN = "sanwang.internal"
 """Hosts are named ``<host>.sanwang.internal`` in certificates (.internal: reserved for private use by ICANN)."""
 
+PEOPLE_DOMAIN = f"people.{DOMAIN}"
+"""People are named ``<login>.people.sanwang.internal``, so that no login is taken for a host."""
+
 PERMITTED_NAMES = ("internal", "localhost")
 PERMITTED_NETWORKS = tuple(
     ip_network(text)
@@ -42,6 +45,7 @@ PERMITTED_NETWORKS = tuple(
 _ROOT_LIFE = timedelta(days=20 * 365)
 _SERVER_LIFE = timedelta(days=397)  # what browsers accept at most from any issuer
 _DEVICE_LIFE = timedelta(days=2 * 365)
+_PERSON_LIFE = timedelta(days=365)
 _CRL_LIFE = timedelta(days=30)
 _CRL_RENEW_BEFORE = timedelta(days=15)
 _CLOCK_SLACK = timedelta(minutes=5)  # a device whose clock is a little behind accepts a fresh certificate
@@ -53,7 +57,7 @@ class Issued:
 
     serial: str  # hexadecimal, as openssl prints it
     name: str
-    kind: str  # "server", "device" or "vpn"
+    kind: str  # "server", "device", "vpn" or "person"
     not_after: str  # UTC, ISO 8601
     revoked_at: str = ""
     reason: str = ""
@@ -129,6 +133,11 @@ class CountyCA:
         """A certificate for an IKEv2 peer; its IKE identity is ``dns_name(name)`` (RFC 4945 section 5.1)."""
         usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.IPSEC_IKE]
         return self._issue(name, "vpn", dns, ips, key_pem, _DEVICE_LIFE, usage)
+
+    def issue_person(self, login: str) -> tuple[str, str]:
+        """A certificate by which a person signs in, and a new key: (key PEM, certificate PEM)."""
+        name = f"{login}.{PEOPLE_DOMAIN}"
+        return self._issue(name, "person", (), (), "", _PERSON_LIFE, [ExtendedKeyUsageOID.CLIENT_AUTH])
 
     def index(self) -> list[Issued]:
         """Every certificate issued, oldest first."""

@@ -25,6 +25,7 @@ from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from dashboards import certificate
 from dashboards.access import Access
 from dashboards.api import build_api
 from dashboards.desk.api import build_desk_api
@@ -115,7 +116,7 @@ def assemble(
     application = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     sign_on = SignOn(store, Directory(model.people), Seal(secrets.resolve("psk/accounts")), model.zh)
     access = Access(sign_on, Tokens(secrets.resolve(ops_link.KEY)))
-    application.include_router(build_sign(access, {"oidc": None, "certificate": None}))
+    application.include_router(build_sign(access, {"oidc": None, "certificate": certificate.PORT}))
     application.include_router(build_people(model, access))
     application.include_router(build_api(model, live, access, collector, prometheus))
     application.include_router(build_faults(store, access))
@@ -193,7 +194,17 @@ def tls_context(secrets: Secrets, management: str) -> ssl.SSLContext:
 
 
 def listeners(management: str, port: int, path: Path) -> list[socket.socket]:
-    """The management address (it may come up later) and the unix socket."""
+    """The management address and the unix socket."""
+    inet = listener(management, port)
+    path.unlink(missing_ok=True)
+    unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    unix.bind(str(path))
+    path.chmod(0o600)
+    return [inet, unix]
+
+
+def listener(management: str, port: int) -> socket.socket:
+    """A port of the management address, which may come up later."""
     inet = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     inet.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     inet.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
@@ -202,11 +213,7 @@ def listeners(management: str, port: int, path: Path) -> list[socket.socket]:
     except OSError as problem:
         inet.close()
         raise Lacking(f"{management}:{port}: {problem.strerror}; next step: stop what listens there") from None
-    path.unlink(missing_ok=True)
-    unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    unix.bind(str(path))
-    path.chmod(0o600)
-    return [inet, unix]
+    return inet
 
 
 def server(application: ASGIApp, context: ssl.SSLContext) -> uvicorn.Server:
@@ -252,7 +259,7 @@ def serve(
         secrets = Secrets(places.lib / "identity")
         application = assemble(model, places, store, secrets, relay_client(model, tls), costs=county.intent.costs)
         sockets = listeners(management, port, places.serve_socket)
-        asyncio.run(server(application, tls_context(secrets, management)).serve(sockets))
+        asyncio.run(_run(application, secrets, management, sockets, listener(management, certificate.PORT)))
     except Lacking as lack:
         print(f"sanwang serve: {lack}", file=sys.stderr)
         return 3
@@ -263,6 +270,18 @@ def serve(
         if store is not None:
             store.close()
     return 0
+
+
+async def _run(
+    application: ASGIApp, secrets: Secrets, management: str, sockets: list[socket.socket], door_socket: socket.socket
+) -> None:
+    """The pages, and beside them the door for people with a certificate."""
+    door = certificate.CertificateDoor(secrets.ca, Tokens(secrets.resolve(ops_link.KEY)))
+    await door.open(door_socket, certificate.asking(tls_context(secrets, management), secrets.ca))
+    try:
+        await server(application, tls_context(secrets, management)).serve(sockets)
+    finally:
+        await door.close()
 
 
 def _county(places: Places) -> Loaded:

@@ -19,7 +19,7 @@ from provision.prove.world import FRR, NETWORK, Configs, World
 
 # Doors of the machinery itself, which no user of the county knocks at.
 _IRRELEVANT = re.compile(
-    r'icmp|iifname "(lo|stg0)"|dport (862|123|9810|9820|443|3478) accept|dport \{ (162|500|514), |vrrp|invalid'
+    r'icmp|iifname "(lo|stg0)"|dport (862|123|9810|9820|443|444|3478) accept|dport \{ (162|500|514), |vrrp|invalid'
 )
 _TRIES = 200
 
