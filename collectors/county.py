@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from collectors import strangers
 from collectors.agent.state import Value
 from collectors.events import Events
 from collectors.expected import Expected
@@ -55,6 +56,7 @@ class County:
         self._host_names = expected.hosts
         self._started = time.monotonic()
         self._wake = asyncio.Event()
+        self._every = EVALUATE_S
         self._verdicts: dict[str, Verdict] = {}
 
     def take(self, view: AgentView, changes: list[tuple[str, str, Value | None, Value | None]]) -> None:
@@ -65,7 +67,7 @@ class County:
             self._event(view.host, section, key, before, after)
             if section == "told" and after is not None:
                 self._passed_on(key, after)
-        if any(section != "probes" for section, *_ in changes):  # figures come all the time
+        if any(section in _JUDGED for section, *_ in changes):
             self._wake.set()
 
     def _passed_on(self, host: str, told: Value) -> None:
@@ -83,6 +85,10 @@ class County:
             services[name] = {**before, "up": name not in stopped, "state": state}
             self._event(host, "services", name, before, services[name])
         view.relayed = frozenset(stopped)
+
+    def soon(self, seconds: float) -> None:
+        """Judge again in so many seconds, if nothing else makes us do it sooner."""
+        self._every = min(self._every, seconds)
 
     def touched(self) -> None:
         """Something outside the agents changed (a connection opened or closed)."""
@@ -102,6 +108,12 @@ class County:
             was, now = (bool(value and value.get("up")) for value in (before, after))
             if was != now:
                 self.events.emit("tunnel", f"{host}/{key}", "up" if now else "down")
+        elif section in strangers.SECTIONS:
+            was_odd, odd = (strangers.oddity(self.model, host, section, key, value) for value in (before, after))
+            if (odd is None) != (was_odd is None):
+                told = odd or was_odd
+                assert told is not None
+                self.events.emit(told.kind, told.subject, "found" if odd else "gone", reason=told.words)
         elif section == "routes" and before is not None:
             default = after.get("default") if after else None
             self.events.emit(
@@ -112,7 +124,8 @@ class County:
         """Judge after every change and twice a second, until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(EVALUATE_S):
+                every, self._every = self._every, EVALUATE_S
+                async with asyncio.timeout(every):
                     await self._wake.wait()
                 await asyncio.sleep(_SETTLE_S)
             except TimeoutError:

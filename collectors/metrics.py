@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from collectors.county import County
 from collectors.status import tunnel_up
+from collectors.strangers import oddities
 from inventory.probes import link_key
 
 _UP = {"up": 1.0, "down": 0.0}
@@ -131,6 +132,7 @@ class SlowMetrics(Collector):
                 tunnels.add_metric([name, county.model.tunnels[name].site, tunnel.kind], float(tunnel_up(tunnel, view)))
         yield tunnels
         yield self._certificates(now)
+        yield from self._checks(now)
         yield from self._shares(now)
         heard = CounterMetricFamily("sanwang_agent_lines", "Lines heard of an agent", labels=["host"])
         dropped = CounterMetricFamily("sanwang_agent_dropped", "Changes an agent could not send", labels=["host"])
@@ -159,6 +161,37 @@ class SlowMetrics(Collector):
                     octets.add_metric(labels, float(value.get("octets", 0)))
                     dropped.add_metric(labels, float(value.get("dropped", 0)))
         yield from (octets, dropped)
+
+    def _checks(self, now: float) -> Iterator[Metric]:
+        county = self._county
+        labels = ["service", "kind", "host", "backend"]
+        up = GaugeMetricFamily(
+            "sanwang_service_check_up", "1 while a service answers a user's question as it should", labels=labels[:3]
+        )
+        took = GaugeMetricFamily("sanwang_service_check_seconds", "How long the answer took", labels=labels[:3])
+        ends = GaugeMetricFamily(
+            "sanwang_service_check_certificate_not_after_timestamp_seconds",
+            "End of the certificate that the service showed",
+            labels=labels,
+        )
+        for view in county.views.values():
+            if not view.fresh(now):
+                continue
+            for service, value in view.sections["checks"].items():
+                row = [service, str(value.get("kind", "")), view.host]
+                up.add_metric(row, float(value.get("up") is True))
+                if isinstance(seconds := value.get("seconds"), int | float):
+                    took.add_metric(row, seconds)
+                if isinstance(end := value.get("not_after"), int | float) and end:
+                    ends.add_metric([*row, str(value.get("backend", ""))], end)
+        odd = GaugeMetricFamily(
+            "sanwang_oddity",
+            "1 for each neighbour, DHCP server or answer that should not be",
+            labels=["kind", "subject", "site"],
+        )
+        for found in oddities(county.model, county.views, now):
+            odd.add_metric([found.kind, found.subject, found.site], 1.0)
+        yield from (up, took, ends, odd)
 
     def _certificates(self, now: float) -> Metric:
         ends = GaugeMetricFamily(

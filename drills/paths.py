@@ -91,7 +91,7 @@ def _mouth(lab: Lab, code: str) -> socket.socket:
 def _ear(plant: Path) -> socket.socket:
     """Hears every frame of the plant that carries the mark, as the kernel hands it to a device."""
     with inside(plant):
-        made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
     word = int.from_bytes(_WORD)
     program = (
         (_LOAD_WORD, 0, 0, _BARE),
@@ -104,7 +104,6 @@ def _ear(plant: Path) -> socket.socket:
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *each) for each in program))
     made.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(program), ctypes.addressof(code)))
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-    made.bind(("", _ETH_P_ALL))
     made.setblocking(False)
     return made
 

@@ -38,6 +38,25 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
+class Lan:
+    """A bridge with users behind it: nobody gives addresses there."""
+
+    vrf: str
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A hosted service to ask every half minute (``collectors.check``)."""
+
+    service: str
+    kind: str
+    vrf: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class AgentConfig:
     """The agent's whole configuration."""
 
@@ -48,6 +67,8 @@ class AgentConfig:
     collector: tuple[str, int]
     reflectors: tuple[Reflector, ...]
     senders: tuple[Sender, ...]
+    lans: tuple[Lan, ...] = ()
+    checks: tuple[Check, ...] = ()
     shares: tuple[tuple[str, str], ...] = ()  # ports whose fair shares are counted: name, "up" or "down"
 
 
@@ -70,6 +91,12 @@ def parse(document: Any, where: str = "agent.json") -> AgentConfig:
             return str(IPv4Address(value))
         except ValueError:
             raise ConfigError(f"{where}: {path}{key}: found {value!r}, expected an IPv4 address") from None
+
+    def number(table: Any, key: str, path: str) -> int:
+        value = table.get(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65536:
+            raise ConfigError(f"{where}: {path}{key}: found {value!r}, expected a port, 1 to 65535")
+        return value
 
     def rows(key: str) -> list[tuple[str, Any]]:
         value = document.get(key, [])
@@ -116,6 +143,17 @@ def parse(document: Any, where: str = "agent.json") -> AgentConfig:
             for path, row in rows("reflectors")
         ),
         senders=tuple(senders),
+        lans=tuple(Lan(vrf=text(row, "vrf", path), bridge=text(row, "bridge", path)) for path, row in rows("lans")),
+        checks=tuple(
+            Check(
+                service=text(row, "service", path),
+                kind=text(row, "kind", path),
+                vrf=text(row, "vrf", path),
+                address=address(row, "address", path),
+                port=number(row, "port", path),
+            )
+            for path, row in rows("checks")
+        ),
         shares=tuple((str(port), str(direction)) for port, direction in shares.items()),
     )
 

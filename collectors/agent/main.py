@@ -8,9 +8,12 @@ import signal
 import socket
 
 from collectors.agent.certificates import Certificates
+from collectors.agent.checks import Checks
 from collectors.agent.config import HTTP_PORT, AgentConfig
+from collectors.agent.dhcp import DhcpWatch
 from collectors.agent.exposition import metrics_page, state_page
 from collectors.agent.http import TinyServer
+from collectors.agent.lldp import Lldp
 from collectors.agent.neighbours import Neighbours
 from collectors.agent.netlink import NamespaceWatch
 from collectors.agent.probes import Probes
@@ -37,6 +40,9 @@ class Agent:
         self._vpn = VpnWatch(self.state)
         self._certificates = Certificates()
         self._probes = Probes(config, self.state)
+        self._lldp = Lldp(config.host, self.state)
+        self._dhcp = DhcpWatch(tuple((lan.vrf, lan.bridge) for lan in config.lans), self.state)
+        self._checks = Checks(config.checks, self.state)
         self._neighbours = Neighbours(config, self.state)
         self._watches: dict[str, tuple[int, NamespaceWatch]] = {}
         self._routes_moved = asyncio.Event()
@@ -50,8 +56,11 @@ class Agent:
                 group.create_task(self._after_routes())
                 group.create_task(self._push.run())
                 group.create_task(self._probes.run())
+                group.create_task(self._checks.run())
         finally:
             self._probes.close()
+            self._lldp.close()
+            self._dhcp.close()
             self._neighbours.close()
             for _, watch in self._watches.values():
                 watch.close()
@@ -63,6 +72,8 @@ class Agent:
             if count % 2 == 0:
                 self._ensure_watches()
                 self._probes.ensure()
+                self._lldp.tick(due)
+                self._dhcp.tick(due)
                 await self._ensure_server()
                 if (link := self._neighbours.open()) is not None:
                     loop.add_reader(link, self._neighbours.receive)

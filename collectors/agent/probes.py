@@ -12,10 +12,14 @@ from collectors.agent import config
 from collectors.agent.state import AgentState
 from collectors.agent.vrf import identity, open_socket
 from collectors.probe import stamp
+from collectors.probe.figures import Figures
 from collectors.probe.reflector import Reflector
 from collectors.probe.sender import Sender
 
-_TELL_S = 2.0  # figures are told this often, and at once when the losses of a line have changed
+_TELL_S = 2.0  # figures are made this often, and at once when the losses of a line have changed
+_AT_REST_S = 6.0  # of a line that goes on as before they are told this often
+_CHANGED = 1.25  # a capacity, or a round trip longer than _SHORT_MS, that is another by this factor
+_SHORT_MS = 0.5
 _SO_RCVBUFFORCE = 33
 _BUFFER_OCTETS = 2 << 20  # a busy agent loses no probe for seconds
 
@@ -57,8 +61,10 @@ class _Path(_Slot[Sender]):
     def __init__(self, row: config.Sender) -> None:
         super().__init__(row.name, row.vrf, partial(_sender, row))
         self.row = row
+        self.look_at = 0.0
         self.tell_at = 0.0
         self.lost = 0
+        self.told: Figures | None = None
 
 
 def _bound(vrf: str, address: str, port: int, device: str = "") -> socket.socket:
@@ -82,6 +88,17 @@ def _sender(row: config.Sender) -> Sender:
     # On a line both ends use STAMP's own port: the rulesets need one door and no memory.
     link = _bound(row.vrf, row.source, stamp.PORT if row.port else 0, row.port)
     return Sender(link, row.target, train=bool(row.port))
+
+
+def _alike(now: Figures, before: Figures) -> bool:
+    """Nothing in them that a judge would change his mind about."""
+    trip, trip_before = (max(each.rtt_min_ms or 0.0, _SHORT_MS) for each in (now, before))
+    rate, rate_before = (each.bottleneck_bps or 1e12 for each in (now, before))
+    return (
+        (now.sent > 0, now.lost) == (before.sent > 0, before.lost)
+        and max(trip, trip_before) < _CHANGED * min(trip, trip_before)
+        and max(rate, rate_before) < _CHANGED * min(rate, rate_before)
+    )
 
 
 class Probes:
@@ -146,10 +163,13 @@ class Probes:
             self._state.put("probes", row.name, {**base, "error": path.error})
             return
         lost = path.thing.lost() if row.port else 0
-        if lost == path.lost and now < path.tell_at:
+        if lost == path.lost and now < path.look_at:
             return
-        path.lost, path.tell_at = lost, now + _TELL_S - 0.1
+        path.lost, path.look_at = lost, now + _TELL_S - 0.1
         figures = path.thing.figures()
+        if row.port and now < path.tell_at and path.told is not None and _alike(figures, path.told):
+            return
+        path.told, path.tell_at = figures, now + _AT_REST_S - 0.1
         if figures.sent:
             self._state.put("probes", row.name, {**base, "error": "", **figures._asdict()})
         elif row.port:

@@ -1,8 +1,8 @@
 """The agent's picture of its appliance: sections of keyed JSON values, and who hears of every change.
 
 Sections: ``ports``, ``addresses``, ``neighbours``, ``routes``, ``bfd``, ``ospf``, ``bgp``, ``services``, ``wireguard``,
-``ipsec``, ``certificates``, ``probes``, ``told``, ``sources``, ``counters``.  A value is replaced whole; None removes
-the key.
+``ipsec``, ``certificates``, ``probes``, ``lldp``, ``dhcp``, ``checks``, ``told``, ``sources``, ``counters``.  A
+value is replaced whole; None removes the key.
 The collector applies the same changes to its own copy, so this is also the shape of what it knows.
 """
 
@@ -26,6 +26,9 @@ SECTIONS = (
     "ipsec",
     "certificates",
     "probes",
+    "lldp",
+    "dhcp",
+    "checks",
     "told",
     "sources",
     "counters",

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from inventory.checks import lans, service_checks
 from inventory.model import Host, NetworkModel, Role
 from inventory.probes import ProbePath, link_paths, probe_paths, reflectors
 from inventory.snmp import engine_id
@@ -81,6 +82,18 @@ def agent_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
         ],
         "senders": [
             _sender(path) for path in (*probe_paths(model), *link_paths(model, host)) if path.host == host.name
+        ],
+        "lans": [{"vrf": vrf, "bridge": bridge} for vrf, bridge in lans(host)],
+        "checks": [
+            {
+                "service": check.service,
+                "kind": check.kind,
+                "vrf": check.vrf,
+                "address": str(check.address),
+                "port": check.port,
+            }
+            for check in service_checks(model)
+            if check.host == host.name
         ],
     }
     if host.role is Role.FIREWALL and model.exits:

@@ -1,0 +1,1 @@
+"""Hosted services asked as a user's program asks them: a short run every half minute, and nothing in between."""
