@@ -4,6 +4,7 @@
 COUNTY ?= shili
 PORT ?= 8443
 MINUTES ?= 15
+DATAGRAMS ?= 1000000
 ARGS ?=
 BIN := .venv/bin
 
@@ -47,8 +48,9 @@ drills: setup  ## cut every fibre, kill a centre, meet while it happens; judges 
 	$(BIN)/sanwang drill centre $(ARGS)
 	$(BIN)/sanwang drill meeting $(ARGS)
 
-fuzz: setup  ## every property test, for MINUTES together (default 15)
+fuzz: setup  ## every property test for MINUTES together (default 15), then 1,000,000 mutated datagrams (JSON last line)
 	$(BIN)/pytest -q -p tests.fuzzing --fuzz-minutes $(MINUTES) $(ARGS)
+	$(BIN)/python -m tests.datagrams --datagrams $(DATAGRAMS)
 
 shots: setup  ## screenshots of every page, from the running county, into docs/images
 	@$(BIN)/sanwang shots $(ARGS)

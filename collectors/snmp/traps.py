@@ -27,7 +27,7 @@ from collectors.snmp.usm import User
 log = logging.getLogger("sanwang.collect")
 
 PORT = 162
-_RATE_PER_S = 40  # datagrams of one host that are taken apart in a second
+RATE_PER_S = 40
 _LARGEST = 8192
 _SEQUENCE = b"\x30"
 _VARBINDS = 24
@@ -72,12 +72,23 @@ class Traps:
         damper: Where events go.
         engine: snmpEngineID.
         boots: snmpEngineBoots.
+        rate_per_s: Datagrams of one host that are taken apart in a second.
     """
 
-    def __init__(self, hosts: Mapping[str, str], who: Who, damper: Damper, engine: bytes, boots: int) -> None:
+    def __init__(
+        self,
+        hosts: Mapping[str, str],
+        who: Who,
+        damper: Damper,
+        engine: bytes,
+        boots: int,
+        rate_per_s: int = RATE_PER_S,
+    ) -> None:
         self._hosts, self._who, self._damper = hosts, who, damper
         self._id, self._boots = engine, boots
+        self._rate_per_s = rate_per_s
         self._engine: Any = None
+        self._transport: Any = None
         self._receiver: Any = None
         self._heard = 0
         self._engines: dict[str, set[bytes]] = {}
@@ -97,12 +108,10 @@ class Traps:
         traps = self
 
         class Guarded(udp.UdpAsyncioTransport):  # type: ignore[misc]
-            """Hands over what came from the county, and not too much of it."""
+            """Asks us before pysnmp."""
 
             def datagram_received(self, datagram: bytes, transportAddress: Any) -> None:
-                if traps._admits(datagram, str(transportAddress[0])):
-                    traps._learn(datagram, str(transportAddress[0]))
-                    traps._take(lambda: self._callback_function(self, transportAddress, datagram), datagram)
+                traps.hear(datagram, transportAddress)
 
         self._engine = engine = SnmpEngine()
         builder = engine.get_mib_builder()
@@ -115,13 +124,21 @@ class Traps:
         except OSError:
             receiving.close()
             raise
-        config.add_transport(engine, udp.DOMAIN_NAME, Guarded().open_server_mode(sock=receiving))
+        self._transport = Guarded().open_server_mode(sock=receiving)
+        config.add_transport(engine, udp.DOMAIN_NAME, self._transport)
         self._add_user(None)
         if self._who.community:
             config.add_v1_system(engine, "county", self._who.community)
         self._receiver = ntfrcv.NotificationReceiver(engine, self._notified)
         bound: int = receiving.getsockname()[1]
         return bound
+
+    def hear(self, datagram: bytes, sender: tuple[str, int]) -> None:
+        """A datagram, whatever it is: what is not the county's, and what is too much, stays outside."""
+        host = str(sender[0])
+        if self._transport is not None and self._admits(datagram, host):
+            self._learn(datagram, host)
+            self._take(datagram, sender)
 
     def _add_user(self, engine: bytes | None) -> None:
         """The county's user, as our own engine knows it (informs), or as a sender's does (traps)."""
@@ -161,7 +178,7 @@ class Traps:
         if second != self._second:
             self._second, self._this_second = second, Counter()
         self._this_second[sender] += 1
-        if self._this_second[sender] > _RATE_PER_S:
+        if self._this_second[sender] > self._rate_per_s:
             self.refused["rate"] += 1
             return False
         if len(datagram) > _LARGEST or datagram[:1] != _SEQUENCE:
@@ -169,11 +186,11 @@ class Traps:
             return False
         return True
 
-    def _take(self, hand_over: Any, datagram: bytes) -> None:
+    def _take(self, datagram: bytes, sender: tuple[str, int]) -> None:
         """pysnmp calls back before it returns, or not at all: for a wrong community, user or key."""
         before = self._heard
         try:
-            hand_over()
+            self._transport._callback_function(self._transport, sender, datagram)
         except Exception as problem:  # pysnmp's own, of any kind: a datagram must not end the collector
             log.debug("trap refused: %s", problem)
         if self._heard == before and not _asks_who_we_are(datagram, self._id):
@@ -204,7 +221,7 @@ class Traps:
         if self._engine is not None:
             self._receiver.close(self._engine)
             self._engine.close_dispatcher()
-            self._engine = None
+            self._engine = self._transport = None
 
 
 def _asks_who_we_are(datagram: bytes, own: bytes) -> bool:
