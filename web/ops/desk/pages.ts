@@ -31,5 +31,13 @@ export const deskPages: readonly PageRow[] = [
     key: "s",
   },
   { path: "/leaders", icon: ICONS.leader, words: ["领导视图", "Overview"], right: "lead", load: () => import("./leaders"), key: "o" },
+  {
+    path: "/monthly",
+    icon: ICONS.report,
+    words: ["月报", "Monthly"],
+    right: ["watch", "supervise", "lead"],
+    load: () => import("./monthly"),
+    key: "y",
+  },
   { path: "/scores", icon: ICONS.score, words: ["考核公示", "Scores"], right: null, load: () => import("./scores"), key: "p" },
 ];

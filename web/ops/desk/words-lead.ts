@@ -59,6 +59,8 @@ export const t = words({
   points: ["分", "points"],
   noScore: ["本月没有工单,不打分", "No ticket this month, no score"],
   report: ["月报", "Monthly report"],
+  soFar: ["{from} 至 {to},本月未完", "{from} to {to}, the month still runs"],
+  wholeMonth: ["{from} 至 {to}", "{from} to {to}"],
   print: ["打印或存为 PDF", "Print, or save as PDF"],
   remark: ["说明(可不填)", "Remark (if you like)"],
   explain: ["{name}:点开看依据", "{name}: press for its explanation"],
@@ -75,6 +77,8 @@ const UNITS: Record<string, Pair> = {
   h: ["小时", "h"],
   MOS: ["分 (MOS)", "MOS"],
   cards: ["张", "cards"],
+  points: ["分", "points"],
+  days: ["天", "days"],
   tickets: ["件", "tickets"],
 };
 

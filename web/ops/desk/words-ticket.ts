@@ -127,6 +127,9 @@ export const STEP: Record<string, Pair> = {
   "deemed-granted": ["超时默认同意", "Deemed granted"],
   "slow-answer": ["单位答复超时", "The unit answers late"],
   "self-cleared": ["自行恢复", "Cleared by itself"],
+  linked: ["并入了其他报障", "Others were added"],
+  reclass: ["改变类别", "Class changed"],
+  "not-granted": ["无法自动同意", "Could not be granted"],
 };
 
 export const REQUEST: Record<string, Pair> = {
