@@ -26,7 +26,7 @@ class Flow:
 
     name: str
     source: socket.socket
-    target: socket.socket
+    target: socket.socket | None  # echoes; None: somebody else answers
     goal: tuple[str, int]
     sent: int = 0
     back: set[int] = field(default_factory=set)
@@ -40,10 +40,13 @@ class Flows:
 
     def __init__(self, lab: Lab, pairs: list[tuple[Place, Place]], interval_ms: float = 5.0) -> None:
         self._interval_s = interval_ms / 1000
-        self._flows = [self._open(lab, *pair) for pair in pairs]
+        self._flows = self._open_all(lab, pairs)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="flows", daemon=True)
         self._thread.start()
+
+    def _open_all(self, lab: Lab, pairs: list[tuple[Place, Place]]) -> list[Flow]:
+        return [self._open(lab, *pair) for pair in pairs]
 
     def _open(self, lab: Lab, source: Place, target: Place) -> Flow:
         near = lab.socket(source.host, source.vrf, socket.SOCK_DGRAM)
@@ -57,7 +60,7 @@ class Flows:
     def _run(self) -> None:
         poller = select.poll()
         near = {flow.source.fileno(): flow for flow in self._flows}
-        far = {flow.target.fileno(): flow for flow in self._flows}
+        far = {flow.target.fileno(): flow for flow in self._flows if flow.target is not None}
         for number in (*near, *far):
             poller.register(number, select.POLLIN)
         due = time.monotonic()
@@ -80,6 +83,7 @@ class Flows:
         flow.sent += 1
 
     def _echo(self, flow: Flow) -> None:
+        assert flow.target is not None
         with contextlib.suppress(OSError):
             while True:
                 data, peer = flow.target.recvfrom(64)
@@ -155,4 +159,5 @@ class Flows:
         self._thread.join(timeout=5)
         for flow in self._flows:
             flow.source.close()
-            flow.target.close()
+            if flow.target is not None:
+                flow.target.close()

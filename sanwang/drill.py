@@ -10,6 +10,7 @@ import typer
 from drills import apply as apply_drill
 from drills import centre as centre_drill
 from drills import exit as exit_drill
+from drills import fault as fault_drill
 from drills import meeting as meeting_drill
 from drills import qos as qos_drill
 from drills import replace as replace_drill
@@ -159,6 +160,24 @@ def apply_(
         return apply_drill.drill(lab, tell, kills=kills, seed=seed if seed >= 0 else None, stages=stage or ())
 
     return _run(instance, as_json, drill, lambda found: apply_drill.misses(found, kills))
+
+
+@app.command()
+def fault(
+    count: Annotated[int, typer.Option(min=1, max=500, help="how many faults")] = 20,
+    seed: Annotated[int, typer.Option(help="which faults; default other ones each time, printed")] = -1,
+    instance: Instance = "",
+    as_json: AsJson = False,
+) -> int:
+    """Set random faults of every kind, one after another: is each told once, in time, with its cause and meaning?
+
+    Example: sanwang drill fault --seed 7 --json
+    """
+
+    def drill(lab: Lab, tell: Callable[[str], None]) -> dict[str, Any]:
+        return fault_drill.fault(lab, tell, count, seed if seed >= 0 else None)
+
+    return _run(instance, as_json, drill, fault_drill.misses)
 
 
 @app.command()

@@ -9,7 +9,7 @@ counts as a fault of its own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -54,6 +54,10 @@ class Fault:
     cleared_at: float | None = None
 
 
+Shelter = Callable[[str, Collection[str], Collection[str]], frozenset[Child]]
+"""key, links, hosts of a fault -> all that it may take down with it."""
+
+
 @dataclass(slots=True)
 class _Entry:
     """What is known of one key; times monotonic."""
@@ -62,7 +66,7 @@ class _Entry:
     first: float
     fault: Fault | None = None
     well_since: float | None = None
-    absent: bool = False
+    shelter: frozenset[Child] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,10 @@ class Book:
     """
 
     def __init__(
-        self, well: Callable[[Fault], bool | None], ripe: Callable[[Root, float, float], bool], next_id: int = 1
+        self, well: Callable[[Fault], bool | None], ripe: Callable[[Root, float, float], bool], shelter: Shelter
     ) -> None:
-        self._well, self._ripe = well, ripe
-        self._next = next_id
+        self._well, self._ripe, self._shelter = well, ripe, shelter
+        self._next = 1
         self._entries: dict[str, _Entry] = {}
         self._downs: dict[str, deque[float]] = {}
         self._aftermath: dict[Child, float] = {}  # child of a fault that is over -> until when
@@ -100,12 +104,18 @@ class Book:
         """True while anything is entered, sure or not."""
         return bool(self._entries)
 
+    @property
+    def unsure(self) -> bool:
+        """True while something is entered that is not sure yet."""
+        return any(entry.fault is None for entry in self._entries.values())
+
     def adopt(self, faults: Iterable[Fault], next_id: int, now: float) -> None:
         """Take over what was open when an earlier collector ended."""
         self._next = max(self._next, next_id)
         for fault in faults:
             root = Root(fault.kind, fault.subject, fault.site, fault.severity, fault.links, fault.hosts, fault.detail)
-            self._entries[fault.key] = _Entry(root, now, fault, absent=True)
+            shelter = self._shelter(fault.key, fault.links, fault.hosts)
+            self._entries[fault.key] = _Entry(root, now, fault, shelter=shelter)
 
     def down(self, key: str, now: float) -> None:
         """A link has just gone down; enough of these make a flap."""
@@ -139,7 +149,7 @@ class Book:
         entry = self._entries.get(key)
         if entry is None:
             entry = self._entries[key] = _Entry(root, now)
-        entry.well_since, entry.absent = None, False
+        entry.well_since = None
         if entry.fault is None:
             entry.root = root
             if not self._due(key, root, entry.first, now):
@@ -149,6 +159,7 @@ class Book:
                 root.severity, round(wall, 3), root.links, root.hosts, self._detail(root, key, {}), root.children,
             )  # fmt: skip
             self._next += 1
+            entry.shelter = self._shelter(key, root.links, root.hosts)
             return [Change("opened", entry.fault)]
         dead = root.kind == "link-down" or (root.kind == "link-silent" and now - root.since > SILENT_S)
         if entry.fault.severity != "critical" and dead:  # what was bad is dead now: another call
@@ -175,7 +186,6 @@ class Book:
         if fault is None:
             del self._entries[key]
             return []
-        entry.absent = True
         above = suffering.get(Child(key.partition(":")[0], fault.subject))
         if above is not None:
             wider = self._entries.get(above)
@@ -193,7 +203,7 @@ class Book:
         del self._entries[key]
         self._downs.pop(key, None)
         until = now + AFTERMATH_S
-        self._aftermath.update(dict.fromkeys(fault.children, until))
+        self._aftermath.update(dict.fromkeys(entry.shelter.union(fault.children), until))
         return [self._over(entry, wall, {})]
 
     @staticmethod
@@ -206,8 +216,18 @@ class Book:
     def _due(self, key: str, root: Root, first: float, now: float) -> bool:
         if self._flapping(key, now):
             return True
-        until = self._aftermath.get(Child(key.partition(":")[0], root.subject), 0.0)
-        return now >= until and self._ripe(root, first, now)
+        return not self._sheltered(key, root, now) and self._ripe(root, first, now)
+
+    def _sheltered(self, key: str, root: Root, now: float) -> bool:
+        """It may be what another fault did, or be coming back after one."""
+        own = Child(key.partition(":")[0], root.subject)
+        if now < self._aftermath.get(own, 0.0):
+            return True
+        return any(
+            entry.fault is not None and (own in entry.shelter or own in entry.fault.children)
+            for other, entry in self._entries.items()
+            if other != key and not (root.kind == "link-down" and other.startswith("service:"))  # no daemon does that
+        )
 
     def _flapping(self, key: str, now: float) -> bool:
         downs = self._downs.get(key, ())
@@ -215,10 +235,11 @@ class Book:
 
     def _kind(self, root: Root, key: str, now: float) -> str:
         entry = self._entries.get(key)
+        before = entry.fault.kind if entry is not None and entry.fault is not None else ""
         if root.kind in ("link-down", "link-silent", "link-degraded"):
-            flapped = entry is not None and entry.fault is not None and entry.fault.kind == "link-flap"
-            if flapped or self._flapping(key, now):
-                return "link-flap"
+            return "link-flap" if before == "link-flap" or self._flapping(key, now) else root.kind
+        if (before, root.kind) == ("host-down", "host-unreachable"):
+            return before  # it has power again, and is starting
         return root.kind
 
     def _detail(self, root: Root, key: str, before: Mapping[str, Any]) -> dict[str, Any]:

@@ -95,10 +95,20 @@ class Diagnosis:
         self._watched = {  # cables whose other end somebody of ours sees
             host: [link for link, peer in near if peer in watched] for host, near in self._near.items()
         }
+        self._managed_by = {  # a box that does not forward is managed over one of its cables
+            host.name: port.link
+            for host in model.hosts.values()
+            for port in host.ports
+            if port.address is not None and port.address.ip == host.management
+        }
         self._tunnel_of = {model.tunnels[name].host: name for name in expected.tunnels}
         self._ducts = {
             duct: frozenset(link.name for link in model.links.values() if duct in link.ducts) for duct in model.ducts
         }
+
+    def cables(self, host: str) -> list[tuple[str, str]]:
+        """(link, host at its other end) of every cable of a host."""
+        return self._near[host]
 
     def find(self, symptoms: Symptoms) -> tuple[Root, ...]:
         """The roots, widest first, each with its children."""
@@ -111,7 +121,7 @@ class Diagnosis:
         ducts = self._dark_ducts(symptoms)
         hosts = [
             name for name in self._model.hosts
-            if name in dead and self._host_root(name, cut, stuck, reached)
+            if name in dead and self._host_root(name, symptoms.hosts, cut, stuck, reached)
             and not any(members.issuperset(self._watched[name]) for members in ducts.values())
         ]  # fmt: skip
         links = [name for name in self._model.links if name in cut and self._link_root(name, symptoms, stuck, reached)]
@@ -126,6 +136,23 @@ class Diagnosis:
               if name not in cut and not dead.intersection(self._ends(name))),
         ]  # fmt: skip
         return self._with_children(roots, symptoms)
+
+    def shelter(self, key: str, links: Collection[str], hosts: Collection[str]) -> frozenset[Child]:
+        """All that a fault may take down with it, now or while it comes back."""
+        kind, _, subject = key.partition(":")
+        host, _, service = subject.partition("/")
+        stuck = {host} if kind == "service" and service in ROUTING and self._routes(host) else set()
+        if kind == "service" and not stuck:
+            return frozenset()
+        dead = set(hosts) if kind != "tunnel" else set()
+        lost = set(self._model.hosts) - self._reached(dead, links, stuck) | stuck | dead
+        lost |= {name for name, link in self._managed_by.items() if link in links}
+        found = {Child("host", name) for name in lost}
+        found |= {Child("link", link) for name in lost for link in self._links_of[name]}
+        found |= {Child("service", f"{name}/{service}") for name, service in self._expected.services if name in lost}
+        found |= {Child("tunnel", name) for name, tunnel in self._model.tunnels.items()
+                  if lost.intersection((tunnel.gateway, tunnel.host))}  # fmt: skip
+        return frozenset(found - {Child(kind, subject)})
 
     def _routes(self, host: str) -> bool:
         return self._model.hosts[host].role in ROUTERS
@@ -148,9 +175,13 @@ class Diagnosis:
 
     # Which symptoms are roots.
 
-    def _host_root(self, name: str, cut: set[str], stuck: set[str], reached: set[str]) -> bool:
+    def _host_root(
+        self, name: str, dead: Mapping[str, Dark], cut: set[str], stuck: set[str], reached: set[str]
+    ) -> bool:
         if name in stuck or name in self._tunnel_of:
             return False  # its routing stands still, and is named; a site behind a tunnel: the tunnel is
+        if self._managed_by.get(name) in cut and dead[name].silent:
+            return False  # it lives; the cable that it is managed over does not
         near = [link for link, peer in self._near[name] if peer in reached and peer not in stuck]
         if not near:
             return False  # all its neighbours are out of reach: something nearer is broken

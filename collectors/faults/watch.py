@@ -24,6 +24,7 @@ RESTART_S = 1.6  # a daemon that its supervisor starts again is back by then
 SERVICE_S = {"stopped": TOGETHER_S, "silent": 4.0}  # on purpose; an agent whose words are on their way round a cut
 TUNNEL_S = 3.0
 FIRST_LOOK_S = 12.0  # after the collector's start: agents come one by one
+SOON_S = 0.1  # look again so soon while something is not sure
 LOOK_S = 0.4  # figures change every two seconds
 
 
@@ -52,14 +53,17 @@ class Watch:
         self._figures_from: dict[str, float] = {}  # link -> when its figures can be believed again
         self._looked = 0.0
         self.degraded: Mapping[str, Mapping[str, Any]] = {}
-        self.book = Book(self._well, self._ripe)
+        self.book = Book(self._well, self._ripe, self.diagnosis.shelter)
 
     def step(self, now: float, wall: float) -> list[Change]:
         """Look at the county as just judged."""
         symptoms = self.symptoms(now)
         if symptoms.none and not self.book.busy:
             return []
-        return self.book.step(self.diagnosis.find(symptoms), now, wall)
+        changes = self.book.step(self.diagnosis.find(symptoms), now, wall)
+        if self.book.unsure:
+            self._county.soon(SOON_S)
+        return changes
 
     def broken(self) -> tuple[frozenset[str], frozenset[str]]:
         """Links and hosts that are faults themselves."""
@@ -158,16 +162,30 @@ class Watch:
             return age >= SERVICE_S.get(str(root.detail.get("state")), RESTART_S)
         if kind == "tunnel" and root.hosts[0] not in self._down_hosts:
             return age >= TUNNEL_S
-        return age >= TOGETHER_S or root.kind in ("tunnel-down", "host-unreachable")  # asked twice already
+        return age >= TOGETHER_S or kind == "tunnel"  # asked twice already
 
     def _heard_both(self, root: Root, margin: float) -> bool:
-        """Every agent at the ends has spoken since: what it says of its daemons and ports is of now."""
+        """Both ends are known to live: nothing else than the link explains what is seen."""
         for name in root.links:
+            silent = self._county.links[name].how == "bfd"
             for end in self._county.model.links[name].ends:
-                view = self._county.views.get(end.host)
-                if view is not None and (view.heard_at is None or view.heard_at < root.since + margin):
+                if not self._lives(end.host, root.since + margin) and (silent or not self._powered(end.host, root)):
                     return False
         return True
+
+    def _lives(self, host: str, since: float) -> bool:
+        """Its agent has spoken since: what it says of its daemons and ports is of now."""
+        view = self._county.views.get(host)
+        return view is None or (view.heard_at is not None and view.heard_at >= since)
+
+    def _powered(self, host: str, root: Root) -> bool:
+        """A neighbour that has spoken since still sees carrier on another cable of it."""
+        for link, peer in self.diagnosis.cables(host):
+            seen = self._county.links.get(link)
+            whole = link not in root.links and seen is not None and seen.state == "up"
+            if whole and peer in self._county.views and self._lives(peer, root.since):
+                return True
+        return False
 
     def _well(self, fault: Fault) -> bool | None:
         county = self._county
