@@ -81,7 +81,8 @@ class Recorder:
         if not files and not events:
             return
         with self._store.session() as session:
-            self.written += write_events(session, [row(event) for event in events])
+            fresh = write_events(session, [row(event) for event in events])
+        self.written += fresh
         self.spool.done(files, events)
 
     def _links(self) -> None:

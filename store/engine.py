@@ -83,10 +83,10 @@ def open_store(url: str) -> Store:
 
 
 def _server(url: URL) -> Engine:
-    """A PostgreSQL engine; a stale pooled connection is noticed before use."""
+    """A PostgreSQL engine; a stale pooled connection is noticed before use, an error tells no values."""
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
-    return create_engine(url, pool_pre_ping=True)
+    return create_engine(url, pool_pre_ping=True, hide_parameters=True)
 
 
 def _sqlite(url: URL) -> Engine:
@@ -95,7 +95,7 @@ def _sqlite(url: URL) -> Engine:
         path = Path(url.database)
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)  # an error is logged: what was to be written may be secret
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

@@ -7,12 +7,14 @@ import json
 import multiprocessing
 import os
 import signal
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, select, update
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import OperationalError
 
 from collectors import seals
@@ -124,6 +126,32 @@ async def test_a_store_that_is_away_for_a_while_loses_nothing(tmp_path: Path, mo
     away = False
     told += [county.events.emit("link", "ring-c1-c2", "up").number for _ in range(50)]
     await until(lambda: recorder.written >= 100)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [row.number for row in rows(store)] == told
+    store.close()
+
+
+async def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collectors.record._BATCH_S", 0.01)
+    monkeypatch.setattr("collectors.record._AGAIN_S", 0.01)
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    with store.session() as session:
+        pages = session.connection().exec_driver_sql("PRAGMA page_count").scalar_one()
+    limit = [pages]
+
+    def bounded(connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute(f"PRAGMA max_page_count={limit[0]}")  # what SQLite meets when the disk has no room
+
+    sqlalchemy_event.listen(store.engine, "checkout", bounded)
+    county = all_well()
+    recorder = Recorder(store, county, tmp_path / "spool")
+    task = asyncio.create_task(recorder.run())
+    told = [county.events.emit("link", f"link-{n}", "down", reason="x" * 500).number for n in range(400)]
+    await until(lambda: recorder.failed >= 3)
+    assert recorder.written == 0
+    limit[0] = 1 << 30
+    await until(lambda: recorder.written >= 400)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert [row.number for row in rows(store)] == told
