@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from collectors import agents
 from collectors.alerts.calls import BadPayload
 from collectors.county import County
 from collectors.events import Event
@@ -60,6 +61,36 @@ async def _stream(county: County, after: int | None) -> AsyncIterator[str]:
                 yield sse(event)
 
 
+def snmp_endpoint(page: SnmpPage) -> Callable[[Request], Awaitable[Response]]:
+    """``GET /snmp?target=HOST``."""
+
+    async def endpoint(request: Request) -> Response:
+        target = request.query_params.get("target", "")
+        body = page(target)
+        if body is None:
+            return PlainTextResponse(f"target: found {target!r}, expected an appliance of the county\n", 404)
+        return Response(body, media_type=_EXPOSITION)
+
+    return endpoint
+
+
+def route_endpoint(county: County) -> Callable[[Request], Awaitable[Response]]:
+    """``GET /route?host=HOST&...``: which way that host would send a packet now (``collectors.agent.lookup``)."""
+
+    async def endpoint(request: Request) -> Response:
+        fields = dict(request.query_params)
+        name = fields.pop("host", "")
+        host = county.model.hosts.get(name)
+        if name not in county.views or host is None or host.management is None:
+            return JSONResponse({"error": f"host: found {name!r}, expected an appliance of the county"}, 404)
+        try:
+            return JSONResponse(await agents.get(host.management, "/route", fields))
+        except agents.NoAnswer as problem:
+            return JSONResponse({"error": str(problem)})
+
+    return endpoint
+
+
 async def _bounded(request: Request) -> bytes:
     body = b""
     async for part in request.stream():
@@ -95,13 +126,6 @@ def application(
         if part not in ("", "fast", "slow"):
             return PlainTextResponse(f"part: found {part!r}, expected fast or slow\n", 400)
         return Response(metrics(part), media_type=_EXPOSITION)
-
-    async def snmp_page(request: Request) -> Response:
-        target = request.query_params.get("target", "")
-        body = snmp(target)
-        if body is None:
-            return PlainTextResponse(f"target: found {target!r}, expected an appliance of the county\n", 404)
-        return Response(body, media_type=_EXPOSITION)
 
     async def host(request: Request) -> Response:
         view = county.views.get(request.path_params["name"])
@@ -140,9 +164,10 @@ def application(
         routes=[
             *(Route(path, document(make)) for path, make in answers.items()),
             Route("/hosts/{name}", host),
+            Route("/route", route_endpoint(county)),
             Route("/events", events),
             Route("/alerts", alerts, methods=["POST"]),
             Route("/metrics", metrics_page),
-            Route("/snmp", snmp_page),
+            Route("/snmp", snmp_endpoint(snmp)),
         ]
     )

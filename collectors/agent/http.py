@@ -1,4 +1,4 @@
-"""The agent's small HTTP server: ``GET`` of fixed pages, one request a connection.
+"""The agent's small HTTP server: ``GET`` of a few pages, one request a connection.
 
 A framework would be larger than the rest of the agent.  Request line and headers are bounded in size and time, and
 the number of connections is bounded too.
@@ -15,12 +15,12 @@ _TIMEOUT_S = 5.0
 _CONNECTIONS = 16
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 
-Page = Callable[[], tuple[str, bytes]]
-"""Gives (content type, body)."""
+Page = Callable[[str], tuple[str, bytes]]
+"""From the query to (content type, body); ValueError for a query that cannot be answered."""
 
 
-def parse_request(head: bytes) -> tuple[str, str]:
-    """(method, path without query) of a request's head.
+def parse_request(head: bytes) -> tuple[str, str, str]:
+    """(method, path, query) of a request's head.
 
     Raises:
         ValueError: not a request line of HTTP/1.
@@ -28,7 +28,8 @@ def parse_request(head: bytes) -> tuple[str, str]:
     parts = head.split(b"\r\n", 1)[0].split(b" ")
     if len(parts) != 3 or not parts[2].startswith(b"HTTP/1."):
         raise ValueError("not a request line of HTTP/1")
-    return parts[0].decode("ascii", "replace"), parts[1].decode("ascii", "replace").partition("?")[0]
+    path, _, query = parts[1].decode("ascii", "replace").partition("?")
+    return parts[0].decode("ascii", "replace"), path, query
 
 
 class TinyServer:
@@ -64,7 +65,7 @@ class TinyServer:
         if self._open > _CONNECTIONS:
             return 503, plain, b"busy\n"
         try:
-            method, path = parse_request(await reader.readuntil(b"\r\n\r\n"))
+            method, path, query = parse_request(await reader.readuntil(b"\r\n\r\n"))
         except (ValueError, asyncio.LimitOverrunError) as problem:
             return 400, plain, f"{problem}\n".encode()
         if method != "GET":
@@ -72,5 +73,8 @@ class TinyServer:
         page = self._pages.get(path)
         if page is None:
             return 404, plain, f"{' '.join(sorted(self._pages))}\n".encode()
-        kind, body = page()
+        try:
+            kind, body = page(query)
+        except ValueError as problem:
+            return 400, plain, f"{problem}\n".encode()
         return 200, kind, body

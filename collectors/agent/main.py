@@ -142,16 +142,23 @@ class Agent:
             self.state.put("sources", "http", {"ok": False, "error": error})
             return
         pages = {
-            "/state": lambda: state_page(self.config, self.state),
-            "/metrics": lambda: metrics_page(
+            "/state": lambda _: state_page(self.config, self.state),
+            "/metrics": lambda _: metrics_page(
                 self.state,
                 self._push,
                 sum(watch.route_changes for _, watch in self._watches.values()),
                 self._probes.reflected(),
             ),
+            "/route": _route_page,
         }
         self._server = (now, await TinyServer(pages).start(listener))
         self.state.put("sources", "http", {"ok": True, "error": ""})
+
+
+def _route_page(query: str) -> tuple[str, bytes]:
+    from collectors.agent import lookup  # asked for now and then: not worth keeping in every agent
+
+    return lookup.page(query)
 
 
 async def _serve(config: AgentConfig) -> None:
