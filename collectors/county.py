@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast, get_args
 
 from collectors import strangers
 from collectors.agent.state import Value
@@ -18,6 +18,7 @@ from collectors.view import AgentView
 from inventory.model import NetworkModel
 
 EVALUATE_S = 0.5  # at least this often: silence is no event
+REMEMBER_S = 60.0  # so long after the start what nobody says anything about may still be what was told last
 _SETTLE_S = 0.02  # changes of one fault come together
 _JUDGED = frozenset({"ports", "bfd", "services", "sources", "wireguard", "ipsec", "told"})  # what judgements hang on
 
@@ -57,6 +58,7 @@ class County:
         self._started = time.monotonic()
         self._wake = asyncio.Event()
         self._every = EVALUATE_S
+        self._told: dict[tuple[str, str], Current] = {}  # by an earlier collector, and not looked at since
         self._verdicts: dict[str, Verdict] = {}
 
     def take(self, view: AgentView, changes: list[tuple[str, str, Value | None, Value | None]]) -> None:
@@ -153,9 +155,22 @@ class County:
             if (old.reason, old.how) != (verdict.reason, verdict.how):
                 table[name] = Current(old.state, verdict.reason, old.since, verdict.how)
             return
-        table[name] = Current(verdict.state, verdict.reason, round(wall, 3), verdict.how)
-        if old is not None or verdict.state == "down":
+        told = self._told.get((kind, name))
+        since = told.since if told is not None and told.state == verdict.state else round(wall, 3)
+        table[name] = Current(verdict.state, verdict.reason, since, verdict.how)
+        if told is not None:
+            if verdict.state == "unknown" and time.monotonic() - self._started < REMEMBER_S:
+                return  # nobody has said anything yet: what was told last stands
+            del self._told[kind, name]
+            if verdict.state != told.state:
+                self.events.emit(kind, name, verdict.state, reason=verdict.reason, before=told.state)
+        elif old is not None or verdict.state == "down":
             self.events.emit(kind, name, verdict.state, reason=verdict.reason, before=old.state if old else None)
+
+    def remember(self, kind: str, name: str, state: str, since: float) -> None:
+        """What an earlier collector told last of a link or host: not told again. Before the loop begins."""
+        if state in get_args(State):
+            self._told[kind, name] = Current(cast(State, state), "", since)
 
     def hosts_how(self, name: str) -> str:
         """How a host was seen to be down, "" when it was not."""

@@ -16,7 +16,7 @@ from collectors import seals
 from collectors.county import County
 from collectors.events import Event
 from collectors.spool import Spool
-from collectors.tables import EventRow, last_number, write_events, write_links
+from collectors.tables import EventRow, last_number, last_states, write_events, write_links
 from store.base import utc_now
 from store.engine import Store
 
@@ -25,6 +25,7 @@ log = logging.getLogger("sanwang.collect")
 LINKS_S = 5.0
 _KEEPING_S = 3600.0  # how often seals and retention are looked at
 _BATCH_S = 0.5
+_REMEMBERED = ("link", "host")  # what has one state, told when it changes
 _AGAIN_S = 2.0  # while the store does not answer
 
 
@@ -46,9 +47,14 @@ class Recorder:
         self.written = 0
         self.failed = 0  # times the store refused
         # Numbers grow over restarts, whatever became of the clock meanwhile.
-        waiting = max((event.number for event in self.spool.take()[1]), default=0)
+        _, waiting = self.spool.take()
         with store.reading() as session:
-            county.events.continue_after(max(waiting, last_number(session)))
+            county.events.continue_after(max([last_number(session), *(event.number for event in waiting)]))
+            for row in last_states(session, _REMEMBERED):
+                county.remember(row.kind, row.subject, row.state, row.at.timestamp())
+        for event in waiting:
+            if event.kind in _REMEMBERED:
+                county.remember(event.kind, event.subject, event.state, event.at)
         county.events.journal = self.spool.append
 
     async def run(self) -> None:
@@ -81,7 +87,7 @@ class Recorder:
         if not files and not events:
             return
         with self._store.session() as session:
-            fresh = write_events(session, [row(event) for event in events])
+            fresh = write_events(session, [row_of(event) for event in events])
         self.written += fresh
         self.spool.done(files, events)
 
@@ -104,7 +110,7 @@ class Recorder:
             seals.drop_old(session, self._now())
 
 
-def row(event: Event) -> EventRow:
+def row_of(event: Event) -> EventRow:
     """As the store keeps it."""
     return EventRow(
         number=event.number,

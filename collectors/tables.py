@@ -21,7 +21,11 @@ class EventRow(Base):
     """One event; ``number`` is the collector's own and grows over restarts."""
 
     __tablename__ = "events"
-    __table_args__ = (Index("ix_events_at", "at"), Index("ix_events_subject", "subject"))
+    __table_args__ = (
+        Index("ix_events_at", "at"),
+        Index("ix_events_subject", "subject"),
+        Index("ix_events_kind", "kind", "subject", "number"),
+    )
 
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -93,6 +97,12 @@ def search_events(
     if before:
         query = query.where(EventRow.number < before)
     return session.scalars(query).all()
+
+
+def last_states(session: Session, kinds: Sequence[str]) -> Sequence[EventRow]:
+    """The newest event of every subject of these kinds."""
+    newest = select(func.max(EventRow.number)).where(EventRow.kind.in_(kinds)).group_by(EventRow.kind, EventRow.subject)
+    return session.scalars(select(EventRow).where(EventRow.number.in_(newest)).order_by(EventRow.number)).all()
 
 
 def last_number(session: Session) -> int:

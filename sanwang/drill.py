@@ -18,6 +18,7 @@ from drills import restore as restore_drill
 from drills import revoke as revoke_drill
 from drills import ring as ring_drill
 from drills import succession as standby_drill
+from drills import watchers as watchers_drill
 from drills.lab import Lab
 from inventory.places import current_instance
 from sanwang.cli import run_app
@@ -178,6 +179,25 @@ def fault(
         return fault_drill.fault(lab, tell, count, seed if seed >= 0 else None)
 
     return _run(instance, as_json, drill, fault_drill.misses)
+
+
+@app.command()
+def watchers(
+    away_s: Annotated[
+        float, typer.Option(min=5, max=600, help="how long the database is away")
+    ] = watchers_drill.AWAY_S,
+    instance: Instance = "",
+    as_json: AsJson = False,
+) -> int:
+    """Kill what watches, take its database away, cut fibres meanwhile: is every fault known once, nothing told twice?
+
+    Example: sanwang drill watchers --json
+    """
+
+    def drill(lab: Lab, tell: Callable[[str], None]) -> dict[str, Any]:
+        return watchers_drill.watchers(lab, tell, away_s)
+
+    return _run(instance, as_json, drill, watchers_drill.misses)
 
 
 @app.command()

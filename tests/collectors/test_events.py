@@ -18,15 +18,17 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import OperationalError
 
 from collectors import seals
+from collectors.county import County
 from collectors.damper import RATE_PER_S, REPEAT_S, Damper
 from collectors.events import Event, Events
-from collectors.record import Recorder, row
+from collectors.expected import expect
+from collectors.record import Recorder, row_of
 from collectors.spool import Spool
 from collectors.tables import EventRow, EventSealRow, search_events, write_events
 from store.audit import AuditEntry
 from store.engine import Store, open_store
 
-from .county import all_well
+from .county import all_well, cut, healthy, model, say
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -165,7 +167,7 @@ async def test_an_event_is_stored_once_though_the_process_died_before_it_knew(tm
         spool.append(event(number))
     spool.close()
     with store.session() as session:  # half of them were written, and then came the kill
-        write_events(session, [row(event(number)) for number in range(1, 6)])
+        write_events(session, [row_of(event(number)) for number in range(1, 6)])
     recorder = Recorder(store, all_well(), tmp_path / "spool")
     recorder._events()
     assert [row.number for row in rows(store)] == list(range(1, 11))
@@ -177,11 +179,34 @@ def test_numbers_grow_though_the_clock_was_set_back(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/store.db")
     far = 9_000_000_000_000  # a number of the year 2255
     with store.session() as session:
-        write_events(session, [row(event(1))])
+        write_events(session, [row_of(event(1))])
         session.add(EventSealRow(last=far, first=1, count=1, until_at=START, digest="0" * 64))
     county = all_well()
     Recorder(store, county, tmp_path / "spool")
     assert county.events.emit("link", "ring-c1-c2", "down").number == far + 1
+    store.close()
+
+
+async def test_what_an_earlier_collector_told_is_not_told_again(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    first = all_well()
+    recorder = Recorder(store, first, tmp_path / "spool")
+    first.events.emit("link", "ring-c1-c2", "down")
+    recorder._events()
+    first.events.emit("link", "ring-c2-c3", "down")  # in the spool alone
+    first.events.emit("link", "ring-c3-c1", "down")
+
+    second = County(model(), expect(model()))  # in a process of its own
+    Recorder(store, second, tmp_path / "spool")
+    for name, state in healthy(second).items():
+        say(second, name, state)
+    for link in ("ring-c1-c2", "ring-c2-c3"):
+        cut(second, link, carrier=True)
+    second.evaluate()
+    told = [(event.subject, event.state) for event in second.events.recent if event.kind == "link"]
+    assert ("ring-c3-c1", "up") in told  # it came back while nobody looked
+    assert not [each for each in told if each[0] in ("ring-c1-c2", "ring-c2-c3")]
+    assert second.links["ring-c1-c2"].state == second.links["ring-c2-c3"].state == "down"
     store.close()
 
 
