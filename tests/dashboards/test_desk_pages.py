@@ -242,7 +242,7 @@ def test_a_clerk_asks_for_an_opening_and_a_bad_one_is_refused_in_words(desktop: 
     page.locator("[name=ports]").fill("99999999")
     page.locator("[name=text]").fill("对接省平台")
     page.locator(".form-end button.main").click()
-    expect(page.locator(".form .problem")).to_contain_text("ports")
+    expect(page.locator(".form .problem")).to_contain_text("端口")
     page.locator("[name=ports]").fill("443")
     page.locator(".form-end button.main").click()
     expect(page.locator(".known.filed")).to_contain_text("已受理")

@@ -5,7 +5,7 @@
  */
 import type { ComponentType } from "preact";
 import type { Pair } from "../shared/i18n";
-import { deskPages } from "./desk/pages";
+import { deskPages, leadPages } from "./desk/pages";
 import { eventPages } from "./events/pages";
 import { netPages } from "./net/pages";
 import type { Right } from "./shell/session";
@@ -41,4 +41,7 @@ export interface PageRow {
   bare?: boolean;
 }
 
-export const PAGES: readonly PageRow[] = [...netPages, ...eventPages, ...deskPages, ...signPages];
+const [map, ...network] = netPages;
+
+/** Where a leader begins; then the map, a shift's daily work, the network's other pages. */
+export const PAGES: readonly PageRow[] = [...leadPages, ...(map ? [map] : []), ...deskPages, ...network, ...eventPages, ...signPages];

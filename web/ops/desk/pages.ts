@@ -2,6 +2,11 @@
 import { ICONS } from "../icons";
 import type { PageRow } from "../pages";
 
+/** Where a leader begins; nobody else has it. */
+export const leadPages: readonly PageRow[] = [
+  { path: "/leaders", icon: ICONS.leader, words: ["领导视图", "Overview"], right: "lead", load: () => import("./leaders"), key: "o" },
+];
+
 export const deskPages: readonly PageRow[] = [
   { path: "/alerts", icon: ICONS.alert, words: ["告警", "Alerts"], right: "watch", load: () => import("./alerts"), key: "a" },
   {
@@ -30,7 +35,6 @@ export const deskPages: readonly PageRow[] = [
     load: () => import("./board"),
     key: "s",
   },
-  { path: "/leaders", icon: ICONS.leader, words: ["领导视图", "Overview"], right: "lead", load: () => import("./leaders"), key: "o" },
   {
     path: "/monthly",
     icon: ICONS.report,

@@ -57,7 +57,7 @@ export const Cards = ({ ticket }: { ticket: Ticket }) => (
 /** What a ticket is about: a fault by its kind, a request by what it asks for, a report by its words. */
 export function titleOf(ticket: Ticket): string {
   if (ticket.kind === "fault") return "fault_detail" in ticket && isFault(ticket.fault_detail) ? faultTitle(ticket.fault_detail) : keyWords(ticket.subject);
-  if (ticket.kind === "request") return `${word(REQUEST, ticket.request)}:${ticket.subject}`;
+  if (ticket.kind === "request") return `${word(REQUEST, ticket.request)} ${ticket.subject.replace(/^[^:：]*：/, "")}`; // its unit stands beside it
   const told = ticket.text.split("\n", 1)[0] ?? "";
   return told.length > LONGEST ? `${told.slice(0, LONGEST)}…` : told || ticket.subject;
 }

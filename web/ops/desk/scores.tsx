@@ -93,7 +93,7 @@ function Publish({ month, done }: { month: string; done: () => void }) {
   );
 }
 
-const percent = (share: number | null): string => (share === null ? "–" : `${(share * 100).toFixed(share === 1 ? 0 : 1)} %`);
+const percent = (share: number | null): string => (share === null ? "–" : `${(share * 100).toFixed(share === 1 || share === 0 ? 0 : 1)} %`);
 
 /** Units by score, those without a ticket last and without a rank; a press shows how the score came about. */
 function Ranking({ scores, head }: { scores: readonly Score[]; head: string }) {
@@ -122,7 +122,7 @@ function Ranking({ scores, head }: { scores: readonly Score[]; head: string }) {
       />
       {without > 0 && ranked.length > 0 && (
         <p class="quiet">
-          {t("noScore")}:{without}
+          {t("noScoreN", { n: without })}
         </p>
       )}
       {open && (

@@ -12,5 +12,5 @@ export const signPages: readonly PageRow[] = [
   },
   { path: "/roles", icon: ICONS.board, words: ["授权", "Roles"], right: ["grant", "audit"], load: () => import("./roles") },
   { path: "/audit", icon: ICONS.audit, words: ["审计", "Audit"], right: "audit", load: () => import("./audit") },
-  { path: "/own", icon: ICONS.leader, words: ["我的账户", "My account"], right: null, load: () => import("./own") },
+  { path: "/own", icon: ICONS.people, words: ["我的账户", "My account"], right: null, load: () => import("./own") },
 ];

@@ -24,10 +24,7 @@ export function Dialog({ title, close, top, wide, children }: DialogProps) {
       ref={place}
       class={`box ${top ? "top-box" : ""} ${wide ? "wide-box" : ""}`}
       aria-label={title}
-      onCancel={(event) => {
-        event.preventDefault();
-        close();
-      }}
+      onClose={close} // also when the browser closes it by itself, which Escape may do without asking
       onClick={(event) => event.target === place.current && close()}
     >
       <header>
