@@ -33,6 +33,9 @@ CERTIFICATE_PURPOSE = "ops-certificate"
 COOKIE = "__Host-sanwang-ops"
 LINK_LIFETIME_S = 15 * 60
 
+LOCAL = "local"
+"""Address of who comes by the machine's own loopback."""
+
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -158,7 +161,7 @@ def own_page(request: Request) -> None:
 
 def caller(connection: HTTPConnection) -> Caller:
     """Where a request comes from; the machine's own loopback has no address."""
-    address = connection.client.host if connection.client and connection.client.host else "local"
+    address = connection.client.host if connection.client and connection.client.host else LOCAL
     return Caller(address, connection.headers.get("user-agent", ""))
 
 

@@ -24,7 +24,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
 
-from dashboards.access import COOKIE, Access, caller, forget, keep, own_page, said
+from dashboards.access import COOKIE, LOCAL, Access, caller, forget, keep, own_page, said
 from identity import accounts, sessions
 from identity.accounts import AccountRefused
 from identity.directory import Identity
@@ -46,7 +46,8 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
 
     Args:
         access: Who is let in.
-        ways: Other ways in, as the sign-in page is told them: ``oidc`` (names of the provider), ``certificate`` (port).
+        ways: Other ways in, as the sign-in page is told them: ``oidc`` (names of the provider) and ``certificate``
+            (a port, which the machine's own loopback does not lead to).
     """
     router = APIRouter(prefix="/api")
     sign_on = access.sign_on
@@ -96,7 +97,8 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
     def where(request: Request) -> Document:
         with sign_on.store.reading() as reading:
             row = sessions.find(reading, request.cookies.get(COOKIE, ""), sign_on.now())
-        return {"stage": row.stage if row else "", "login": row.login if row else "", **ways}
+        at_hand = {**ways, "certificate": ways["certificate"] if caller(request).address != LOCAL else None}
+        return {"stage": row.stage if row else "", "login": row.login if row else "", **at_hand}
 
     @router.post("/sign/password", dependencies=ours)
     def password(request: Request, response: Response, login: _Short, password: _Text) -> Document:

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from inventory.alerting_schema import URL, AlertingIntent
 from inventory.hardware import Platform
 from inventory.people import Duty
+from inventory.sign_on_schema import SignOnIntent
 from inventory.supervision_schema import CalendarIntent, SupervisionIntent
 from inventory.written import Code, Name, Named, Text, Written
 
@@ -291,6 +292,7 @@ class Intent(Written):
     policy: tuple[RuleIntent, ...] = ()
     halls: dict[Code, HallIntent] = {}
     people: dict[Name, PersonIntent] = {}
+    sign_on: SignOnIntent = SignOnIntent()
     switches: SwitchesIntent = SwitchesIntent()
     costs: CostsIntent | None = None
     calendar: CalendarIntent | None = None

@@ -6,6 +6,8 @@ both, to begin with and in an emergency. Everything is audited under the name of
 
 from __future__ import annotations
 
+import getpass
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ import typer
 from identity import accounts, grants, sessions, throttle
 from identity.directory import Directory, Identity
 from identity.refusal import Refusal
+from identity.secrets import Secrets
 from identity.tables import Account
 from inventory.load import load_model
 from inventory.model import NetworkModel
@@ -259,6 +262,26 @@ def sessions_(
         print(f"{len(rows)} sessions{', ended' if end else ''}")
 
     return _run(instance, action)
+
+
+@app.command("oidc-secret")
+def oidc_secret(why: Why, instance: Instance = "", as_json: AsJson = False) -> int:
+    """Keep the client secret of the county's OpenID provider in the vault; asked for, or from SANWANG_OIDC_SECRET.
+
+    The pages take it at their next start.
+
+    example: sanwang account oidc-secret --why "registered at the city's provider"
+    """
+
+    def change(county: County, session: Any) -> None:
+        secret = os.environ.get("SANWANG_OIDC_SECRET") or getpass.getpass("client secret: ")
+        if not secret.strip():
+            raise Wrong("the client secret: found nothing; expected what the provider gave")
+        places = Places(instance or current_instance())
+        Secrets(places.lib / "identity").vault.put("oidc/client", secret.strip())
+        record(session, county.who, "oidc.secret", why)
+
+    return _change(instance, as_json, "kept; restart the pages (serve) to use it", change)
 
 
 def _row(person: Identity, account: Account | None, waits: bool) -> dict[str, str]:

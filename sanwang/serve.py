@@ -38,6 +38,7 @@ from dashboards.live import Live
 from dashboards.maintenance_api import build_maintenance
 from dashboards.network.halls import Booked
 from dashboards.network.routes import build_network
+from dashboards.oidc import Provider, build_oidc, provider
 from dashboards.people import build_people
 from dashboards.shield import Shield
 from dashboards.sign import build_sign
@@ -90,6 +91,7 @@ def assemble(
     prometheus: Prometheus | None = None,
     alertmanager: Alertmanager | None = None,
     costs: CostsIntent | None = None,
+    oidc: Provider | None = None,
 ) -> ASGIApp:
     """The whole application; ``relay`` None: a county without a relay has no meetings."""
     collector = Collector(places.collect_socket)
@@ -116,7 +118,10 @@ def assemble(
     application = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     sign_on = SignOn(store, Directory(model.people), Seal(secrets.resolve("psk/accounts")), model.zh)
     access = Access(sign_on, Tokens(secrets.resolve(ops_link.KEY)))
-    application.include_router(build_sign(access, {"oidc": None, "certificate": certificate.PORT}))
+    names = {"zh": oidc.settings.zh, "en": oidc.settings.en} if oidc else None
+    application.include_router(build_sign(access, {"oidc": names, "certificate": certificate.PORT}))
+    if oidc is not None:
+        application.include_router(build_oidc(access, oidc))
     application.include_router(build_people(model, access))
     application.include_router(build_api(model, live, access, collector, prometheus))
     application.include_router(build_faults(store, access))
@@ -257,7 +262,9 @@ def serve(
         management = str(model.hosts[model.nms].management)
         store = open_store(places.database)
         secrets = Secrets(places.lib / "identity")
-        application = assemble(model, places, store, secrets, relay_client(model, tls), costs=county.intent.costs)
+        oidc = provider(county.intent.sign_on.oidc, secrets)
+        relay = relay_client(model, tls)
+        application = assemble(model, places, store, secrets, relay, costs=county.intent.costs, oidc=oidc)
         sockets = listeners(management, port, places.serve_socket)
         asyncio.run(_run(application, secrets, management, sockets, listener(management, certificate.PORT)))
     except Lacking as lack:

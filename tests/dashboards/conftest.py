@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 
 from dashboards.access import ops_token
+from dashboards.oidc import Provider
 from dashboards.sources import Alertmanager, Prometheus
 from identity.secrets import Secrets
 from identity.tokens import Tokens
@@ -105,8 +106,19 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def oidc() -> Provider | None:
+    """No other provider of identities."""
+    return None
+
+
+@pytest.fixture(scope="module")
 def running_county(
-    model: NetworkModel, places: Places, running_sources: FakeSources, store: Store, pages: Path
+    model: NetworkModel,
+    places: Places,
+    running_sources: FakeSources,
+    store: Store,
+    pages: Path,
+    oidc: Provider | None,
 ) -> Iterator[County]:
     """The pages' server, running."""
     secrets = Secrets(places.lib / "identity")
@@ -123,6 +135,7 @@ def running_county(
         pages,
         prometheus=Prometheus(transport=transport()),
         alertmanager=Alertmanager(transport=transport()),
+        oidc=oidc,
         costs=load("shili").intent.costs,
     )
     listening = serve.listeners(MANAGEMENT, 0, places.serve_socket)
