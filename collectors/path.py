@@ -3,7 +3,7 @@
 ``inventory.walk`` follows a packet through what is written; here each Linux host on the way is asked for its own route
 (``collectors.agent.lookup``), in the VRF of the flow and, for an overlay's outer packet, in the underlay.  So what
 OSPF, BFD, BGP and policy rules have done to the path is in it.  Still the model's word: cables between two ports,
-switches of vendors and users' boxes (nobody of ours runs there), the firewall's policy, and which tunnel a prefix enters.
+vendors' switches and users' boxes (nobody of ours runs there), the firewall's policy, and which tunnel a prefix enters.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which way this host would send a packet now: the kernel is asked, as ``ip route get`` does (rtnetlink(7), RTM_GETROUTE).
+"""Which way this host would send a packet now: its kernel is asked, as `ip route get` does (rtnetlink, RTM_GETROUTE).
 
 So policy rules, ports and the choice among equal routes count, and what a routing daemon believes does not.
 """
