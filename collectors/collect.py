@@ -25,6 +25,7 @@ from collectors.damper import Damper
 from collectors.desk.actions import Grant
 from collectors.desk.service import DeskService
 from collectors.expected import expect
+from collectors.faults.impacts import load_of_links
 from collectors.faults.keeper import Faults
 from collectors.listen import PORT as AGENT_PORT
 from collectors.listen import AgentListener
@@ -98,6 +99,7 @@ class Collect:
         self._shards = Shards(shards, self._others_changed)
         self._own_ok: frozenset[str] = frozenset()
         self._others_ok: frozenset[str] = frozenset()
+        self._faults.loads = lambda: load_of_links(self.poller.exposition())
         self._exposition = Exposition(
             FastMetrics(self.county, self._faults.watch.broken),
             (SlowMetrics(self.county, self._own_metrics),),

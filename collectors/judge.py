@@ -18,6 +18,7 @@ from inventory.model import Link, LinkEnd, NetworkModel
 State = Literal["up", "down", "unknown"]
 DAEMON_SETTLE_S = 8.0  # OSPF and BFD need this long after a daemon's start
 START_S = 10.0  # agents need this long to find a collector that has just started
+BEAT_S = 1.1  # an agent beats every second
 DARK_S = 0.3  # silence after which the neighbours' opinion counts
 SILENT_S = 1.1  # an agent beats every second; what is silent longer is asked
 GONE_S = 2.6  # silence of a host whose agent has closed its connection, when nobody asked it
@@ -72,6 +73,7 @@ class Judge:
         self._model = model
         self._expected = expected
         self.asked: dict[str, Asked] = {}
+        self._dark_since: dict[str, float] = {}
 
     def link(self, link: Link, views: Mapping[str, AgentView], now: float, wall: float) -> Verdict:
         """State of one link; ``now`` monotonic, ``wall`` UNIX seconds."""
@@ -161,13 +163,22 @@ class Judge:
         return Verdict("down", f"no carrier at {', '.join(dark)}", "dark")
 
     def _dark(self, name: str, views: Mapping[str, AgentView], links: Mapping[str, Verdict], now: float) -> bool:
-        """True when at least one neighbour is heard and all that are heard have lost their carrier to the host."""
-        heard = False
+        """True when at least one neighbour has lost its carrier to the host, and none that spoke since still has it.
+
+        A neighbour that has not spoken since may be as cut off as the host: it is waited for, as long as a beat takes.
+        """
+        whole: list[AgentView] = []
+        dark = False
         for port in self._model.hosts[name].ports:
             peer = views.get(port.peer_host)
             if peer is None or not peer.fresh(now):
                 continue
-            heard = True
-            if links[port.link].how != "carrier":
-                return False
-        return heard
+            if links[port.link].how == "carrier":
+                dark = True
+            else:
+                whole.append(peer)
+        if not dark:
+            self._dark_since.pop(name, None)
+            return False
+        since = self._dark_since.setdefault(name, now)
+        return not whole or (now - since > BEAT_S and all((peer.heard_at or 0.0) < since for peer in whole))

@@ -54,6 +54,7 @@ COMMANDS: dict[str, Command] = {
     "replace": Command("sanwang.replace:main", "make a new box what the dead one was"),
     "vpn": Command("sanwang.vpn:main", "remote sites' access: list, rotate keys, revoke, enrol again, expiry"),
     "path": Command("sanwang.path:main", "which routers and fibres a flow rides now, asked of the running hosts"),
+    "alert": Command("sanwang.alert:main", "open faults and what they mean; look after one"),
     "impact": Command("sanwang.impact:main", "what a cut would cost before it happens; single points of failure"),
     "fault": Command("sanwang.fault:main", "cut a fibre, kill a host, stop a daemon; list and heal"),
     "shell": Command("sanwang.shell:main", "open a shell on a host of the twin"),

@@ -10,18 +10,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from collectors.county import County
 from collectors.faults.ask import Asker
 from collectors.faults.book import Change, Fault
-from collectors.faults.diagnose import Child
 from collectors.faults.impacts import impacts, meetings
+from collectors.faults.rows import NO_MARKS, fault_document, fault_of, marks_of, save
 from collectors.faults.tables import FaultRow, open_faults
 from collectors.faults.tell import ADDRESS, REPEAT_S, alert, post
 from collectors.faults.watch import Watch
@@ -59,10 +58,10 @@ class Faults:
     def adopt(self) -> None:
         """Take up what the store has; call before the loop begins."""
         with self._store.reading() as session:
-            rows = [(_fault(row), _marks(row)) for row in open_faults(session)]
+            rows = [(fault_of(row), marks_of(row)) for row in open_faults(session)]
             highest = session.scalar(select(func.max(FaultRow.id))) or 0
             lately = session.scalars(select(FaultRow).where(FaultRow.cleared_at > utc_now() - _FORGET)).all()
-            self._untold = {row.id: _fault(row) for row in lately}
+            self._untold = {row.id: fault_of(row) for row in lately}
         self.watch.book.adopt([fault for fault, _ in rows], highest + 1, time.monotonic())
         self._marks = {fault.id: marks for fault, marks in rows}
         self._county.judged.append(self._judged)
@@ -133,14 +132,14 @@ class Faults:
         if faults:
             with self._store.session() as session:
                 for fault in faults:
-                    _save(session, fault)
+                    save(session, fault)
         with self._store.reading() as session:
-            return {row.id: _marks(row) for row in open_faults(session)}
+            return {row.id: marks_of(row) for row in open_faults(session)}
 
     def _mark(self, marks: dict[int, Document]) -> None:
         for fault in self.watch.book.open:
             mine = marks.get(fault.id)
-            if mine is not None and mine != self._marks.get(fault.id, _NO_MARKS):
+            if mine is not None and mine != self._marks.get(fault.id, NO_MARKS):
                 self._marks[fault.id] = mine
                 self._county.events.emit("fault", fault.key, "acknowledged", fault=self.document(fault))
         self._marks = marks
@@ -166,36 +165,11 @@ class Faults:
 
     def document(self, fault: Fault) -> Document:
         """A fault as JSON: ``GET /faults`` and the events show this."""
-        said = words(self._county.model, fault)
-        kind, _, subject = fault.key.partition(":")
-        return {
-            "id": fault.id,
-            "key": fault.key,
-            "kind": fault.kind,
-            "subject": fault.subject,
-            "link": subject if kind == "link" else "",
-            "host": subject.partition("/")[0] if kind in ("host", "service") else "",
-            "site": fault.site,
-            "severity": fault.severity,
-            "zh": said.zh,
-            "en": said.en,
-            "next_step": said.next_step,
-            "opened_at": fault.opened_at,
-            "cleared_at": fault.cleared_at,
-            "links": list(fault.links),
-            "hosts": list(fault.hosts),
-            "detail": fault.detail,
-            "children": [{"kind": child.kind, "subject": child.subject} for child in fault.children],
-            "impact": fault.impact,
-            **self._marks.get(fault.id, _NO_MARKS),
-        }
+        return fault_document(self._county.model, fault, self._marks.get(fault.id))
 
     def faults_document(self) -> Document:
         """``GET /faults``."""
         return {"at": round(time.time(), 3), "faults": [self.document(fault) for fault in self.watch.book.open]}
-
-
-_NO_MARKS: Document = {"acknowledged_by": None, "acknowledged_at": None, "acknowledged_why": None, "window": None}
 
 
 def _last_write(action: Callable[[], object]) -> None:
@@ -213,49 +187,3 @@ async def _wait(wake: asyncio.Event, seconds: float) -> None:
     except TimeoutError:
         pass
     wake.clear()
-
-
-def _marks(row: FaultRow) -> Document:
-    at = row.acknowledged_at
-    return {
-        "acknowledged_by": row.acknowledged_by,
-        "acknowledged_at": at.timestamp() if at is not None else None,
-        "acknowledged_why": row.acknowledged_why,
-        "window": row.window,
-    }
-
-
-def _fault(row: FaultRow) -> Fault:
-    detail = dict(row.detail)
-    internal = detail.pop("book", {})
-    children = tuple(Child(child["kind"], child["subject"]) for child in detail.pop("children", []))
-    return Fault(
-        row.id, row.key, row.kind, _opened_as(internal, row), row.subject, row.site, row.severity,
-        row.opened_at.timestamp(), tuple(internal.get("links", ())), tuple(internal.get("hosts", ())), detail,
-        children, dict(row.impact), row.cleared_at.timestamp() if row.cleared_at is not None else None,
-    )  # fmt: skip
-
-
-def _opened_as(internal: Document, row: FaultRow) -> tuple[str, str]:
-    kind, severity = internal.get("opened_as", (row.kind, row.severity))
-    return str(kind), str(severity)
-
-
-def _save(session: Session, fault: Fault) -> None:
-    """Write a fault's row; what others write of it stays."""
-    row = session.get(FaultRow, fault.id)
-    if row is None:
-        row = FaultRow(id=fault.id, key=fault.key, subject=fault.subject, opened_at=_moment(fault.opened_at))
-        session.add(row)
-    row.kind, row.site, row.severity = fault.kind, fault.site, fault.severity
-    row.cleared_at = _moment(fault.cleared_at) if fault.cleared_at is not None else None
-    row.impact = fault.impact
-    row.detail = {
-        **fault.detail,
-        "children": [{"kind": child.kind, "subject": child.subject} for child in fault.children],
-        "book": {"opened_as": list(fault.opened_as), "links": list(fault.links), "hosts": list(fault.hosts)},
-    }
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
