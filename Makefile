@@ -9,7 +9,7 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint bench bench-provision bench-probe drills fuzz shots bundle bundle-test lock clean
+.PHONY: help setup up down test lint bench bench-provision bench-snmp bench-probe drills fuzz shots bundle bundle-test lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,11 @@ bench-provision: setup  ## 120 VRP stand-ins: ours beside nornir with netmiko (J
 bench-probe: setup  ## 200 targets, 10 probes a second each: our STAMP beside fping (JSON as the last line; needs root)
 	@command -v fping >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends fping >/dev/null
 	@$(BIN)/python -m bench.probe $(ARGS)
+
+bench-snmp: setup  ## our SNMP poller beside snmp_exporter, value for value (JSON as the last line)
+	@[ -x build/bench/usr/bin/prometheus-snmp-exporter ] || { mkdir -p build/bench && cd build/bench && \
+	    apt-get download -q prometheus-snmp-exporter && dpkg-deb -x prometheus-snmp-exporter_*.deb . ; }
+	$(BIN)/python -m bench.snmp --exporter build/bench/usr/bin/prometheus-snmp-exporter $(ARGS)
 
 drills: setup  ## cut every fibre, kill a centre, meet while it happens; judges the figures (the county must be up)
 	$(BIN)/sanwang drill ring $(ARGS)

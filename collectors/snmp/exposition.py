@@ -13,22 +13,10 @@ from itertools import groupby
 from typing import Protocol
 
 from collectors.snmp import ber
-from collectors.snmp.readings import BUSY, CPU, FAMILIES, IDLE, OCTETS, RATE, UPTIME, Reading
+from collectors.snmp.readings import BUSY, CPU, FAMILIES, IDLE, OCTETS, RATE, UNSHOWN, Reading
 
 _HEADERS = {name: f"# HELP {name} {text}\n# TYPE {name} {kind}\n" for name, (kind, text) in FAMILIES.items()}
 Values = Sequence[ber.Value]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One good poll: values in the order of the plan's readings, and the poll before it."""
-
-    at: float  # monotonic seconds
-    took_s: float
-    varbind_s: float
-    uptime_s: float
-    values: Values
-    before: Result | None = None
 
 
 @dataclass(slots=True)
@@ -72,7 +60,7 @@ class Page:
 
     host: str
     _blocks: list[_Block] = field(default_factory=list)
-    _rates: list[str] = field(default_factory=list)
+    _rates: list[tuple[int, str]] = field(default_factory=list)  # (place, line) of octets on a link
     _result: Result | None = None
     _texts: dict[str, str] = field(default_factory=dict)
 
@@ -91,7 +79,11 @@ class Page:
             stop = start + len(members)
             page._blocks.append(_Block(metric, start, stop, members, lines, "".join(lines), plain))
             if metric == OCTETS:
-                page._rates = [f"{RATE}{{{name}}} %.6g\n" for name in names]
+                page._rates = [
+                    (start + place, f"{RATE}{{{name}}} %.6g\n")
+                    for place, name in enumerate(names)
+                    if 'link=""' not in name
+                ]
             start = stop
         return page
 
@@ -99,34 +91,46 @@ class Page:
         """Samples by metric."""
         if result is self._result:
             return self._texts
-        found = {UPTIME: f'{UPTIME}{{host="{self.host}"}} {result.uptime_s}\n'}
+        found = {}
         before = result.before
         ticks = {}
         for block in self._blocks:
-            if block.metric in (BUSY, IDLE):
+            if block.metric in UNSHOWN:
                 ticks[block.metric] = (
                     _sum(result.values[block.start : block.stop]),
                     _sum(before.values[block.start : block.stop]) if before is not None else None,
                 )
                 continue
             found[block.metric] = block.fill(result.values)
-            if block.metric == OCTETS and before is not None:
-                found[RATE] = self._bps(block, result, before)
-        ratio = _busy(*ticks[BUSY], *ticks[IDLE]) if len(ticks) == 2 else None
+        ratio = _busy(*ticks[BUSY], *ticks[IDLE]) if BUSY in ticks and IDLE in ticks else None
         if ratio is not None:
             found[CPU] = f'{CPU}{{host="{self.host}"}} {ratio}\n'
+        if self._rates and before is not None:
+            found[RATE] = self._bps(result, before)
         self._result, self._texts = result, found
         return found
 
-    def _bps(self, block: _Block, result: Result, before: Result) -> str:
+    def _bps(self, result: Result, before: Result) -> str:
         """Rates between two polls; none where the counter went back (a device that was replaced)."""
         eight = 8 / max(result.at - before.at, 1e-3)
         found = []
-        old = before.values[block.start : block.stop]
-        for line, late, early in zip(self._rates, result.values[block.start : block.stop], old, strict=True):
+        for place, line in self._rates:
+            late, early = result.values[place], before.values[place]
             if isinstance(late, int) and isinstance(early, int) and late >= early:
                 found.append(line % ((late - early) * eight))
         return "".join(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One good poll: values in the order of the page's readings, and the poll before it."""
+
+    at: float  # monotonic seconds
+    took_s: float
+    varbind_s: float
+    page: Page
+    values: Values
+    before: Result | None = None
 
 
 class Shown(Protocol):
@@ -134,8 +138,6 @@ class Shown(Protocol):
 
     @property
     def host(self) -> str: ...
-    @property
-    def page(self) -> Page | None: ...
     @property
     def result(self) -> Result | None: ...
     @property
@@ -152,11 +154,11 @@ def exposition(targets: Iterable[Shown]) -> bytes:
         fresh = target.fresh(now)
         found["sanwang_snmp_up"].append(f"sanwang_snmp_up{label} {int(fresh)}\n")
         found["sanwang_snmp_repeated_total"].append(f"sanwang_snmp_repeated_total{label} {target.repeated}\n")
-        if result is None or target.page is None or not fresh:
+        if result is None or not fresh:
             continue
         found["sanwang_snmp_poll_seconds"].append(f"sanwang_snmp_poll_seconds{label} {result.took_s:.6f}\n")
         found["sanwang_snmp_varbind_seconds"].append(f"sanwang_snmp_varbind_seconds{label} {result.varbind_s:.3g}\n")
-        for name, text in target.page.texts(result).items():
+        for name, text in result.page.texts(result).items():
             found[name].append(text)
     return "".join(_HEADERS[name] + "".join(texts) for name, texts in found.items() if texts).encode()
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 # RFC 3418, SNMPv2-MIB
+SYS_DESCR, SYS_OBJECT_ID = "1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.2.0"
 SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
 # RFC 2863, IF-MIB
 IF_TABLE_LAST_CHANGE = "1.3.6.1.2.1.31.1.5.0"

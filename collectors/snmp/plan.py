@@ -14,10 +14,10 @@ from operator import sub
 
 from collectors.snmp import ber
 
-ROOM = 1400
+ROOM = 1320
 """Octets of an answer's rows that fit an Ethernet frame with the headers of IP, UDP and SNMPv3 about them."""
 
-_ROW_OVERHEAD = 4 + 2 + ber.LONGEST_NUMBER  # two headers, and the longest number with its own
+_LONGEST_VALUE = 2 + ber.LONGEST_NUMBER
 
 
 class Mismatch(Exception):
@@ -70,12 +70,13 @@ Learned = tuple[bytes, bytes, bytes]
 class Packet:
     """Some objects asked for by one GET."""
 
-    __slots__ = ("_layout", "learned", "names", "oids")
+    __slots__ = ("_layout", "absent", "learned", "names", "oids")
 
     def __init__(self, oids: Sequence[str], names: Sequence[bytes] = ()) -> None:
         """``oids``: instances; ``names``: the same, encoded."""
         self.oids = tuple(oids)
         self.names = tuple(names) or tuple(map(ber.oid, oids))
+        self.absent = False  # an object of the last answer is not there
         self.learned: Learned | None = None
         self._layout: Layout | None = None
 
@@ -102,7 +103,9 @@ class Packet:
         """
         if tuple(oid for oid, _ in rows) != self.oids:
             raise Mismatch("another object than was asked for")
-        return [value for _, value in rows]
+        values = [value for _, value in rows]
+        self.absent = any(isinstance(value, ber.Absent) for value in values)
+        return values
 
     def _walk(self, rows: bytes) -> list[ber.Value]:
         found: list[ber.Value] = []
@@ -121,18 +124,22 @@ class Packet:
             at = stop
         if at != size:
             raise Mismatch("more objects than were asked for")
+        self.absent = any(isinstance(value, ber.Absent) for value in found)
         self._layout = Layout(rows, places) if len(places) == len(found) and found else None
         return found
 
 
-def packets(oids: Sequence[str], room: int = ROOM) -> list[Packet]:
-    """The objects in as few packets as their answers allow; each answer's rows fit ``room`` octets, or are one row."""
+def packets(oids: Sequence[str], room: int = ROOM, sizes: Sequence[int] = ()) -> list[Packet]:
+    """The objects in as few packets as their answers allow; each answer's rows fit ``room`` octets, or are one row.
+
+    ``sizes``: octets of each value with its header, where they are known; else they may be the longest numbers.
+    """
     found: list[Packet] = []
     names: list[bytes] = []
     first, used = 0, 0
     for number, oid in enumerate(oids):
         name = ber.oid(oid)
-        need = len(name) + _ROW_OVERHEAD
+        need = 2 + len(name) + (sizes[number] if sizes else _LONGEST_VALUE)
         if names and used + need > room:
             found.append(Packet(oids[first:number], names))
             names, first, used = [], number, 0
@@ -141,3 +148,10 @@ def packets(oids: Sequence[str], room: int = ROOM) -> list[Packet]:
     if names:
         found.append(Packet(oids[first:], names))
     return found
+
+
+def size(value: ber.Value) -> int:
+    """Octets that a value takes with its header, and one more for a number that grows."""
+    if isinstance(value, int):
+        return 2 + value.bit_length() // 8 + 2
+    return 2 + len(value) if isinstance(value, bytes | str) else 2

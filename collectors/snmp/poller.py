@@ -17,10 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from collectors.snmp import ber
-from collectors.snmp import objects as mib
 from collectors.snmp.exposition import Page, Result, exposition
-from collectors.snmp.plan import Mismatch, Packet, packets
-from collectors.snmp.readings import Reading, ordered
+from collectors.snmp.plan import Mismatch, Packet, packets, size
+from collectors.snmp.readings import TABLE, UPTIME, Reading, ordered
 from collectors.snmp.session import ErrorStatus, Port, Session, SnmpError
 from collectors.snmp.usm import Community, User
 
@@ -31,7 +30,6 @@ _LEARN_S = 600.0
 _AT_ONCE = 64
 _LEARN_AT_ONCE = 4
 _RETRY_S = 2.5
-_CANARIES = (mib.SYS_UPTIME, mib.IF_TABLE_LAST_CHANGE)
 
 
 class Learner(Protocol):
@@ -57,10 +55,10 @@ class Target:
     fresh_s: float = 2.5 * INTERVAL_S
     session: Session | None = None
     learned_at: float = 0.0
-    last_change: ber.Value = None
     learned: list[Reading] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)  # those of them that the device has
     packets: list[Packet] = field(default_factory=list)
+    settled: bool = False  # the packets are as few as the answers need
     page: Page | None = None
     result: Result | None = None
     polls: int = 0
@@ -129,11 +127,9 @@ class Poller:
                     log.warning("snmp %s: %s", target.host, problem)
                 target.error = str(problem) or type(problem).__name__
             target.polls += 1
-        now = time.monotonic()
-        answering = frozenset(host for host, other in self.targets.items() if other.fresh(now))
-        if answering != self._answering:
-            self._answering = answering
-            self._on_change(answering)
+        if (not target.error) != (target.host in self._answering):
+            self._answering ^= {target.host}
+            self._on_change(self._answering)
 
     def exposition(self) -> bytes:
         """All samples of all targets."""
@@ -173,17 +169,25 @@ class Poller:
             await self._learn(target, target.session, began)
             began = time.monotonic()
             values = await self._values(target, target.session)
-        if learned or again:
-            values = self._leave_out_absent(target, values)
-        target.last_change = values[1]
+        if not target.settled:
+            values = self._settle(target, values)
         self._note(target, values, began)
 
     @staticmethod
     def _changed(target: Target, values: Sequence[ber.Value]) -> bool:
-        """True when what was learned may hold no longer."""
-        if values[1] != target.last_change or any(isinstance(value, ber.Absent) for value in values[2:]):
+        """True when what was learned may hold no longer: an object is gone, another table, a later start."""
+        if any(packet.absent for packet in target.packets):
             return True
-        return target.result is not None and _uptime_s(values[0]) < target.result.uptime_s
+        if target.result is None:
+            return False
+        before = target.result.values
+        for place, reading in enumerate(target.readings[:2]):
+            now, then = values[place], before[place]
+            if reading.metric == TABLE and now != then:
+                return True
+            if reading.metric == UPTIME and isinstance(now, int) and isinstance(then, int) and now < then:
+                return True
+        return False
 
     async def _learn(self, target: Target, session: Session, now: float) -> None:
         async with self._learn_gate:
@@ -191,12 +195,14 @@ class Poller:
         if readings != target.learned:
             target.learned, target.result = readings, None
             self._read(target, readings)
+        elif len(readings) != len(target.readings):  # what was not there may be there now
+            self._read(target, readings)
         target.learned_at = now
 
-    def _read(self, target: Target, readings: list[Reading]) -> None:
+    def _read(self, target: Target, readings: list[Reading], sizes: Sequence[int] = ()) -> None:
         assert target.session is not None
-        target.readings = readings
-        target.packets = packets([*_CANARIES, *(reading.oid for reading in readings)], target.session.room)
+        target.readings, target.settled = readings, bool(sizes)
+        target.packets = packets([reading.oid for reading in readings], target.session.room, sizes)
         target.page = Page.of(target.host, readings, self._links)
 
     async def _values(self, target: Target, session: Session) -> list[ber.Value]:
@@ -205,30 +211,27 @@ class Poller:
                 answers = await session.ask(target.packets)
             except ErrorStatus as problem:
                 bad = session.smaller(problem)
-                if bad in _CANARIES:
-                    raise
                 self._read(target, [reading for reading in target.readings if reading.oid != bad])
                 continue
             return list(itertools.chain.from_iterable(answers))
 
-    def _leave_out_absent(self, target: Target, values: list[ber.Value]) -> list[ber.Value]:
-        """What the device does not have is not asked for again until the next time of learning."""
-        pairs = zip(target.readings, values[2:], strict=True)
+    def _settle(self, target: Target, values: list[ber.Value]) -> list[ber.Value]:
+        """As few packets as the answers need, without what the device does not have (until it is learned again)."""
+        pairs = zip(target.readings, values, strict=True)
         kept = [(reading, value) for reading, value in pairs if not isinstance(value, ber.Absent)]
-        if len(kept) < len(target.readings):
-            self._read(target, [reading for reading, _ in kept])
-        return [*values[:2], *(value for _, value in kept)]
+        values = [value for _, value in kept]
+        self._read(target, [reading for reading, _ in kept], [size(value) for value in values])
+        return values
 
     @staticmethod
     def _note(target: Target, values: list[ber.Value], at: float) -> None:
         assert target.session is not None
-        uptime_s, before = _uptime_s(values[0]), target.result
+        assert target.page is not None
+        before = target.result
         if before is not None:
-            same = uptime_s >= before.uptime_s and len(before.values) == len(values) - 2
+            old, now = (next(iter(some), None) for some in (before.values, values))
+            restarted = isinstance(old, int) and isinstance(now, int) and now < old
+            same = len(before.values) == len(values) and not restarted
             before = replace(before, before=None) if same else None
         took_s = time.monotonic() - at
-        target.result = Result(at, took_s, target.session.costs.varbind_s, uptime_s, values[2:], before)
-
-
-def _uptime_s(ticks: ber.Value) -> float:
-    return ticks / 100 if isinstance(ticks, int) else 0.0
+        target.result = Result(at, took_s, target.session.costs.varbind_s, target.page, values, before)

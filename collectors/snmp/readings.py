@@ -10,7 +10,7 @@ Read = Callable[[int | bytes], float | None]
 
 OCTETS, RATE = "sanwang_port_octets_total", "sanwang_link_bps"
 BUSY, IDLE, CPU = "cpu_busy_ticks", "cpu_idle_ticks", "sanwang_cpu_busy_ratio"
-UPTIME = "sanwang_uptime_seconds"
+UPTIME, TABLE = "sanwang_uptime_seconds", "interface_table_changed"
 
 FAMILIES = {
     "sanwang_snmp_up": ("gauge", "1 while the SNMP agent answers"),
@@ -38,7 +38,10 @@ FAMILIES = {
 }
 """Type and help by sample name, in the order of a page."""
 
-_ORDER = {name: number for number, name in enumerate((BUSY, IDLE, *FAMILIES))}
+UNSHOWN = frozenset({TABLE, BUSY, IDLE})
+"""What is read, and seen on a page only by what follows from it."""
+
+_ORDER = {name: number for number, name in enumerate((UPTIME, TABLE, BUSY, IDLE, *FAMILIES))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Reading:
 
     Args:
         oid: The instance.
-        metric: Sample name, one of FAMILIES; or BUSY or IDLE (ticks since the start), which the ratio is made of.
+        metric: Sample name, one of FAMILIES; or one of UNSHOWN (BUSY and IDLE are ticks since the start).
         labels: Besides host, and link where there is a port.
         read: Raw value to the metric's unit, None for nothing worth telling; without one the integer is exposed.
     """
@@ -58,8 +61,17 @@ class Reading:
     read: Read | None = None
 
 
+def seconds(ticks: int | bytes) -> float | None:
+    """TimeTicks."""
+    return ticks / 100 if isinstance(ticks, int) else None
+
+
+CANARIES = [Reading("1.3.6.1.2.1.1.3.0", UPTIME, (), seconds), Reading("1.3.6.1.2.1.31.1.5.0", TABLE)]
+"""sysUpTime and ifTableLastChange: what a device is always asked, to see that what was learned still holds."""
+
+
 def ordered(readings: list[Reading]) -> list[Reading]:
-    """As on the page: what belongs to one metric stands together.
+    """As on the page: the canaries, then what belongs to one metric together.
 
     Raises:
         ValueError: a metric that no page has.
@@ -67,4 +79,4 @@ def ordered(readings: list[Reading]) -> list[Reading]:
     for reading in readings:
         if reading.metric not in _ORDER:
             raise ValueError(f"{reading.oid}: found metric {reading.metric!r}, expected one of readings.FAMILIES")
-    return sorted(readings, key=lambda reading: _ORDER[reading.metric])
+    return sorted([*CANARIES, *readings], key=lambda reading: _ORDER[reading.metric])
