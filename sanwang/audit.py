@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from sqlalchemy import select
 
+from identity.audit_export import differences, told
 from inventory.places import Places, current_instance
 from sanwang.cli import run_app
 from sanwang.report import emit
@@ -60,13 +62,19 @@ def show(
 @app.command()
 def verify(
     head: Annotated[str, typer.Option(help="NUMBER:DIGEST noted earlier; it must still be in the log")] = "",
+    syslog: Annotated[
+        Path | None, typer.Option(help="what the receiver of sign_on.audit_syslog kept: each entry is held against it")
+    ] = None,
     as_json: _Json = False,
 ) -> int:
     """Walk the whole log: exit code 1 when an entry was changed, taken out or put in.
 
-    Note the head that it prints somewhere else: with --head a cut-off tail is found too.
+    Note the head that it prints somewhere else: with --head a cut-off tail is found too. With --syslog so is a log
+    that was rewritten as a whole.
 
     example: sanwang audit verify --head 1204:9f2c...
+
+    example: sanwang audit verify --syslog /media/stick/sanwang-audit.log
     """
     noted = None
     if head:
@@ -75,22 +83,29 @@ def verify(
             print(f"sanwang audit: --head {head!r}: expected NUMBER:DIGEST, 64 hexadecimal digits", file=sys.stderr)
             return _BAD
         noted = (int(parts[1]), parts[2])
+    kept = told(syslog.read_text(encoding="utf-8", errors="replace")) if syslog and syslog.is_file() else []
+    if syslog and not kept:
+        print(f"sanwang audit: --syslog {syslog}: no audit entry in it; give what the receiver kept", file=sys.stderr)
+        return _BAD
     store = open_existing("audit")
     try:
         with store.reading() as session:
             chain = verify_chain(session, noted)
+        problems = [*chain.problems, *differences(store, kept)]
     finally:
         store.close()
+    head_text = "{}:{}".format(*chain.head)
     if as_json:
-        emit(
-            {"ok": chain.ok, "entries": chain.entries, "head": "{}:{}".format(*chain.head), "problems": chain.problems}
-        )
+        received = {"told": len(kept)} if syslog else {}
+        emit({"ok": not problems, "entries": chain.entries, "head": head_text, "problems": problems, **received})
     else:
-        for problem in chain.problems:
+        for problem in problems:
             print(problem)
-        print(f"{chain.entries} entries, {'the chain holds' if chain.ok else 'THE CHAIN IS BROKEN'}")
-        print("head {}:{}".format(*chain.head))
-    return 0 if chain.ok else 1
+        if syslog:
+            print(f"{len(kept)} entries at the receiver")
+        print(f"{chain.entries} entries, {'THE CHAIN IS BROKEN' if problems else 'the chain holds'}")
+        print(f"head {head_text}")
+    return 1 if problems else 0
 
 
 def _document(entry: AuditEntry) -> dict[str, object]:

@@ -43,6 +43,7 @@ from dashboards.people import build_people
 from dashboards.shield import Shield
 from dashboards.sign import build_sign
 from dashboards.sources import Alertmanager, Collector, Prometheus
+from identity.audit_export import Exporter, Receiver
 from identity.directory import Directory
 from identity.second_factor import Seal
 from identity.secrets import Secrets
@@ -171,9 +172,9 @@ def _booked(found: meetings.Meeting) -> Booked:
 
 
 def _end_when_failed(task: asyncio.Task[None]) -> None:
-    """The live picture must not stay still unnoticed: its failure ends the process, and the supervisor restarts it."""
+    """A task for life must not fail unnoticed: its failure ends the process, and the supervisor restarts it."""
     if not task.cancelled() and (problem := task.exception()) is not None:
-        log.critical("the live picture failed", exc_info=problem)
+        log.critical("%s failed", task.get_name(), exc_info=problem)
         os.kill(os.getpid(), 15)
 
 
@@ -266,7 +267,8 @@ def serve(
         relay = relay_client(model, tls)
         application = assemble(model, places, store, secrets, relay, costs=county.intent.costs, oidc=oidc)
         sockets = listeners(management, port, places.serve_socket)
-        asyncio.run(_run(application, secrets, management, sockets, listener(management, certificate.PORT)))
+        door = listener(management, certificate.PORT)
+        asyncio.run(_run(application, secrets, management, sockets, door, exporter(county, store, secrets)))
     except Lacking as lack:
         print(f"sanwang serve: {lack}", file=sys.stderr)
         return 3
@@ -280,15 +282,35 @@ def serve(
 
 
 async def _run(
-    application: ASGIApp, secrets: Secrets, management: str, sockets: list[socket.socket], door_socket: socket.socket
+    application: ASGIApp,
+    secrets: Secrets,
+    management: str,
+    sockets: list[socket.socket],
+    door_socket: socket.socket,
+    audit: Exporter | None,
 ) -> None:
-    """The pages, and beside them the door for people with a certificate."""
+    """The pages, and beside them the door for people with a certificate, and the audit log's way out."""
     door = certificate.CertificateDoor(secrets.ca, Tokens(secrets.resolve(ops_link.KEY)))
     await door.open(door_socket, certificate.asking(tls_context(secrets, management), secrets.ca))
+    telling = asyncio.create_task(audit.run(), name="audit") if audit is not None else None
+    if telling is not None:
+        telling.add_done_callback(_end_when_failed)
     try:
         await server(application, tls_context(secrets, management)).serve(sockets)
     finally:
+        if telling is not None:
+            telling.cancel()
         await door.close()
+
+
+def exporter(county: Loaded, store: Store, secrets: Secrets) -> Exporter | None:
+    """Sends the audit log where the county's files say; None: they say nothing."""
+    where = county.intent.sign_on.audit_syslog
+    if where is None:
+        return None
+    trust = ssl.create_default_context()
+    trust.load_verify_locations(cadata=secrets.ca.certificate_pem)
+    return Exporter(store, Receiver(where.host, where.port, where.transport), county.model.nms, trust)
 
 
 def _county(places: Places) -> Loaded:
