@@ -59,7 +59,10 @@ class Optics:
         """Both ends of one fibre; [] of what is none."""
         if not link.fibre:
             return []
-        return ends(self._model, link, *await self._all())
+        received, sent, matrix = await asyncio.gather(
+            *(self._prometheus.query(_of(link, direction)) for direction in ("rx", "tx")), self._week(_of(link, "rx"))
+        )
+        return ends(self._model, link, powers(received), powers(sent), trends_of(matrix))
 
     async def _all(self) -> tuple[dict[End, float], dict[End, float], dict[End, Trend]]:
         received, sent = await asyncio.gather(
@@ -70,13 +73,21 @@ class Optics:
     async def _fitted(self) -> dict[End, Trend]:
         async with self._asking:
             if time.monotonic() - self._asked_at > _FRESH_S:
-                end = time.time() // 60 * 60
-                matrix = await self._prometheus.query_range(_POWER.format("rx"), end - WINDOW_S, end, _STEP_S)
-                if all(len(row["values"]) < 24 for row in matrix):  # a county that runs since today
-                    matrix = await self._prometheus.query_range(_POWER.format("rx"), end - 86_400, end, 300.0)
-                self._trends = trends_of(matrix)
+                self._trends = trends_of(await self._week(_POWER.format("rx")))
                 self._asked_at = time.monotonic()
             return self._trends
+
+    async def _week(self, asked: str) -> list[Document]:
+        """A week of it by the hour; of a county that runs since today the day, finer."""
+        end = time.time() // 60 * 60
+        matrix = await self._prometheus.query_range(asked, end - WINDOW_S, end, _STEP_S)
+        if all(len(row["values"]) < 24 for row in matrix):
+            matrix = await self._prometheus.query_range(asked, end - 86_400, end, 300.0)
+        return matrix
+
+
+def _of(link: Link, direction: str) -> str:
+    return f'sanwang_optical_power_dbm{{direction="{direction}", link="{link.name}"}}'
 
 
 def powers(vector: Sequence[Mapping[str, Any]]) -> dict[End, float]:

@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from collectors.expected import expect
+from collectors.faults.diagnose import Dark, Diagnosis, Root, Symptoms
 from inventory.model import NetworkModel, Role
 from inventory.probes import link_paths, probe_paths
 from tests.dashboards import prometheus
@@ -34,9 +36,11 @@ class FakeSources:
         self.alerts: list[dict[str, Any]] = []
         self.asked: list[str] = []
         self.numbers: dict[str, float] = {}  # part of an expression -> the one number it gives
+        self.vectors: dict[str, dict[str, float]] = {}  # part of an expression -> value by link
         self._events: set[asyncio.Queue[dict[str, Any]]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started = time.time() - 7200
+        self._diagnosis = Diagnosis(model, expect(model))
         config = uvicorn.Config(self._application(), uds=str(socket), log_level="warning", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -61,6 +65,7 @@ class FakeSources:
         self.alerts.clear()
         self.asked.clear()
         self.numbers.clear()
+        self.vectors.clear()
         self.unknown = self.silent = False
         self._tell({"kind": "link", "subject": "", "state": "up"})
 
@@ -150,20 +155,23 @@ class FakeSources:
         return JSONResponse({path.name: {**figures, "host": path.host} for path in paths})
 
     async def _faults(self, _: Request) -> Response:
-        """One fault a link that is down by itself, one a host."""
-        ports = {port.link for host in self.down_hosts for port in self.model.hosts[host].ports}
-        cut = [name for name in self.down_links if name not in ports]
-        faults = [self._fault("link", name, self.down_links[name]) for name in cut]
-        faults += [self._fault("host", name, at) for name, at in self.down_hosts.items()]
+        """The collector's own diagnosis of what is down."""
+        links = {name: Dark(False, at) for name, at in self.down_links.items()}
+        links |= {port.link: Dark(False, at) for host, at in self.down_hosts.items()
+                  for port in self.model.hosts[host].ports}  # fmt: skip
+        hosts = {name: Dark(False, at) for name, at in self.down_hosts.items()}
+        roots = self._diagnosis.find(Symptoms(links, hosts))
+        faults = [self._fault(root, min([*self.down_links.values(), *self.down_hosts.values()])) for root in roots]
         return JSONResponse({"at": time.time(), "faults": [{"id": at, **each} for at, each in enumerate(faults, 1)]})
 
-    def _fault(self, what: str, name: str, at: float) -> dict[str, Any]:
-        site = self.model.hosts[self.model.links[name].a.host if what == "link" else name].site
+    def _fault(self, root: Root, at: float) -> dict[str, Any]:
+        what, _, name = root.key.partition(":")
         words = {"zh": f"{name} 中断", "en": f"{name} is down", "next_step": ""}
         none = dict.fromkeys(("acknowledged_by", "acknowledged_at", "acknowledged_why", "window", "cleared_at"))
         about = {"subject": name, "link": name if what == "link" else "", "host": name if what == "host" else ""}
-        kind = {"key": f"{what}:{name}", "kind": f"{what}-down", "site": site, "severity": "critical"}
-        more: dict[str, Any] = {"links": [], "hosts": [], "detail": {}, "children": [], "impact": {}}
+        kind = {"key": root.key, "kind": root.kind, "site": root.site, "severity": root.severity}
+        more: dict[str, Any] = {"links": list(root.links), "hosts": list(root.hosts), "detail": {}, "children": []}
+        more["impact"] = {}
         return {**kind, **about, **words, "opened_at": at, **none, **more}
 
     async def _stream(self, _: Request) -> Response:
@@ -192,7 +200,9 @@ class FakeSources:
         self.asked.append(asked)
         now = time.time()
         planted: prometheus.Rows = [({}, value) for part, value in self.numbers.items() if part in asked]
-        rows = planted or prometheus.rows(self.model, asked, now, now)
+        for part, values in self.vectors.items():
+            planted += [({"link": link}, value) for link, value in values.items() if part in asked]
+        rows = planted or prometheus.rows(self.model, asked, now)
         result = [{"metric": metric, "value": [now, str(value)]} for metric, value in rows]
         return JSONResponse(prometheus.document("vector", result))
 
@@ -201,10 +211,8 @@ class FakeSources:
         self.asked.append(asked)
         start, end, step = (float(request.query_params[name]) for name in ("start", "end", "step"))
         times = [start + index * step for index in range(int((end - start) / step) + 1)]
-        now = time.time()
-        lines: dict[tuple[tuple[str, str], ...], list[list[Any]]] = {}
-        for at in times:
-            for metric, value in prometheus.rows(self.model, asked, at, now):
-                lines.setdefault(tuple(sorted(metric.items())), []).append([at, str(value)])
-        result = [{"metric": dict(metric), "values": values} for metric, values in lines.items()]
+        result = [
+            {"metric": metric, "values": [[at, str(value(at))] for at in times]}
+            for metric, value in prometheus.lines(self.model, asked, time.time())
+        ]
         return JSONResponse(prometheus.document("matrix", result))

@@ -43,7 +43,7 @@ export const netPages: readonly PageRow[] = [
     words: ["光功率", "Light"],
     right: "watch",
     load: () => import("./light"),
-    key: "o",
+    key: "f",
   },
   {
     path: "/cut",
