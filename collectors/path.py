@@ -17,6 +17,9 @@ from inventory.model import NetworkModel
 from inventory.underlay import Carried
 from inventory.walk import MAX_HOPS, County, Flow, Route, _Trip
 
+TUNNEL_DEVICES = {"wireguard": "wg0", "ipsec": "ipsec0"}
+"""As ``provision.render.network`` names them."""
+
 Ask = Callable[[str, dict[str, str]], dict[str, Any]]
 """Host and fields of the agent's ``/route`` -> its answer; raises LookupError when the host cannot be asked."""
 
@@ -46,8 +49,9 @@ class RunningCounty(County):
             return super()._lookup(trip)
         flow = trip.flow
         fields = {"vrf": vrf, "to": str(flow.target)}
-        if trip.came is not None:  # an answer of its own has the source that the kernel chooses
-            fields |= {"from": str(flow.source), "iif": trip.came.name}
+        came = trip.came.name if trip.came is not None else self._tunnel_device(trip)
+        if came:  # what the host itself sends has no way in
+            fields |= {"from": str(flow.source), "iif": came}
         if flow.protocol in ("tcp", "udp"):
             fields |= {"protocol": flow.protocol, "dport": str(flow.port)}
         answer = self._told(host, fields)
@@ -77,6 +81,17 @@ class RunningCounty(County):
             links.append(port.link)
             host, came = port.peer_host, port.peer_port
         return None
+
+    def _tunnel_device(self, trip: _Trip) -> str:
+        """Device by which a packet has come out of a tunnel; "" when it has not."""
+        if len(trip.hops) < 2:
+            return ""
+        host = trip.space[0]
+        for tunnel in self.model.live_tunnels():
+            theirs = {tunnel.gateway: tunnel.inner, tunnel.host: tunnel.remote}.get(host, ())
+            if any(trip.flow.source in prefix for prefix in theirs):
+                return TUNNEL_DEVICES[tunnel.kind]
+        return ""
 
     def _asked(self, host: str) -> bool:
         found = self.model.hosts[host]
