@@ -41,7 +41,7 @@ _NAMES = {
     "1.3.6.1.6.3.18.1.3": "snmpTrapAddress",
 }
 _SECRET = frozenset({"1.3.6.1.6.3.18.1.4"})  # snmpTrapCommunity
-_ON_A_PORT = ("ifDescr", "ifName", "ifIndex")
+_ABOUT = ("ifDescr", "ifName", "entPhysicalName", "ifIndex")
 
 
 def next_boots(path: Path) -> int:
@@ -211,9 +211,9 @@ class Traps:
             for oid, value in rows
             if oid not in _BESIDE and oid.removesuffix(".0") not in _SECRET
         }
-        port = next((told[key] for key in _ON_A_PORT if told.get(key)), "")
+        about = next((told[key] for key in _ABOUT if told.get(key)), "")
         self._damper.tell(
-            "trap", host, f"{name} {port}".strip(), name=name, oid=identity, severity=severity, objects=told
+            "trap", host, f"{name} {about}".strip(), name=name, oid=identity, severity=severity, objects=told
         )
 
     def close(self) -> None:

@@ -83,6 +83,19 @@ async def test_v1_and_v2c_become_events() -> None:
         assert not made.traps.refused
 
 
+async def test_a_vendors_trap_has_its_name() -> None:
+    async with lab() as made:
+        index = "1.3.6.1.2.1.47.1.1.1.1.7.67469390"
+        await made.send(
+            "snmptrap", "-v2c", "-c", "county-traps", made.where, "", "1.3.6.1.4.1.2011.5.25.219.2.4.3",
+            index, "s", "XGigabitEthernet0/0/1",
+        )  # fmt: skip
+        await made.send("snmptrap", "-v2c", "-c", "county-traps", made.where, "", "1.3.6.1.4.1.99999.0.7")
+        assert [text for _kind, _host, text in made.told()] == [
+            "hwOpticalFail XGigabitEthernet0/0/1", "1.3.6.1.4.1.99999.0.7",
+        ]  # fmt: skip
+
+
 async def test_informs_are_acknowledged_in_v2c_and_v3() -> None:
     async with lab() as made:
         assert not await made.send("snmpinform", "-v2c", "-c", "county-traps", made.where, "", LINK_DOWN, *PORT_3)
