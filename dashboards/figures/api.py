@@ -1,4 +1,4 @@
-"""``GET /api/figures`` (LEAD): the leaders' figures with everything they are made of.
+"""``GET /api/figures`` (LEAD): the leaders' figures with everything they are made of; ``/units``: each unit's row.
 
 ``{"at": s, "month": "2026-11", "groups": [{"key": "state" | "use" | "quality" | "cost", "figures": [figure]}]}``; a
 figure is ``formula.Figure.document``: its value is null when it is unknown, and its inputs then say why.
@@ -26,6 +26,7 @@ from dashboards.figures.formula import Figure
 from dashboards.figures.measured import Period
 from dashboards.figures.quality import availability_figures, handling_figures, path_figures, restore_figures
 from dashboards.figures.state import state_figures
+from dashboards.figures.units import busy_loads, unit_rows
 from dashboards.figures.use import capacity_figures, meeting_figures
 from dashboards.live import Live
 from dashboards.sources import Prometheus
@@ -95,6 +96,16 @@ class Figures:
             "groups": [{"key": key, "figures": [figure.document() for figure in found]} for key, found in groups],
         }
 
+    async def units(self) -> Document:
+        """Each unit's row, as JSON types."""
+        now = self._now()
+        month = Period(now.replace(day=1, hour=0, minute=0, second=0, microsecond=0), now)
+        (sla, scored, _), busy = await asyncio.gather(
+            asyncio.to_thread(self._supervised, month), busy_loads(self._prometheus)
+        )
+        rows = unit_rows(self._model, self._costs, self._live.document, busy, sla, scored)
+        return {"at": now.timestamp(), "month": f"{now:%Y-%m}", "units": rows}
+
     def _read(
         self, day: datetime, month: Period
     ) -> tuple[
@@ -129,5 +140,9 @@ def build_figures(figures: Figures, access: Access) -> APIRouter:
     @router.get("/figures", dependencies=[Depends(access.needs(Right.LEAD))])
     async def leaders() -> Document:
         return await figures.document()
+
+    @router.get("/figures/units", dependencies=[Depends(access.needs(Right.LEAD))])
+    async def units() -> Document:
+        return await figures.units()
 
     return router

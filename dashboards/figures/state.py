@@ -36,8 +36,8 @@ def state_figures(
 
 def _sites(model: NetworkModel, live: Document) -> Figure:
     ours = [site for site in model.sites.values() if not site.kind.outside]
-    cut = set(live["impact"]["sites_cut"]) | {one["site"] for one in live["impact"]["networks_cut"]}
-    dark = {site.code for site in ours if site.code not in cut and _state(model, live["hosts"], site) == "unknown"}
+    states = site_states(model, live)
+    cut, dark = ({code for code, state in states.items() if state == wanted} for wanted in ("down", "unknown"))
     told = str(live["sources"]["collector"])
     source, at = Words("采集器的实时状态", "the collector's live state"), float(live["at"])
     silent = Words(f"采集器没有应答:{told}", f"the collector does not answer: {told}")
@@ -65,6 +65,21 @@ def _sites(model: NetworkModel, live: Document) -> Figure:
         ),
         lambda value: value == len(ours),
     )
+
+
+def site_states(model: NetworkModel, live: Document) -> dict[str, str]:
+    """Of every site of the county: "down" when it or one of its networks is cut off, "degraded" on its last line."""
+    silent = live["sources"]["collector"] != "ok"
+    cut = set(live["impact"]["sites_cut"]) | {one["site"] for one in live["impact"]["networks_cut"]}
+    weak = set(live["impact"]["sites_unprotected"])
+    found = {}
+    for site in model.sites.values():
+        if site.kind.outside:
+            continue
+        own = _state(model, live["hosts"], site)
+        known = "down" if site.code in cut else "degraded" if site.code in weak and own == "up" else own
+        found[site.code] = "unknown" if silent else known
+    return found
 
 
 def _state(model: NetworkModel, hosts: Mapping[str, Document], site: Site) -> str:

@@ -297,6 +297,7 @@ def test_a_leader_opens_every_figure_and_finds_where_it_comes_from(desktop: Desk
     for index in range(tiles.count()):
         tiles.nth(index).click()
         explanation = page.locator("dialog .explanation")
+        expect(explanation).to_be_visible()
         expect(explanation.locator(".formula")).to_contain_text("=")
         expect(explanation.locator(".inputs .source").first).to_contain_text("来源")
         page.keyboard.press("Escape")

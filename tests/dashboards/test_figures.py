@@ -174,8 +174,37 @@ def test_a_lost_site_is_not_in_service(county: County, sources: FakeSources, mod
 
 
 @pytest.mark.parametrize("login", ["zhao", "qian", "wu"])
-def test_only_leaders_see_the_figures(county: County, login: str) -> None:
-    assert sign_in(county, login).get("/api/figures").status_code == 403
+@pytest.mark.parametrize("path", ["/api/figures", "/api/figures/units"])
+def test_only_leaders_see_the_figures(county: County, login: str, path: str) -> None:
+    assert sign_in(county, login).get(path).status_code == 403
+
+
+def test_each_unit_has_its_state_use_quality_and_cost(
+    county: County, planted: Store, sources: FakeSources, model: NetworkModel
+) -> None:
+    sources.vectors["quantile_over_time(0.95, (max by (link)"] = {"t01-c1": 30e6, "t01-c2": 5e6, "s001-t01": 90e6}
+    wait_known(county)
+    sources.link("t01-c1", "down")
+    deadline = time.monotonic() + 20
+    while (rows := units(county))["t01"]["state"] == "up":
+        assert time.monotonic() < deadline, "the lost arm was not seen"
+        time.sleep(0.05)
+    assert rows.keys() == {c for c, s in model.sites.items() if not s.kind.outside and s.kind.value != "centre"}
+    town = rows["t01"]
+    assert (town["state"], town["busy_bps"], town["rate_bps"]) == ("degraded", 30e6, 100_000_000), (
+        "not its school's line"
+    )
+    assert town["availability"] < 1
+    assert (town["tickets"], town["score"]) == (1, 100)
+    assert town["saved_cny"] == 30_000
+    school = next(row for code, row in rows.items() if code.startswith("s"))
+    assert school["saved_cny"] is None
+    assert rows["b02"]["busy_bps"] is None, "not measured is not 0"
+
+
+def units(county: County) -> dict[str, dict[str, Any]]:
+    """Each unit's row by site."""
+    return {row["site"]: row for row in sign_in(county, "liu").get("/api/figures/units").json()["units"]}
 
 
 def test_a_county_without_prices_has_no_savings(model: NetworkModel) -> None:

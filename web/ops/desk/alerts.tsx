@@ -22,6 +22,7 @@ import { consequences, faultTitle, lasting, sinceWords } from "./sentence";
 import type { Fault, Ticket, Tickets } from "./types";
 import { FAULT, SEVERITY, t, word } from "./words";
 import { ClockBadge } from "./parts";
+import { Limits } from "./limits";
 import { Windows } from "./windows";
 
 interface Faults {
@@ -75,6 +76,7 @@ function Open() {
       </ul>
       <div class="cards">
         <Others />
+        <Limits />
         <Windows />
       </div>
       {chosen && (

@@ -1,6 +1,7 @@
 /** A unit's own tickets: how far each is, its clock, and what the unit thinks of it when it is done. */
 import { useState } from "preact/hooks";
 import { to } from "../shell/router";
+import { may } from "../shell/session";
 import { useDocument, wordsOf } from "../ui/data";
 import { Card, Empty, Loading, When } from "../ui/show";
 import { act } from "./actions";
@@ -16,7 +17,7 @@ const STEPS = ["opened", "accepted", "in-hand", "restored", "closed"] as const;
 export function OwnTickets() {
   const tickets = useDocument<Tickets>("/api/desk/tickets?state=all&limit=20", 8, deskWake);
   return (
-    <Card title={t("own")} wide>
+    <Card title={t(may("handle") ? "latest" : "own")} wide>
       <Loading from={tickets} />
       {tickets.value?.tickets.length === 0 && <Empty words={t("noOwn")} />}
       <ul class="own">

@@ -24,7 +24,7 @@ export function light(ticket: Ticket): Light {
 /** What is left of the time limit, in its colour. */
 export function ClockBadge({ ticket }: { ticket: Ticket }) {
   const rest = left(ticket);
-  const tone = TONE[light(ticket)];
+  const tone = rest === null ? "plain" : TONE[light(ticket)];
   if (rest === null) return <span class={`pill ${tone}`}>{ticket.parent !== null ? t("partOf", { id: ticket.parent }) : word(STATE, ticket.state)}</span>;
   return (
     <span class={`pill figures ${tone}`}>{rest >= 0 ? t("left", { time: duration(rest) }) : t("over", { time: duration(-rest) })}</span>

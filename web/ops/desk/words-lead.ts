@@ -64,6 +64,12 @@ export const t = words({
   wholeMonth: ["{from} 至 {to}", "{from} to {to}"],
   print: ["打印或存为 PDF", "Print, or save as PDF"],
   remark: ["说明(可不填)", "Remark (if you like)"],
+  eachUnit: ["各单位", "Each unit"],
+  kindOf: ["类别", "Kind"],
+  stateOf: ["状态", "State"],
+  busy: ["忙时流量", "Busy-hour load"],
+  available: ["本月可用率", "Availability"],
+  saves: ["每年节约", "Saved a year"],
   explain: ["{name}:点开看依据", "{name}: press for its explanation"],
 });
 

@@ -21,6 +21,7 @@ export const t = words({
   filedKnown: ["已受理,工单 {id},并入正在处理的故障", "Taken in: ticket {id}, part of a fault that is in hand"],
   another: ["再报一个", "Report another"],
   own: ["本单位工单", "Your unit's tickets"],
+  latest: ["最近的工单", "Latest tickets"],
   noOwn: ["没有工单", "No ticket"],
   rate: ["办得怎么样?", "How was it handled?"],
   notSolved: ["还没有好", "Still not solved"],

@@ -58,6 +58,12 @@ export const t = words({
   planned: ["计划", "Planned"],
   running: ["进行中", "Running"],
   overNow: ["已结束", "Over"],
+  limits: ["临近的限度", "Limits that come near"],
+  noLimits: ["90 天内没有到限的光缆和线路", "No fibre or line meets its limit within 90 days"],
+  lightDays: ["光功率余量还剩 {n} 天", "light margin gone in {n} days"],
+  lightMore: ["收光 {rx} dBm,余量 {margin} dB", "receives {rx} dBm, {margin} dB above the limit"],
+  fullDays: ["{n} 天后占满", "full in {n} days"],
+  fullMore: ["日高峰占用 {share} %", "{share} % in the day's peak"],
   moreThere: ["只列出最近 {n} 条", "Only the newest {n}"],
 });
 
