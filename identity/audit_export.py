@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from identity.tables import AuditExport
 from store.audit import AuditEntry
@@ -93,19 +94,19 @@ class Exporter:
 
     async def run(self) -> None:
         """Send for ever; a receiver that cannot be had is tried again, ever less often."""
-        wait = _FIRST_WAIT_S
+        wait, broken = _FIRST_WAIT_S, False
         while True:
             before = self.sent
             try:
+                if broken:
+                    await asyncio.to_thread(self._go_back)
+                    broken = False
                 await self._connected()
-            except (OSError, TimeoutError, asyncio.IncompleteReadError) as problem:
+            except (OSError, TimeoutError, SQLAlchemyError) as problem:
                 log.warning("audit: %s: %s; tried again in %d s", self._receiver, problem, wait)
+            broken = broken or self.sent > before
+            wait = _FIRST_WAIT_S if self.sent > before else min(wait * 2, _LONGEST_WAIT_S)
             await asyncio.sleep(wait)
-            if self.sent == before:
-                wait = min(wait * 2, _LONGEST_WAIT_S)
-            else:
-                wait = _FIRST_WAIT_S
-                await asyncio.to_thread(self._go_back)
 
     async def _connected(self) -> None:
         if self._receiver.transport == "udp":
