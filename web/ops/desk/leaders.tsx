@@ -63,35 +63,37 @@ function Units() {
   const units = useDocument<{ units: UnitRow[] }>("/api/figures/units", 30);
   const words = (value: number | null, unit: string): string => (value === null ? "–" : quantity(value, unit).join(" ").trim());
   return (
-    <Card title={t("eachUnit")} wide>
-      <Loading from={units} />
-      {units.value && (
-        <Table
-          rows={units.value.units}
-          id={(row) => row.site}
-          href={(row) => to(`/site/${row.site}`)}
-          filter={(row) => `${row.zh} ${row.en} ${row.site} ${say(KIND[row.kind] ?? ["", ""])}`}
-          empty={t("none")}
-          page={20}
-          sorted={2}
-          columns={[
-            { head: t("unit"), cell: (row) => <b>{named(row)}</b>, sort: named },
-            { head: t("kindOf"), cell: (row) => say(KIND[row.kind] ?? ["", ""]), sort: (row) => row.kind },
-            { head: t("stateOf"), cell: (row) => <Badge tone={row.state} words={SITE_STATE[row.state]} />, sort: (row) => ORDER[row.state] },
-            {
-              head: t("busy"),
-              cell: (row) => (row.busy_bps === null || row.rate_bps === null ? "–" : `${words(row.busy_bps, "bit/s")} (${words(row.busy_bps / row.rate_bps, "ratio")})`),
-              sort: (row) => row.busy_bps,
-              figures: true,
-            },
-            { head: t("available"), cell: (row) => <span class={row.met === false ? "late" : undefined}>{words(row.availability, "ratio")}</span>, sort: (row) => row.availability, figures: true },
-            { head: t("tickets"), cell: (row) => row.tickets, sort: (row) => row.tickets, figures: true },
-            { head: t("score"), cell: (row) => row.score ?? "–", sort: (row) => row.score, figures: true },
-            { head: t("saves"), cell: (row) => words(row.saved_cny, "CNY/year"), sort: (row) => row.saved_cny, figures: true },
-          ]}
-        />
-      )}
-    </Card>
+    <div class="each-unit">
+      <Card title={t("eachUnit")} wide>
+        <Loading from={units} />
+        {units.value && (
+          <Table
+            rows={units.value.units}
+            id={(row) => row.site}
+            href={(row) => to(`/site/${row.site}`)}
+            filter={(row) => `${row.zh} ${row.en} ${row.site} ${say(KIND[row.kind] ?? ["", ""])}`}
+            empty={t("none")}
+            page={12}
+            sorted={2}
+            columns={[
+              { head: t("unit"), cell: (row) => <b>{named(row)}</b>, sort: named },
+              { head: t("kindOf"), cell: (row) => say(KIND[row.kind] ?? ["", ""]), sort: (row) => row.kind },
+              { head: t("stateOf"), cell: (row) => <Badge tone={row.state} words={SITE_STATE[row.state]} />, sort: (row) => ORDER[row.state] },
+              {
+                head: t("busy"),
+                cell: (row) => (row.busy_bps === null || row.rate_bps === null ? "–" : `${words(row.busy_bps, "bit/s")} (${words(row.busy_bps / row.rate_bps, "ratio")})`),
+                sort: (row) => row.busy_bps,
+                figures: true,
+              },
+              { head: t("available"), cell: (row) => <span class={row.met === false ? "late" : undefined}>{words(row.availability, "ratio")}</span>, sort: (row) => row.availability, figures: true },
+              { head: t("tickets"), cell: (row) => row.tickets, sort: (row) => row.tickets, figures: true },
+              { head: t("score"), cell: (row) => row.score ?? "–", sort: (row) => row.score, figures: true },
+              { head: t("saves"), cell: (row) => words(row.saved_cny, "CNY/year"), sort: (row) => row.saved_cny, figures: true },
+            ]}
+          />
+        )}
+      </Card>
+    </div>
   );
 }
 
