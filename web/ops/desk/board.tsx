@@ -5,6 +5,7 @@ import { useDocument } from "../ui/data";
 import { Card, Empty, Figure, Loading, PageHead, When } from "../ui/show";
 import { Table } from "../ui/table";
 import { deskWake } from "./common";
+import "./board.css";
 import "./desk.css";
 import { Cards, ClockBadge, ClockBar, titleOf } from "./parts";
 import { keyWords } from "./sentence";

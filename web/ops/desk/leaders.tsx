@@ -9,6 +9,7 @@ import type { Named, SiteKind, State } from "../types";
 import { useDocument } from "../ui/data";
 import { KIND, SITE_STATE } from "../words";
 import "./desk.css";
+import "./lead.css";
 import { Explanation } from "./explain";
 import { quantity } from "./quantity";
 import type { LeadFigure, LeadFigures } from "./types";

@@ -7,6 +7,7 @@ import { useDocument } from "../ui/data";
 import { Card, Empty, Loading, PageHead } from "../ui/show";
 import { Table, type Column } from "../ui/table";
 import { Choice } from "./common";
+import "./board.css";
 import "./desk.css";
 import { quantity } from "./quantity";
 import { lastMonths } from "./scores";

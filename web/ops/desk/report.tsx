@@ -9,6 +9,7 @@ import { useDocument, wordsOf } from "../ui/data";
 import { Loading, PageHead } from "../ui/show";
 import { time } from "../format";
 import "./desk.css";
+import "./report.css";
 import { deskWake } from "./common";
 import { OwnTickets } from "./own";
 import { RequestForm } from "./request";

@@ -13,7 +13,9 @@ import { Field, Form } from "../ui/form";
 import { Card, Empty, Loading, PageHead } from "../ui/show";
 import { Table } from "../ui/table";
 import { Choice } from "./common";
+import "./board.css";
 import "./desk.css";
+import "./lead.css";
 import type { Score, ScoreMonth, Scores } from "./types";
 import { t } from "./words-lead";
 

@@ -11,6 +11,7 @@ import { Field, Form } from "../ui/form";
 import { Card, Empty, Loading, PageHead, When } from "../ui/show";
 import { deskWake } from "./common";
 import "./desk.css";
+import "./report.css";
 import { ClockBadge, titleOf } from "./parts";
 import { nameOf } from "./ticket";
 import type { Classes, Shift, ShiftNow, Ticket } from "./types";
