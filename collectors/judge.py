@@ -19,6 +19,7 @@ State = Literal["up", "down", "unknown"]
 DAEMON_SETTLE_S = 8.0  # OSPF and BFD need this long after a daemon's start
 START_S = 10.0  # agents need this long to find a collector that has just started
 BEAT_S = 1.1  # an agent beats every second
+LATE_S = 0.3  # words that were on their way when something happened
 DARK_S = 0.3  # silence after which the neighbours' opinion counts
 SILENT_S = 1.1  # an agent beats every second; what is silent longer is asked
 GONE_S = 2.6  # silence of a host whose agent has closed its connection, when nobody asked it
@@ -181,4 +182,4 @@ class Judge:
             self._dark_since.pop(name, None)
             return False
         since = self._dark_since.setdefault(name, now)
-        return not whole or (now - since > BEAT_S and all((peer.heard_at or 0.0) < since for peer in whole))
+        return not whole or (now - since > BEAT_S and all((peer.heard_at or 0.0) < since + LATE_S for peer in whole))

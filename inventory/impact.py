@@ -29,13 +29,15 @@ _ARMS = frozenset({LinkKind.RING, LinkKind.ACCESS, LinkKind.SPUR, LinkKind.BROAD
 class Faults:
     """Names of links and hosts that are down; names the model does not know are ignored.
 
-    ``stuck``: hosts that live and forward nothing (their routing stands still); ``mute``: hosts whose services do not
+    ``stuck``: hosts that live and forward nothing (their routing stands still); ``apart``: centre routers that tell the
+    others no routes; ``mute``: hosts whose services do not
     answer; ``degraded``: links that carry badly.
     """
 
     links: frozenset[str] = frozenset()
     hosts: frozenset[str] = frozenset()
     stuck: frozenset[str] = frozenset()
+    apart: frozenset[str] = frozenset()
     mute: frozenset[str] = frozenset()
     degraded: frozenset[str] = frozenset()
 
@@ -177,6 +179,15 @@ class _Tree:
             node = edge.to
         return tuple(links)
 
+    def path_into(self, node: str, homes: Set[str]) -> tuple[tuple[str, ...], str]:
+        """Links from ``node`` to the first of these hosts on its way to the root, and that host."""
+        links: list[str] = []
+        while node not in homes and node in self.via:
+            edge = self.via[node]
+            links.append(edge.link)
+            node = edge.to
+        return tuple(links), node
+
 
 class ImpactMap:
     """The county's graph, made once per model."""
@@ -212,8 +223,9 @@ class ImpactMap:
         model = self.model
         told = faults
         degraded = faults.degraded & model.links.keys() - faults.links
-        faults = Faults(faults.links & model.links.keys(), (faults.hosts | faults.stuck) & model.hosts.keys())
-        if not (faults.links or faults.hosts or told.mute or degraded):
+        down = (faults.hosts | faults.stuck) & model.hosts.keys()
+        faults = Faults(faults.links & model.links.keys(), down, apart=faults.apart)
+        if not (faults.links or faults.hosts or faults.apart or told.mute or degraded):
             return Impact()
         part = self._parts(faults)
         live_cores = {code: part[host] for code, host in self._cores.items() if host in part}
@@ -358,8 +370,13 @@ class ImpactMap:
                 continue
             site = self._backbone_site(hall.site)
             home = next((core for core in self._homes(site) if towards(core).path(hall.host) is not None), hall.relay)
-            first, second = towards(home).path(hall.host), towards(hall.relay).path(home)
-            paths[hall.code] = None if first is None or second is None else first + second
+            # Every home of a site holds the overlay's anycast address: the first one on the way takes the packet.
+            first, home = towards(home).path_into(hall.host, set(self._homes(site)))
+            second = towards(hall.relay).path(home)
+            far = self._cores.get(self.model.hosts[hall.relay].site, home)
+            if home != far and faults.apart.intersection((home, far)):
+                continue
+            paths[hall.code] = None if second is None else first + second
         return paths
 
     def _backbone_site(self, code: str) -> Site:

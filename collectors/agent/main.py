@@ -26,6 +26,7 @@ from collectors.agent.vrf import identity, namespaces, open_socket
 
 TICK_S = 1.0
 _SHARES_TICKS = 15
+_ENDS_S = 0.25  # a daemon takes its routes away first and ends then
 _SETTLE_S = 0.05  # routes come in bursts: one look after the burst is enough
 
 
@@ -110,6 +111,8 @@ class Agent:
             await self._routing.bfd()
             await self._routing.ospf()
             await self._routing.bgp()
+            await asyncio.sleep(_ENDS_S)
+            self.state.replace("services", read_services())
 
     def _ensure_watches(self) -> None:
         wanted = {"": 0, **namespaces()}

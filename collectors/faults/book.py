@@ -31,6 +31,9 @@ SILENT_S = 5.0
 AFTERMATH_S = 30.0
 """So long after a fault is over its children may still be coming back."""
 
+RECOVERED_S = 3.0
+"""What has been well for so long has come back: if it fails again, that is news."""
+
 What = Literal["opened", "changed", "cleared"]
 
 
@@ -92,7 +95,7 @@ class Book:
         self._next = 1
         self._entries: dict[str, _Entry] = {}
         self._downs: dict[str, deque[float]] = {}
-        self._aftermath: dict[Child, float] = {}  # child of a fault that is over -> until when
+        self._aftermath: dict[Child, tuple[float, float]] = {}  # child of a fault that is over -> until; well since
 
     @property
     def open(self) -> list[Fault]:
@@ -102,7 +105,7 @@ class Book:
     @property
     def busy(self) -> bool:
         """True while anything is entered, sure or not."""
-        return bool(self._entries)
+        return bool(self._entries or self._aftermath)
 
     @property
     def unsure(self) -> bool:
@@ -129,8 +132,8 @@ class Book:
                 return Change("changed", entry.fault)
         return None
 
-    def step(self, roots: Iterable[Root], now: float, wall: float) -> list[Change]:
-        """The diagnosis of this moment; gives what changed, in order: what is over first."""
+    def step(self, roots: Iterable[Root], suffers: Collection[Child], now: float, wall: float) -> list[Change]:
+        """The diagnosis of this moment and all that suffers; gives what changed, in order: what is over first."""
         found = {root.key: root for root in roots}
         suffering = {child: root.key for root in found.values() for child in root.children}
         for root in found.values():  # a duct's links, a site's boxes
@@ -142,7 +145,7 @@ class Book:
                 changes += self._absent(key, entry, suffering, now, wall)
         for key, root in found.items():
             changes += self._present(key, root, now, wall)
-        self._forget(now)
+        self._forget(suffers, now)
         return changes
 
     def _present(self, key: str, root: Root, now: float, wall: float) -> list[Change]:
@@ -202,8 +205,7 @@ class Book:
             return []
         del self._entries[key]
         self._downs.pop(key, None)
-        until = now + AFTERMATH_S
-        self._aftermath.update(dict.fromkeys(entry.shelter.union(fault.children), until))
+        self._aftermath.update(dict.fromkeys(entry.shelter.union(fault.children), (now + AFTERMATH_S, now)))
         return [self._over(entry, wall, {})]
 
     @staticmethod
@@ -221,7 +223,7 @@ class Book:
     def _sheltered(self, key: str, root: Root, now: float) -> bool:
         """It may be what another fault did, or be coming back after one."""
         own = Child(key.partition(":")[0], root.subject)
-        if now < self._aftermath.get(own, 0.0):
+        if own in self._aftermath:
             return True
         return any(
             entry.fault is not None and (own in entry.shelter or own in entry.fault.children)
@@ -248,9 +250,12 @@ class Book:
             detail["downs"] = downs
         return detail
 
-    def _forget(self, now: float) -> None:
-        for child in [child for child, until in self._aftermath.items() if until <= now]:
-            del self._aftermath[child]
+    def _forget(self, suffers: Collection[Child], now: float) -> None:
+        for child, (until, well_since) in list(self._aftermath.items()):
+            if child in suffers:
+                self._aftermath[child] = (until, now)
+            if until <= now or now - well_since > RECOVERED_S:
+                del self._aftermath[child]
         for key in [key for key, downs in self._downs.items() if now - downs[-1] > FLAP_WITHIN_S]:
             if key not in self._entries:
                 del self._downs[key]

@@ -119,9 +119,10 @@ class Diagnosis:
         reached = self._reached(dead - stuck, cut, stuck)
         tunnels = [self._tunnel(name) for name in self._expected.tunnels if self._tunnel_root(name, symptoms, reached)]
         ducts = self._dark_ducts(symptoms)
+        drawn = {name for host, service in symptoms.services if service == "bgpd" for name in self._drawn(host)}
         hosts = [
             name for name in self._model.hosts
-            if name in dead and self._host_root(name, symptoms.hosts, cut, stuck, reached)
+            if name in dead - drawn and self._host_root(name, symptoms.hosts, cut, stuck, reached)
             and not any(members.issuperset(self._watched[name]) for members in ducts.values())
         ]  # fmt: skip
         links = [name for name in self._model.links if name in cut and self._link_root(name, symptoms, stuck, reached)]
@@ -147,6 +148,7 @@ class Diagnosis:
         dead = set(hosts) if kind != "tunnel" else set()
         lost = set(self._model.hosts) - self._reached(dead, links, stuck) | stuck | dead
         lost |= {name for name, link in self._managed_by.items() if link in links}
+        lost |= self._drawn(host) if service == "bgpd" else set()
         found = {Child("host", name) for name in lost}
         found |= {Child("link", link) for name in lost for link in self._links_of[name]}
         found |= {Child("service", f"{name}/{service}") for name, service in self._expected.services if name in lost}
@@ -156,6 +158,13 @@ class Diagnosis:
 
     def _routes(self, host: str) -> bool:
         return self._model.hosts[host].role in ROUTERS
+
+    def _drawn(self, centre: str) -> set[str]:
+        """Hosts whose packets go to that centre first of all, whether it knows a way on or not."""
+        sites = {code for code, site in self._model.sites.items()
+                 if site.homes and site.homes[0] == self._model.hosts[centre].site}  # fmt: skip
+        sites |= {code for code, site in self._model.sites.items() if sites.intersection(site.homes[:1])}
+        return {name for name, host in self._model.hosts.items() if host.site in sites}
 
     def _ends(self, link: str) -> tuple[str, str]:
         found = self._model.links[link]
@@ -221,7 +230,11 @@ class Diagnosis:
             for name in names:
                 dark = symptoms.hosts[name]
                 kind = "host-unreachable" if dark.silent else "host-down"
-                yield Root(kind, name, site, "critical", hosts=(name,), detail={"reason": dark.reason},
+                detail: dict[str, Any] = {"reason": dark.reason}
+                seen = [link for link in self._links_of[name] if link in symptoms.links]
+                if len(seen) == 1 and not dark.silent:
+                    detail["alternatives"] = seen  # one dark cable is all that is seen of it
+                yield Root(kind, name, site, "critical", hosts=(name,), detail=detail,
                            since=dark.since)  # fmt: skip
 
     def _dark_ducts(self, symptoms: Symptoms) -> dict[str, frozenset[str]]:

@@ -16,13 +16,14 @@ from sqlalchemy.orm import Session
 
 from collectors.faults.book import Fault
 from inventory.impact import Faults, ImpactMap, Meeting, document
+from inventory.model import NetworkModel, Role
 from store.queries import booked_meetings
 
 AHEAD = timedelta(hours=24)
 """Meetings that begin within this time are concerned too."""
 _LOAD = re.compile(rb'^sanwang_link_bps\{[^}]*link="([^"]+)"[^}]*\} ([0-9.eE+-]+)', re.MULTILINE)
 _TOGETHER = 12
-_STUCK = frozenset({"zebra", "ospfd", "staticd"})
+_STUCK = frozenset({"zebra", "ospfd"})
 _ANSWERS = frozenset({"nginx", "keepalived", "relay", "serve"})
 
 
@@ -48,15 +49,22 @@ def load_of_links(exposition: bytes) -> dict[str, float]:
     return loads
 
 
-def impact_faults(fault: Fault) -> Faults:
-    """A fault as ``inventory.impact`` takes it."""
+def impact_faults(model: NetworkModel, fault: Fault) -> Faults:
+    """A fault as ``inventory.impact`` takes it.
+
+    Without staticd an access router has no way to its centres; a centre's routes to its sites are told by their other
+    homes.  Without bgpd a centre knows no other.  Without bfdd adjacencies end, and come back by themselves.
+    """
     links, hosts = frozenset(fault.links), frozenset(fault.hosts)
     if fault.kind == "link-degraded":
         return Faults(degraded=links)
     if fault.key.startswith("service:"):
         host, _, service = fault.subject.partition("/")
-        if service in _STUCK:
+        centre = model.hosts[host].role is Role.CORE
+        if service in _STUCK or (service == "staticd" and not centre):
             return Faults(stuck=frozenset({host}))
+        if service == "bgpd":
+            return Faults(apart=frozenset({host}))
         return Faults(mute=frozenset({host})) if service in _ANSWERS else Faults()
     return Faults(links, hosts)
 
@@ -65,7 +73,12 @@ def together(faults: Iterable[Faults]) -> Faults:
     """All of them at once."""
     return reduce(
         lambda a, b: Faults(
-            a.links | b.links, a.hosts | b.hosts, a.stuck | b.stuck, a.mute | b.mute, a.degraded | b.degraded
+            a.links | b.links,
+            a.hosts | b.hosts,
+            a.stuck | b.stuck,
+            a.apart | b.apart,
+            a.mute | b.mute,
+            a.degraded | b.degraded,
         ),
         faults,
         Faults(),
@@ -76,7 +89,7 @@ def impacts(
     where: ImpactMap, faults: Sequence[Fault], booked: Sequence[Meeting], load_bps: Mapping[str, float] | None
 ) -> dict[int, dict[str, Any]]:
     """Fault number -> what it adds to all the others, as JSON types."""
-    asked = {fault.id: impact_faults(fault) for fault in faults}
+    asked = {fault.id: impact_faults(where.model, fault) for fault in faults}
     everything = document(where.of(together(asked.values()), booked, load_bps))
     found = {}
     for number, own in asked.items():

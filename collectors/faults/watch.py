@@ -12,7 +12,7 @@ from typing import Any
 
 from collectors.county import County
 from collectors.faults.book import Book, Change, Fault
-from collectors.faults.diagnose import Dark, Diagnosis, Root, Symptoms
+from collectors.faults.diagnose import Child, Dark, Diagnosis, Root, Symptoms
 from collectors.probe.degraded import SETTLE_S, Degradation, degradations
 from collectors.status import tunnel_up
 from inventory.probes import link_key, link_paths
@@ -23,6 +23,7 @@ WAIT_S = 1.25  # longest wait for a host's own word: an agent beats every second
 RESTART_S = 1.6  # a daemon that its supervisor starts again is back by then
 SERVICE_S = {"stopped": TOGETHER_S, "silent": 4.0}  # on purpose; an agent whose words are on their way round a cut
 TUNNEL_S = 3.0
+UNREST_S = 8.0  # OSPF, BGP and TCP have found another way by then
 FIRST_LOOK_S = 12.0  # after the collector's start: agents come one by one
 SOON_S = 0.1  # look again so soon while something is not sure
 LOOK_S = 0.4  # figures change every two seconds
@@ -52,6 +53,7 @@ class Watch:
         self._probed = [(path.link, path.host) for path in link_paths(county.model) if path.host in county.views]
         self._figures_from: dict[str, float] = {}  # link -> when its figures can be believed again
         self._looked = 0.0
+        self._unrest_at = -UNREST_S
         self.degraded: Mapping[str, Mapping[str, Any]] = {}
         self.book = Book(self._well, self._ripe, self.diagnosis.shelter)
 
@@ -60,7 +62,8 @@ class Watch:
         symptoms = self.symptoms(now)
         if symptoms.none and not self.book.busy:
             return []
-        changes = self.book.step(self.diagnosis.find(symptoms), now, wall)
+        suffers = {Child(kind, name) for kind, name in self._since}
+        changes = self.book.step(self.diagnosis.find(symptoms), suffers, now, wall)
         if self.book.unsure:
             self._county.soon(SOON_S)
         return changes
@@ -162,7 +165,16 @@ class Watch:
             return age >= SERVICE_S.get(str(root.detail.get("state")), RESTART_S)
         if kind == "tunnel" and root.hosts[0] not in self._down_hosts:
             return age >= TUNNEL_S
-        return age >= TOGETHER_S or kind == "tunnel"  # asked twice already
+        if root.kind in ("host-unreachable", "tunnel-down"):  # asked twice already; but routes may be on their way
+            return age >= (UNREST_S if self._unrest(root.key, now) else 0.0)
+        return age >= TOGETHER_S
+
+    def _unrest(self, key: str, now: float) -> bool:
+        """Something else is broken, or was a moment ago: what is out of reach may come back by another way."""
+        others = [name for kind, name in self._since if f"{kind}:{name}" != key and kind in ("link", "service")]
+        if others or any(fault.key != key for fault in self.book.open):
+            self._unrest_at = now
+        return now - self._unrest_at < UNREST_S
 
     def _heard_both(self, root: Root, margin: float) -> bool:
         """Both ends are known to live: nothing else than the link explains what is seen."""
