@@ -55,6 +55,7 @@ export function chime(severity: string): void {
 /** Chime when something appears that was not there at the last look; the first look is silent. */
 export function useChime(now: readonly { id: string | number; severity: string }[] | null): void {
   const known = useRef<Set<string | number> | null>(null);
+  const ids = now?.map((one) => one.id).join() ?? null;
   useEffect(() => {
     if (now === null) return;
     const before = known.current;
@@ -62,5 +63,5 @@ export function useChime(now: readonly { id: string | number; severity: string }
     if (before === null) return;
     const fresh = now.filter((one) => !before.has(one.id));
     if (fresh.length) chime(fresh.some((one) => one.severity === "critical") ? "critical" : "warning");
-  }, [now]);
+  }, [ids]);
 }

@@ -8,7 +8,7 @@ import { linkName } from "../banner";
 import type { PageProps } from "../pages";
 import { ask, to } from "../shell/router";
 import { may } from "../shell/session";
-import { soundOn, switchSound, useChime } from "../sound";
+import { soundOn, switchSound } from "../sound";
 import { links, now } from "../store";
 import { useDocument } from "../ui/data";
 import { Dialog } from "../ui/dialog";
@@ -56,7 +56,6 @@ function Open() {
   const faults = useDocument<Faults>("/api/faults?limit=200", 5, faultWake);
   const tickets = useDocument<Tickets>("/api/desk/tickets?state=active&kind=fault&limit=200", 10, faultWake);
   const [chosen, setChosen] = useState<Fault | null>(null);
-  useChime(faults.value?.faults ?? null);
   const ticket = (fault: Fault): Ticket | undefined => tickets.value?.tickets.find((one) => one.fault === fault.id);
   return (
     <>

@@ -5,7 +5,8 @@ import { say } from "../../shared/i18n";
 import { Banner } from "../banner";
 import type { PageProps, PageRow } from "../pages";
 import { SignIn } from "../sign/SignIn";
-import { connection, county } from "../store";
+import { useChime } from "../sound";
+import { connection, county, now } from "../store";
 import { StatusStrip, Top } from "../top";
 import { t as words } from "../words";
 import { Help, useKeys } from "./keys";
@@ -29,6 +30,7 @@ function Frame() {
   const { row } = route.value;
   const watching = may("watch");
   const title = row ? say(row.words) : "";
+  useNewFaults(row?.bare !== true && may("handle"));
   useEffect(() => {
     document.title = title ? `${title} · ${words("product")}` : words("product");
   }, [title]);
@@ -46,6 +48,13 @@ function Frame() {
       <Help />
     </div>
   );
+}
+
+/** Who works on faults hears a new one on every page; one in a maintenance window is silent, as it calls nobody. */
+function useNewFaults(listening: boolean): void {
+  const state = now.value;
+  const heard = listening && state?.sources["collector"] === "ok" ? state.faults : null;
+  useChime(heard?.filter((fault) => fault.window === null) ?? null);
 }
 
 /** The page itself, loaded when first asked for. */
