@@ -13,6 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from dashboards.access import ops_token
+from drills.errors import Missing
 from drills.halls import booked_halls, rooms
 from drills.lab import Lab
 from drills.meeting import ring_link_in_use
@@ -25,7 +26,35 @@ from twin import faults
 OPS_KEY = "token/ops"
 TITLE = "防汛会商"
 WIDE = {"width": 1920, "height": 1080}
+PHONE = {"width": 390, "height": 844}
 _READY_MS = 60_000
+_WHOLE = "() => document.querySelector('main') && !document.querySelector('main[aria-busy], main [aria-busy]')"
+
+FAULTY = (
+    ("/alerts", "ops-alerts"),
+    ("/tickets", "ops-tickets"),
+    ("/meetings", "ops-meetings"),
+    ("/screen", "ops-screen"),
+)
+"""The operator's pages that a fault fills."""
+
+CALM = (
+    ("/capacity", "ops-capacity"),
+    ("/light", "ops-light"),
+    ("/changes", "ops-changes"),
+    ("/events", "ops-events"),
+    ("/shift", "ops-shift"),
+    ("/report", "ops-report"),
+)
+
+OTHERS = (
+    ("leader", (("/leaders", "lead-overview"),)),
+    ("supervisor", (("/board", "supervision-board"), ("/scores", "supervision-scores"))),
+    ("sysadmin", (("/accounts", "admin-accounts"),)),
+    ("secadmin", (("/roles", "admin-roles"),)),
+    ("auditor", (("/audit", "admin-audit"),)),
+)
+"""Pages of people other than the operator, by role."""
 
 Progress = Callable[[str], None]
 
@@ -72,11 +101,34 @@ def shots(lab: Lab, folder: Path, progress: Progress) -> list[Path]:
             hall.wait_phase("in", _READY_MS / 1000)
         opened[0].page.wait_for_selector("video", timeout=_READY_MS)
         taken.append(album.take(opened[0].page, "hall-meeting"))
-        link = f"{base}/ops/#token={ops_token(Tokens(secrets.resolve(OPS_KEY)))}"
+        tokens = Tokens(secrets.resolve(OPS_KEY))
+        link = f"{base}/ops/#token={ops_token(tokens, _somebody(lab, 'operator'))}"
         network = ["nsenter", f"--net={lab.namespace(lab.model.nms)}", "--"]
         operator = browsers.open_hall(network, link, name="ops", probe=False)
         taken += _operations(lab, album, operator.page, pair[0])
+        for role, pages in OTHERS:
+            # Another person at the same computer: a new link, read by a page that has forgotten the old one.
+            operator.page.goto("about:blank")
+            operator.page.goto(f"{base}/ops/#token={ops_token(tokens, _somebody(lab, role))}")
+            operator.page.wait_for_selector(".menu", timeout=_READY_MS)
+            taken += _pages(album, operator.page, pages)
     return taken
+
+
+def _somebody(lab: Lab, role: str) -> str:
+    """Login of a person with that role, with no other one if there is such a person."""
+    found = [person for person in lab.model.people.values() if role in person.roles]
+    if not found:
+        raise Missing(f"nobody in the county has the role {role}", "give it to somebody in people.yml")
+    return min(found, key=lambda person: len(person.roles)).login
+
+
+def _pages(album: Album, page: Page, pages: tuple[tuple[str, str], ...]) -> Iterator[Path]:
+    """One picture of each page (address, name), when it has all it asked for."""
+    for address, name in pages:
+        page.evaluate("address => { location.hash = address }", f"#{address}")
+        page.wait_for_function(_WHOLE, timeout=_READY_MS)
+        yield album.take(page, name)
 
 
 def _operations(lab: Lab, album: Album, page: Page, room: Room) -> Iterator[Path]:
@@ -90,12 +142,19 @@ def _operations(lab: Lab, album: Album, page: Page, room: Room) -> Iterator[Path
     page.evaluate("() => { location.hash = '#/' }")
     page.click("button.language")
     yield album.take(page, "ops-map-en")
-    fault = faults.cut(lab.twin, ring_link_in_use(lab))
+    cut = ring_link_in_use(lab)
+    fault = faults.cut(lab.twin, cut)
     try:
         page.wait_for_selector(".banner", timeout=_READY_MS)
         yield album.take(page, "ops-cut-en")
         page.click("button.language")
         yield album.take(page, "ops-cut")
+        yield from _pages(album, page, ((f"/link/{cut}", "ops-link"), *FAULTY))
+        page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+        yield from _pages(album, page, (("/", "ops-map-phone"), ("/alerts", "ops-alerts-phone")))
+        page.set_viewport_size({"width": WIDE["width"], "height": WIDE["height"]})
     finally:
         faults.heal(lab.twin, fault)
         settled(lab)
+    duct = next(iter(lab.model.ducts), "")
+    yield from _pages(album, page, (*CALM, (f"/cut/{duct}", "ops-whatif")) if duct else CALM)
