@@ -35,7 +35,8 @@ class Plain:
     ready = True
 
     def __init__(self, community: Community) -> None:
-        self.head = ber.integer(1) + ber.tlv(ber.OCTETS, community.name.encode())
+        self._community = community.name.encode()
+        self.head = ber.integer(1) + ber.tlv(ber.OCTETS, self._community)
         self._answer = _plain_answer(self.head)
 
     def forget(self) -> None:
@@ -57,8 +58,8 @@ class Plain:
             ber.BerError: it is none.
         """
         message = ber.decode(data)
-        if message.pdu is None or message.version != 1:
-            raise ber.BerError(f"found version {message.version}, expected v2c")
+        if message.pdu is None or message.version != 1 or message.community != self._community:
+            raise ber.BerError(f"found version {message.version}, expected v2c and our community")
         return Opened(message.pdu.request_id, message.pdu, True)
 
 
