@@ -8,7 +8,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from collectors.desk import clock
-from collectors.desk.steps import Desk, DeskError, Refused, get, marks, mistake, notify, recipients, standing, step
+from collectors.desk.steps import (
+    Desk,
+    DeskError,
+    Refused,
+    get,
+    marks,
+    mistake,
+    notify,
+    recipients,
+    standing,
+    step,
+    titles,
+)
 from collectors.desk.tables import (
     ACCEPTED,
     CARDS,
@@ -76,7 +88,8 @@ def assign(session: Session, desk: Desk, number: int, who: str, to: str, why: st
         raise DeskError(mistake("to", to, expected, f"班组（{teams}）或其成员（{'、'.join(members)}）"))
     row = step(session, ticket, desk.now(), who, "assign", why, to=to)
     session.flush()
-    zh, en = f"工单 {ticket.id} 转给您：{ticket.subject}", f"Ticket {ticket.id} is yours now: {ticket.subject}"
+    title_zh, title_en = titles(ticket)
+    zh, en = f"工单 {ticket.id} 转给您：{title_zh}", f"Ticket {ticket.id} is yours now: {title_en}"
     key = f"ticket-{ticket.id}:assign-{row.id}"
     notify(session, key, desk.now(), recipients(desk, ticket, "team"), "info", f"ticket:{ticket.id}", zh, en)
     return ticket

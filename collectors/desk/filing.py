@@ -12,9 +12,11 @@ from sqlalchemy.orm import Session
 
 from collectors.desk import clock, impacts
 from collectors.desk.actions import attach
-from collectors.desk.steps import MONITOR, Desk, DeskError, Words, mistake, notify, recipients, step
+from collectors.desk.steps import MONITOR, Desk, DeskError, Words, mistake, notify, recipients, step, titles
 from collectors.desk.tables import OPENED, UNFINISHED, TicketRow
+from collectors.faults.rows import fault_of
 from collectors.faults.tables import FaultRow
+from collectors.faults.words import words
 from inventory.supervision import REQUESTS, TicketClass
 
 CHANNELS = ("page", "phone", "desk")
@@ -49,8 +51,9 @@ def open_ticket(
     session.add(ticket)
     session.flush()
     step(session, ticket, opened_at, who, "opened", text, subject=subject, channel=channel)
-    zh = f"新工单 {ticket.id}（{rules.zh}）：{subject}"
-    en = f"New ticket {ticket.id} ({rules.en}): {subject}"
+    title_zh, title_en = titles(ticket)
+    zh = f"新工单 {ticket.id}（{rules.zh}）：{title_zh}"
+    en = f"New ticket {ticket.id} ({rules.en}): {title_en}"
     level = "warning" if rules.cuts else "info"
     whom = recipients(desk, ticket, "team")
     notify(session, f"ticket-{ticket.id}:opened", opened_at, whom, level, f"ticket:{ticket.id}", zh, en)
@@ -60,9 +63,10 @@ def open_ticket(
 def of_fault(session: Session, desk: Desk, fault: FaultRow) -> TicketRow:
     """The one ticket of a fault; its clock has run since the fault began."""
     rules = desk.rules.fault_class(fault.severity, impacts.cuts(fault.impact))
+    said = words(desk.model, fault_of(fault))
     return open_ticket(
-        session, desk, rules, who=MONITOR, subject=fault.key, text=impacts.words(fault.impact)[0], site=fault.site,
-        opened_at=fault.opened_at, channel="monitor", fault=fault.id,
+        session, desk, rules, who=MONITOR, subject=said.zh, text=impacts.words(fault.impact)[0], site=fault.site,
+        opened_at=fault.opened_at, channel="monitor", fault=fault.id, detail={"subject_en": said.en},
     )  # fmt: skip
 
 
@@ -90,9 +94,10 @@ def known_words(desk: Desk, ticket: TicketRow | None) -> tuple[str, str]:
     who_en = person.en if person else team.en if team else ""
     doing_zh = {"opened": "已派单", "waiting": "等待中"}.get(ticket.state, "正在处理")
     doing_en = {"opened": "was called", "waiting": "waits"}.get(ticket.state, "is on it")
+    title_zh, title_en = titles(ticket)
     return (
-        f"已知：{zh}（工单 {ticket.id}，{ticket.subject}），{who_zh}{doing_zh}。您的报障会并入该工单。",
-        f"Known: {en} (ticket {ticket.id}, {ticket.subject}), {who_en} {doing_en}. Your report joins that ticket.",
+        f"已知：{zh}（工单 {ticket.id}：{title_zh}），{who_zh}{doing_zh}。您的报障会并入该工单。",
+        f"Known: {en} (ticket {ticket.id}: {title_en}), {who_en} {doing_en}. Your report joins that ticket.",
     )
 
 

@@ -79,6 +79,11 @@ def desk_of(model: NetworkModel, now: Callable[[], datetime]) -> Desk | None:
     return Desk(model, model.supervision, now) if model.supervision is not None else None
 
 
+def titles(ticket: TicketRow) -> tuple[str, str]:
+    """A ticket's subject in (zh, en); a unit's own words are the same in both."""
+    return ticket.subject, ticket.detail.get("subject_en") or ticket.subject
+
+
 def get(session: Session, number: int, *, lock: bool = False) -> TicketRow:
     """One ticket, ``lock``: nobody else may change it meanwhile.  Raises NoSuchTicket."""
     found = session.get(TicketRow, number, with_for_update=lock or None)

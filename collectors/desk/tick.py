@@ -15,7 +15,7 @@ from collectors.alerts.tables import WindowRow
 from collectors.desk import clock, impacts
 from collectors.desk.actions import Grant, closed, restored
 from collectors.desk.filing import of_fault
-from collectors.desk.steps import MONITOR, Desk, DeskError, marks, notify, recipients, step
+from collectors.desk.steps import MONITOR, Desk, DeskError, marks, notify, recipients, step, titles
 from collectors.desk.tables import (
     LATE_RESPONSE,
     OPENED,
@@ -63,9 +63,10 @@ def tick(session: Session, desk: Desk, now: datetime, *, steady: bool, grant: Gr
     for fault in _new_faults(session, now):
         of_fault(session, at, fault)
     for ticket, fault in session.execute(_cleared()):
-        restored(
-            session, at, ticket, MONITOR, "the fault is over", "self-cleared" if ticket.state == OPENED else "done"
-        )
+        if ticket.counting_from is not None and fault.cleared_at is not None:
+            clock.stop(ticket, at.rules.calendar, fault.cleared_at)  # then, not when somebody looked
+        outcome = "self-cleared" if ticket.state == OPENED else "done"
+        restored(session, at, ticket, MONITOR, "the fault is over", outcome)
         ticket.restored_at = fault.cleared_at
     for ticket, fault in session.execute(_grown()):
         if _class_rank(at, fault) < _rank(at, ticket.class_name):
@@ -208,7 +209,8 @@ def _tell(session: Session, desk: Desk, ticket: TicketRow, number: int) -> None:
     zh, en, level = _WORDS[card]
     whom = tuple(dict.fromkeys(one for word in chain.to for one in recipients(desk, ticket, word)))
     subject = f"ticket:{ticket.id}"
-    zh, en = f"工单 {ticket.id}（{ticket.subject}）{zh}", f"Ticket {ticket.id} ({ticket.subject}) {en}"
+    title_zh, title_en = titles(ticket)
+    zh, en = f"工单 {ticket.id}（{title_zh}）{zh}", f"Ticket {ticket.id} ({title_en}) {en}"
     notify(session, f"ticket-{ticket.id}:told-{number}", desk.now(), whom, level, subject, zh, en)
     step(session, ticket, desk.now(), MONITOR, "escalate", "", step=number, card=card, to=list(whom))
 

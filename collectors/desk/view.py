@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from collectors.desk import clock
 from collectors.desk.actions import WHEN
-from collectors.desk.steps import Desk, marks, standing
+from collectors.desk.steps import Desk, marks, standing, titles
 from collectors.desk.tables import CARDS, RESTORED, RUNNING, UNFINISHED, MarkRow, StepRow, TicketRow
+from collectors.faults.rows import fault_of
 from collectors.faults.tables import FaultRow
+from collectors.faults.words import words
 from identity.people import Right
 
 Document = dict[str, Any]
@@ -72,6 +74,7 @@ def summary(
         "class_zh": class_zh,
         "class_en": class_en,
         "subject": ticket.subject,
+        "subject_en": titles(ticket)[1],
         "text": ticket.text,
         "site": ticket.site,
         "site_zh": site_zh,
@@ -132,7 +135,7 @@ def detail(session: Session, desk: Desk, ticket: TicketRow, rights: Collection[R
         "request_detail": ticket.detail if ticket.kind == "request" else {},
         "service": ticket.detail.get("service", "") if ticket.kind == "report" else "",
         "cause": ticket.cause,
-        "fault_detail": fault_document(fault) if fault is not None else None,
+        "fault_detail": fault_document(desk, fault) if fault is not None else None,
         "escalations": [
             {"step": step.detail["step"], "at": seconds(step.at), "to": step.detail["to"]}
             for step in steps
@@ -156,9 +159,13 @@ def step_document(step: StepRow) -> Document:
     }
 
 
-def fault_document(fault: FaultRow) -> Document:
-    """A fault as the store has it."""
+def fault_document(desk: Desk, fault: FaultRow) -> Document:
+    """A fault as the store has it, in words, with the next step."""
+    said = words(desk.model, fault_of(fault))
     return {
+        "zh": said.zh,
+        "en": said.en,
+        "next_step": said.next_step,
         "id": fault.id,
         "key": fault.key,
         "kind": fault.kind,

@@ -24,7 +24,8 @@ h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 1.8rem 0 .
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; }
 th, td { text-align: left; vertical-align: top; padding: .22rem .5rem; border-bottom: 1px solid var(--line); }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number { white-space: nowrap; }
 tr { break-inside: avoid; }
 @media print { body { margin: 0; max-width: none; font-size: 11px; } @page { size: A4 landscape; margin: 12mm; } }
 </style>
@@ -40,7 +41,9 @@ tr { break-inside: avoid; }
 {% if section.missing %}<p>{{ section.missing.zh }} <span class="en">{{ section.missing.en }}</span></p>{% endif %}
 {% if section.rows %}
 <div class="wide"><table>
-<tr>{% for column in section.columns %}<th>{{ column.zh }} <span class="en">{{ column.en }}</span></th>{% endfor %}</tr>
+<tr>{% for column in section.columns %}{% set first = section.rows[0][loop.index0] %}
+<th{% if first is number %} class="number"{% endif %}>{{ column.zh }} <span class="en">{{ column.en }}</span></th>
+{% endfor %}</tr>
 {% for row in section.rows %}
 <tr>{% for cell in row %}{% set unit = section.columns[loop.index0].unit %}
 {% if cell is number %}<td class="number">{{ cell | figure(unit) }}</td>

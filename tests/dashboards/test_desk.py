@@ -68,6 +68,7 @@ def test_from_a_fault_to_a_closed_ticket(as_: As, store: Store, model: NetworkMo
     shown = good(operator.get(f"/api/desk/tickets/{ticket}"))
     assert (shown["class"], shown["state"], shown["linked"][0]["site"]) == ("outage", "opened", "t01")
     assert shown["fault_detail"]["key"] == "link:t01-c1"
+    assert (shown["subject"][:2], shown["subject_en"][:4]) == ("链路", "Link")
     assert "take" in shown["may"]
     assert "correct" not in shown["may"]
     good(operator.post(f"/api/desk/tickets/{ticket}/take", json={}))
