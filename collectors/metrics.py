@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from collectors.county import County
+from collectors.probe.halls import hall_figures
 from collectors.status import tunnel_up
 from collectors.strangers import oddities
 from inventory.probes import link_key
@@ -133,6 +134,7 @@ class SlowMetrics(Collector):
         yield tunnels
         yield self._certificates(now)
         yield from self._checks(now)
+        yield from self._halls()
         yield from self._shares(now)
         heard = CounterMetricFamily("sanwang_agent_lines", "Lines heard of an agent", labels=["host"])
         dropped = CounterMetricFamily("sanwang_agent_dropped", "Changes an agent could not send", labels=["host"])
@@ -161,6 +163,28 @@ class SlowMetrics(Collector):
                     octets.add_metric(labels, float(value.get("octets", 0)))
                     dropped.add_metric(labels, float(value.get("dropped", 0)))
         yield from (octets, dropped)
+
+    def _halls(self) -> Iterator[Metric]:
+        county = self._county
+        ways = {
+            key: GaugeMetricFamily(f"sanwang_hall_{name}", text, labels=["hall", "way"])
+            for key, name, text in (
+                ("loss_ratio", "loss_ratio", "Lost on a hall's path to its relay's centre (up) or from it (down)"),
+                ("delay_ms", "delay_seconds", "Mean delay of that way, as good as both clocks"),
+                ("jitter_ms", "jitter_seconds", "Mean IPDV of that way (RFC 3393)"),
+            )
+        }
+        score = GaugeMetricFamily("sanwang_hall_mos", "How voice would sound there, 1 to 4.5 (G.107)", labels=["hall"])
+        for hall, figures in hall_figures(county.model, county.probes_document()).items():
+            if not figures["fresh"]:
+                continue
+            if figures["mos"] is not None:
+                score.add_metric([hall], figures["mos"])
+            for way in ("up", "down"):
+                for key, family in ways.items():
+                    if (value := figures[way][key]) is not None:
+                        family.add_metric([hall, way], value * (1 if key == "loss_ratio" else 1e-3))
+        yield from (*ways.values(), score)
 
     def _checks(self, now: float) -> Iterator[Metric]:
         county = self._county

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from collectors.probe.halls import hall_figures
 from dashboards.sources import Collector, Prometheus, SourceDown
 from inventory.model import Host, NetworkModel, Role
 from inventory.probes import probe_paths
@@ -40,6 +41,9 @@ async def site_document(model: NetworkModel, code: str, collector: Collector, pr
         "code": code,
         "ports": [row for host in hosts for row in _ports(model, host, received, sent)],
         "probes": _probes(model, {host.name for host in hosts}, measured),
+        "halls": {
+            hall: figures for hall, figures in hall_figures(model, measured).items() if model.halls[hall].site == code
+        },
         "services": _services(model, {host.name for host in hosts}),
         "silent": sorted(set(silent)),
     }

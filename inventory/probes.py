@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from inventory.model import ROUTERS, Host, Link, LinkEnd, LinkKind, NetworkModel, Role, SiteKind
+from inventory.model import ROUTERS, Hall, Host, Link, LinkEnd, LinkKind, NetworkModel, Role, SiteKind
 
 PROBED_NETWORK = "gov"
 """Halls sit in it."""
@@ -60,17 +60,28 @@ def reflectors(model: NetworkModel, host: Host) -> tuple[tuple[str, IPv4Address,
     return tuple(found)
 
 
+def hall_path(model: NetworkModel, hall: Hall) -> str:
+    """Name of the path of a hall's meetings, from its relay's centre to its site; "" in the relay's own house."""
+    relay = model.hosts[hall.relay].site
+    ends = [
+        next((host.name for host in model.site_hosts(site) if host.role in ROUTERS), "") for site in (relay, hall.site)
+    ]
+    return "-".join(ends) if relay != hall.site and all(ends) else ""
+
+
 def probe_paths(model: NetworkModel) -> Iterator[ProbePath]:
-    """Every path in the probed network: from each centre's router to each township's router, and among the centres."""
+    """Every path in the probed network: from each centre's router to each township's router and that of every other
+    site with a hall, and among the centres."""
+    halls = {hall.site for hall in model.halls.values()}
     centres = list(model.by_role(Role.CORE))
     for centre in centres:
         source = lan_address(centre, PROBED_NETWORK)
         if source is None:
             continue
         for host in model.by_role(Role.CORE, Role.ACCESS):
-            kind = model.sites[host.site].kind
+            wanted = model.sites[host.site].kind in (SiteKind.CENTRE, SiteKind.TOWNSHIP) or host.site in halls
             target = lan_address(host, PROBED_NETWORK)
-            if host.name == centre.name or target is None or kind not in (SiteKind.CENTRE, SiteKind.TOWNSHIP):
+            if host.name == centre.name or target is None or not wanted:
                 continue
             yield ProbePath(f"{centre.name}-{host.name}", centre.name, host.name, PROBED_NETWORK, source, target)
 
