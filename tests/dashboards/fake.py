@@ -33,6 +33,7 @@ class FakeSources:
         self.down_hosts: dict[str, float] = {}
         self.unknown = False
         self.silent = False
+        self.no_prometheus = False
         self.alerts: list[dict[str, Any]] = []
         self.asked: list[str] = []
         self.numbers: dict[str, float] = {}  # part of an expression -> the one number it gives
@@ -66,7 +67,7 @@ class FakeSources:
         self.asked.clear()
         self.numbers.clear()
         self.vectors.clear()
-        self.unknown = self.silent = False
+        self.unknown = self.silent = self.no_prometheus = False
         self._tell({"kind": "link", "subject": "", "state": "up"})
 
     def fall_silent(self) -> None:
@@ -196,6 +197,8 @@ class FakeSources:
         return JSONResponse(self.alerts)
 
     async def _query(self, request: Request) -> Response:
+        if self.no_prometheus:
+            return Response(status_code=503)
         asked = request.query_params["query"]
         self.asked.append(asked)
         now = time.time()
@@ -207,6 +210,8 @@ class FakeSources:
         return JSONResponse(prometheus.document("vector", result))
 
     async def _query_range(self, request: Request) -> Response:
+        if self.no_prometheus:
+            return Response(status_code=503)
         asked = request.query_params["query"]
         self.asked.append(asked)
         start, end, step = (float(request.query_params[name]) for name in ("start", "end", "step"))
