@@ -107,7 +107,7 @@ async def by_pysnmp(who: Any, port: int, oids: list[str]) -> dict[str, Any]:
 
 def plain(value: Any) -> ber.Value:
     """pysnmp's value as one of ours."""
-    from pyasn1.type import univ
+    from pyasn1.type import univ  # type: ignore[import-untyped]
 
     if isinstance(value, univ.Integer):
         return int(value)
@@ -186,7 +186,7 @@ def test_keys_are_rfc_3414s() -> None:
 @pytest.mark.parametrize("auth", list(NAMES))
 @pytest.mark.parametrize("priv", [Priv.AES256, Priv.AES256_REEDER])
 def test_stretched_keys_are_pysnmps(auth: Auth, priv: Priv) -> None:
-    from pyasn1.type import univ
+    from pyasn1.type import univ  # type: ignore[import-untyped]
     from pysnmp.proto.secmod.eso.priv import aes256
     from pysnmp.proto.secmod.rfc3414.auth import hmacsha
     from pysnmp.proto.secmod.rfc7860.auth import hmacsha2
