@@ -58,6 +58,7 @@ class Live:
         self._collector, self._alertmanager, self._prometheus = collector, alertmanager, prometheus
         self._read_meetings = meetings
         self._running: list[Meeting] = []
+        self._faults: list[Document] = []  # the collector's verdict
         self._loads: dict[str, float] = {}
         self._wakes = {name: asyncio.Event() for name in ("collector", "alertmanager", "meetings", "prometheus")}
         self._pages: set[asyncio.Queue[Document | None]] = set()
@@ -157,11 +158,12 @@ class Live:
     async def _ask_collector(self) -> None:
         links, hosts, status, faults = await asyncio.gather(*map(self._collector.get, _COLLECTOR_PATHS))
         seen_links, seen_hosts = links_seen(self._model, links), hosts_seen(self._model, hosts)
+        self._faults = faults_seen(faults)
         self._change(
             {name: self._with_load(name, seen.document()) for name, seen in seen_links.items()},
             {name: seen.document() for name, seen in seen_hosts.items()},
         )
-        self._publish({"status": status, "faults": faults_seen(faults)})
+        self._publish({"status": status, "faults": self._faults})
 
     def _with_load(self, name: str, document: Document) -> Document:
         bps = self._loads.get(name)
@@ -176,7 +178,7 @@ class Live:
         impact = self.impacts.of(
             Faults(frozenset(down_links), frozenset(down_hosts)), self._running, self._loads or None
         )
-        found = impact_document(impact, causes(self.impacts, down_links, down_hosts))
+        found = impact_document(impact, causes(self._model, self._faults, down_links))
         self._publish({"links": links, "hosts": hosts, "impact": found})
 
     async def _ask_alerts(self) -> None:

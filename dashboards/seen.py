@@ -19,6 +19,8 @@ _FAULT = (
     "host",
     "site",
     "severity",
+    "links",
+    "hosts",
     "zh",
     "en",
     "opened_at",

@@ -25,7 +25,6 @@ from drills.errors import Missing
 from drills.lab import Lab
 from drills.paths import traced
 from drills.pings import Pings
-from drills.ring import settled
 from inventory.model import NetworkModel
 from inventory.probes import link_paths
 from twin import faults
@@ -39,6 +38,8 @@ OUTAGE_MS = 1000.0  # a hall is cut off from here on
 _TOLD_WITHIN_S = {**dict.fromkeys(QUICK, 12.0), **dict.fromkeys(SLOW, 25.0)}
 _WATCHED_S = 5.0  # so long after the alert for another one to show itself
 _QUIET_S = 180.0
+_CALM_S = 4.0
+_PARTS = ("hosts", "services", "ospf", "bgp", "bfd", "tunnels")
 _FLOW_MS = 50.0
 _FLAPS = 5
 _WATCHERS = frozenset({"collect", "alertmanager"})  # who is to tell of them?
@@ -244,12 +245,18 @@ class _Injection:
 
 
 def _quiet(lab: Lab, alerts: Alertmanager) -> None:
-    """Wait until no fault is open, no alert fires, and every adjacency and daemon is back."""
+    """Wait until no fault is open, no alert fires, and everything that faults are told of has been back for a while."""
     end = time.monotonic() + _QUIET_S
+    since: float | None = None
     while time.monotonic() < end:
-        open_now = lab.collected("/faults")["faults"]
-        if not open_now and not alerts.active() and settled(lab, within_s=1.0):
-            return
+        status = lab.collected("/status")
+        whole = all(status[part]["ok"] == status[part]["expected"] for part in _PARTS)
+        if whole and not lab.collected("/faults")["faults"] and not alerts.active():
+            since = since or time.monotonic()
+            if time.monotonic() - since >= _CALM_S:
+                return
+        else:
+            since = None
         time.sleep(0.5)
     left = [row["key"] for row in lab.collected("/faults")["faults"]] + [str(alert) for alert in alerts.active()]
     raise Missing(f"the county does not become quiet: {', '.join(left) or 'daemons or adjacencies are missing'}",

@@ -162,7 +162,10 @@ class Watch:
             margin = SILENT_S if root.kind == "link-silent" else 0.0
             return age >= WAIT_S or (age >= TOGETHER_S and self._heard_both(root, margin))
         if kind == "service":
-            return age >= SERVICE_S.get(str(root.detail.get("state")), RESTART_S)
+            state = str(root.detail.get("state"))
+            if state == "gone" and self._unrest(root.key, now):
+                return age >= UNREST_S  # its connection broke, and it is about to come back
+            return age >= SERVICE_S.get(state, RESTART_S)
         if kind == "tunnel" and root.hosts[0] not in self._down_hosts:
             return age >= TUNNEL_S
         if root.kind in ("host-unreachable", "tunnel-down"):  # asked twice already; but routes may be on their way

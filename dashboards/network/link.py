@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from collectors.faults.tables import FaultRow, faults_between
-from dashboards.causes import causes, impact_document
+from dashboards.causes import impact_document, named
 from inventory.impact import Faults, ImpactMap, Meeting
 from inventory.model import NetworkModel
 from store.engine import Store
@@ -50,7 +50,7 @@ def what_if(
     cut = cut_of(impacts.model, name)
     together = Faults(now.links | cut.links, now.hosts | cut.hosts)
     impact = impacts.of(together, meetings, load_bps)
-    found = impact_document(impact, causes(impacts, together.links, together.hosts))
+    found = impact_document(impact, named(impacts.model, together.links, together.hosts))
     before = impacts.of(now)
     return {
         "cut": name,
