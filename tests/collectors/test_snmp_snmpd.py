@@ -93,7 +93,7 @@ async def by_pysnmp(who: Any, port: int, oids: list[str]) -> dict[str, Any]:
 
     engine = pysnmp.SnmpEngine()
     target = await pysnmp.UdpTransportTarget.create(("127.0.0.1", port))
-    found = {}
+    found: dict[str, Any] = {}
     for start in range(0, len(oids), 20):
         names = [pysnmp.ObjectType(pysnmp.ObjectIdentity(oid)) for oid in oids[start : start + 20]]
         about = engine, who, target, pysnmp.ContextData()
@@ -186,7 +186,7 @@ def test_keys_are_rfc_3414s() -> None:
 @pytest.mark.parametrize("auth", list(NAMES))
 @pytest.mark.parametrize("priv", [Priv.AES256, Priv.AES256_REEDER])
 def test_stretched_keys_are_pysnmps(auth: Auth, priv: Priv) -> None:
-    from pyasn1.type import univ  # type: ignore[import-untyped]
+    from pyasn1.type import univ
     from pysnmp.proto.secmod.eso.priv import aes256
     from pysnmp.proto.secmod.rfc3414.auth import hmacsha
     from pysnmp.proto.secmod.rfc7860.auth import hmacsha2
