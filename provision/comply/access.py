@@ -138,18 +138,6 @@ def no_default_accounts(subject: Subject) -> Iterator[Found]:
         yield judged(value.lower() in ("no", "prohibit-password", "forced-commands-only"), host.name, place)
 
 
-@check("separated-roles", "8.1.4.2 d)", "管理权限分离（系统、审计、操作）", "administrators' roles are separated")
-def separated_roles(subject: Subject) -> Iterator[Found]:
-    """Whoever changes the network does not audit the changes; both kinds of people exist."""
-    people = subject.model.people.values()
-    for person in people:
-        both = "auditor" in person.roles and {"engineer", "operator"} & set(person.roles)
-        yield judged(not both, "", f"people.yml: {person.login}: {', '.join(person.roles)}")
-    for role in ("engineer", "operator", "auditor"):
-        names = [person.login for person in people if role in person.roles]
-        yield judged(bool(names), "", f"people.yml: {role}: {', '.join(names) or 'nobody'}")
-
-
 @check("management-acl", "8.1.4.4 c)", "管理终端地址限制（每个登录入口）", "management only from where it is done")
 def management_acl(subject: Subject) -> Iterator[Found]:
     """sshd on the management address alone, and every ruleset of the device shuts port 22 to all but the controller."""

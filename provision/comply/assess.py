@@ -10,6 +10,7 @@ from typing import Any
 import provision.comply.access
 import provision.comply.boundary
 import provision.comply.management
+import provision.comply.people
 import provision.comply.switches
 import provision.comply.transmission  # noqa: F401  (importing a module of checks is what fills their table)
 from provision.comply.findings import CHECKS, GROUPS, ITEMS, Check, Found, Status

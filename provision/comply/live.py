@@ -11,10 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
+from identity.accounts import everyone
+from identity.directory import grants_of
 from inventory.places import Places
 from provision.backup.archive import Archive, ArchiveError, place
-from provision.comply.subject import Certificate, Facts
+from provision.comply.subject import Account, Certificate, Facts
 from store.audit import AuditEntry, verify_chain
+from store.base import utc_now
 from store.engine import open_store
 
 RESTORES = ("restore", "backup.restore", "drill.restore", "device.restore")
@@ -62,9 +65,23 @@ def _records(database: str) -> dict[str, Any]:
     store = open_store(database)
     try:
         with store.reading() as session:
-            return _log(session)
+            return {**_log(session), "accounts": _accounts(session)}
     finally:
         store.close()
+
+
+def _accounts(session: Session) -> tuple[Account, ...]:
+    now = utc_now()
+    return tuple(
+        Account(
+            account.login,
+            tuple(grant.role for grant in grants_of(session, now, account.login)),
+            bool(account.totp),
+            account.locked_at is not None,
+            account.seen_at or account.created_at,
+        )
+        for account in everyone(session)
+    )
 
 
 def _log(session: Session) -> dict[str, Any]:

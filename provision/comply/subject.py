@@ -22,6 +22,17 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """One person's account."""
+
+    login: str
+    granted: tuple[str, ...]  # roles handed out, in force
+    second_factor: bool
+    locked: bool
+    used_at: datetime  # last sign-in, or when it was made
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a running instance shows; None wherever nobody has looked, so that the check stays without an answer."""
 
@@ -36,6 +47,7 @@ class Facts:
     restore_rehearsed_at: datetime | None = None
     neighbours: Mapping[tuple[str, str], tuple[str, str]] | None = None  # LLDP: (host, port) -> (host, port)
     ports_up: Mapping[str, tuple[str, ...]] | None = None  # host -> physical ports with carrier
+    accounts: tuple[Account, ...] | None = None  # people's
     key_modes: Mapping[str, int] | None = None  # private files of the controller -> their mode
 
 

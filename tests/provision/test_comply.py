@@ -23,7 +23,7 @@ from provision.comply.findings import CHECKS, GROUPS, Found, Status
 from provision.comply.live import gather
 from provision.comply.page import html, pdf
 from provision.comply.rulesets import accepts
-from provision.comply.subject import Certificate
+from provision.comply.subject import Account, Certificate
 from provision.environment import load_environment
 from provision.render import ConfigFile
 from provision.render.switch import render_switch
@@ -60,6 +60,7 @@ def good(plain: Subject) -> Subject:
         neighbours={("c1-core", "p1"): ("c2-core", "p1")},
         ports_up={"c1-core": ("p1",)},
         key_modes={"identity/vault.key": 0o100600},
+        accounts=(Account("wang", (), True, False, NOW),),
     )
     text = render_switch(plain.model, plain.model.hosts["b01-sw"])
     nms = plain.model.hosts[plain.model.nms].management
@@ -168,6 +169,11 @@ PLANTS: list[tuple[str, str, Plant]] = [
     ("no-default-accounts", "", person("wang", login="admin")),
     ("no-default-accounts", "c1-fw", edit("c1-fw", SSHD, "PermitEmptyPasswords no", "PermitEmptyPasswords yes")),
     ("separated-roles", "", person("sun", roles=("auditor", "engineer"))),
+    ("separated-roles", "", person("wu", roles=("operator",))),
+    ("separated-roles", "", facts(accounts=(Account("wu", ("secadmin",), True, False, NOW),))),
+    ("two-factors", "", facts(accounts=(Account("wang", (), False, False, NOW),))),
+    ("unused-accounts", "", facts(accounts=(Account("zhao", (), False, False, NOW - timedelta(days=91)),))),
+    ("unused-accounts", "", facts(accounts=(Account("ma", (), False, False, NOW),))),
     ("management-acl", "c1-fw", edit("c1-fw", SSHD, r"ListenAddress .*", "ListenAddress 0.0.0.0")),
     ("management-acl", "c2-nms", edit("c2-nms", NFT, r"ip saddr \{[^}]*\} (tcp dport \{ 22, 9100 \})", r"\1")),
     (
@@ -278,7 +284,7 @@ def test_evidence_names_file_line_and_text(good: Subject) -> None:
 def test_without_an_instance_live_checks_have_no_answer(plain: Subject) -> None:
     report = assess(plain)
     live = {"certificates", "unused-ports", "neighbours", "controller-keys", "audit-chain", "audit-retention"}
-    live |= {"backup-age", "restore-rehearsed"}
+    live |= {"backup-age", "restore-rehearsed", "two-factors", "unused-accounts"}
     seen = {
         check.name: {found.status for each, found in report.results if each.name == check.name}
         for check, _ in report.results
