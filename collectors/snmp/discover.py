@@ -18,6 +18,7 @@ Credential = Community | User
 PORT = 161
 _AT_ONCE = 32
 _REPETITIONS = 20
+_AUTHORIZATION_ERROR = 16  # RFC 3416 section 3
 _MOST_ROWS = 50_000  # of one column: more is an agent that goes round in circles
 _SYSTEM = tuple(f"{resolve(f'SNMPv2-MIB::{name}')}.0" for name in ("sysDescr", "sysObjectID", "sysName"))
 
@@ -123,6 +124,8 @@ class Asker:
             if "timeout" in said.lower() or "no snmp response" in said.lower():
                 raise NoAnswer(said)
             raise Refused(said)
+        if int(status) == _AUTHORIZATION_ERROR:
+            raise Refused("it knows us and lets us read nothing (authorizationError)")
         if status:
             return []
         return [(str(oid), plain) for oid, value in rows if (plain := _plain(value)) is not None]

@@ -42,7 +42,8 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         folder / "snmpd.conf",
         f"agentAddress udp:{WHERE}:161\nsysName loop\nsysDescr Linux loop 6.1.0 #1\n"
         'createUser sanwang SHA-256 "authphrase-of-county" AES "privphrase-of-county"\n'
-        "rouser sanwang authPriv\nrocommunity readers\n",
+        "rouser sanwang authPriv\nrocommunity readers\n"
+        'createUser nobody SHA-256 "authphrase-of-county" AES "privphrase-of-county"\n',
     )
     process = subprocess.Popen(
         ["snmpd", "-f", "-LOw", "-C", "-c", str(config)],
@@ -101,6 +102,9 @@ def test_discovery_names_who_answers_and_who_refuses(
     assert main(["snmp", "discover", agent, "--credentials", str(wrong), "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out.splitlines()[-1])["agents"]
     assert row["refused"]
+    blind = private(tmp_path / "blind", USER.replace("sanwang", "nobody"))
+    assert main(["snmp", "facts", agent, "--credentials", str(blind)]) == 1
+    assert "lets us read nothing" in capsys.readouterr().err
     assert main(["snmp", "facts", agent, "--credentials", str(wrong)]) == 1
     assert "are these its keys?" in capsys.readouterr().err
 
