@@ -218,17 +218,24 @@ class Book:
     def _due(self, key: str, root: Root, first: float, now: float) -> bool:
         if self._flapping(key, now):
             return True
-        return not self._sheltered(key, root, now) and self._ripe(root, first, now)
+        return not self._sheltered(key, root) and self._ripe(root, first, now)
 
-    def _sheltered(self, key: str, root: Root, now: float) -> bool:
+    def _sheltered(self, key: str, root: Root) -> bool:
         """It may be what another fault did, or be coming back after one."""
-        own = Child(key.partition(":")[0], root.subject)
-        if own in self._aftermath:
-            return True
-        return any(
-            entry.fault is not None and (own in entry.shelter or own in entry.fault.children)
+        kind = key.partition(":")[0]
+        if kind in ("site", "duct"):
+            parts = [Child("host", name) for name in root.hosts] + [Child("link", name) for name in root.links]
+        else:
+            parts = [Child(kind, root.subject)]
+        others = [
+            entry
             for other, entry in self._entries.items()
             if other != key and not (root.kind == "link-down" and other.startswith("service:"))  # no daemon does that
+        ]
+        return all(
+            part in self._aftermath
+            or any(e.fault is not None and (part in e.shelter or part in e.fault.children) for e in others)
+            for part in parts
         )
 
     def _flapping(self, key: str, now: float) -> bool:

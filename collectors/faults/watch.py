@@ -163,7 +163,7 @@ class Watch:
             return age >= WAIT_S or (age >= TOGETHER_S and self._heard_both(root, margin))
         if kind == "service":
             state = str(root.detail.get("state"))
-            if state == "gone" and self._unrest(root.key, now):
+            if state in ("gone", "silent") and self._unrest(root.key, now):
                 return age >= UNREST_S  # its connection broke, and it is about to come back
             return age >= SERVICE_S.get(state, RESTART_S)
         if kind == "tunnel" and root.hosts[0] not in self._down_hosts:
