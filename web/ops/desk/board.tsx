@@ -8,7 +8,7 @@ import { deskWake } from "./common";
 import "./board.css";
 import "./desk.css";
 import { Cards, ClockBadge, ClockBar, titleOf } from "./parts";
-import { keyWords } from "./sentence";
+import { clause } from "./sentence";
 import type { Board, Ticket } from "./types";
 import { word } from "./words";
 import { t } from "./words-lead";
@@ -141,7 +141,7 @@ const Recent = ({ board }: { board: Board }) => (
       <li key={step.id} class={`step ${step.what}`}>
         <When at={step.at} ago={false} />
         <p>
-          <b>{word(STEP, step.what)}</b> <a href={to(`/tickets/${step.ticket ?? ""}`)}>#{step.ticket}</a> {(step.subject ?? "").includes(":") ? keyWords(step.subject ?? "") : step.subject} <span class="quiet">{step.who === "collect" ? "" : step.who}</span>
+          <b>{word(STEP, step.what)}</b> <a href={to(`/tickets/${step.ticket ?? ""}`)}>#{step.ticket}</a> {clause(step.subject ?? "")} <span class="quiet">{step.who === "collect" ? "" : step.who}</span>
         </p>
       </li>
     ))}

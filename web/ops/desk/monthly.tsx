@@ -9,7 +9,7 @@ import { Table, type Column } from "../ui/table";
 import { Choice } from "./common";
 import "./board.css";
 import "./desk.css";
-import { quantity } from "./quantity";
+import { limitWords, quantity } from "./quantity";
 import { lastMonths } from "./scores";
 import { t, unitWords } from "./words-lead";
 import type { Named } from "../types";
@@ -43,7 +43,7 @@ export default function MonthlyReport({ query }: PageProps) {
     <>
       <PageHead
         title={`${t("report")} · ${month}`}
-        sub={found && `${t(found.running ? "soFar" : "wholeMonth", { from: day(found.from_at), to: `${day(found.to_at)} ${time(found.to_at, false)}` })}`}
+        sub={found?.running && t("soFar", { to: `${day(found.to_at)} ${time(found.to_at, false)}` })}
       >
         <Choice label={t("month")} value={month} set={(value) => ask({ month: value })} options={months.map((one): [string, string] => [one, one])} />
         <a class="button" href={`/api/desk/report/${encodeURIComponent(month)}.html`} target="_blank" rel="noopener">
@@ -89,7 +89,7 @@ const key = (cell: Cell): string | number | null => (typeof cell === "object" &&
 /** A cell in its column's unit; null is unknown, never nothing. */
 function shown(cell: Cell, unit: string): string {
   if (cell === null) return "–";
-  if (typeof cell === "string") return cell;
+  if (typeof cell === "string") return limitWords(cell);
   if (typeof cell === "object") return named(cell);
   switch (unit) {
     case "share":

@@ -1,8 +1,9 @@
 /** Parts that several of the desk's pages share: a ticket's clock, its cards, its name. */
+import { say } from "../../shared/i18n";
 import { duration } from "../format";
 import { clock } from "../store";
 import type { Light, Ticket } from "./types";
-import { faultTitle, keyWords } from "./sentence";
+import { clause, faultTitle } from "./sentence";
 import { word } from "./words";
 import { REQUEST, STATE, t } from "./words-ticket";
 
@@ -56,7 +57,7 @@ export const Cards = ({ ticket }: { ticket: Ticket }) => (
 
 /** What a ticket is about: a fault by its kind, a request by what it asks for, a report by its words. */
 export function titleOf(ticket: Ticket): string {
-  if (ticket.kind === "fault") return "fault_detail" in ticket && isFault(ticket.fault_detail) ? faultTitle(ticket.fault_detail) : keyWords(ticket.subject);
+  if (ticket.kind === "fault") return "fault_detail" in ticket && isFault(ticket.fault_detail) ? faultTitle(ticket.fault_detail) : clause(say([ticket.subject, ticket.subject_en]));
   if (ticket.kind === "request") return `${word(REQUEST, ticket.request)} ${ticket.subject.replace(/^[^:：]*：/, "")}`; // its unit stands beside it
   const told = ticket.text.split("\n", 1)[0] ?? "";
   return told.length > LONGEST ? `${told.slice(0, LONGEST)}…` : told || ticket.subject;

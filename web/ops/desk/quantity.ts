@@ -1,7 +1,7 @@
 /** Quantities of the figures in words: the unit says how a number is read. */
-import { language } from "../../shared/i18n";
+import { language, say } from "../../shared/i18n";
 import { duration, rate } from "../format";
-import { unitWords } from "./words-lead";
+import { LIMITS, unitWords } from "./words-lead";
 
 /** A number and its unit, apart, so that the number can stand large; a null value is unknown. */
 export function quantity(value: number | null, unit: string): [text: string, unit: string] {
@@ -37,4 +37,11 @@ const trim = (value: number): string => value.toFixed(2).replace(/\.?0+$/, "");
 function apart(text: string): [string, string] {
   const [number = "", ...rest] = text.split(" ");
   return [number, rest.join(" ")];
+}
+
+/** A time limit as supervision.yml writes it ("4wh") in words; any other text as it is. */
+export function limitWords(text: string): string {
+  const found = /^(\d+)(m|h|d|wm|wh|wd)$/.exec(text);
+  const pair = found ? LIMITS[found[2] ?? ""] : undefined;
+  return pair ? say(pair, { n: found?.[1] ?? "" }) : text;
 }

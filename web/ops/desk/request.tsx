@@ -5,6 +5,7 @@ import { named } from "../../shared/i18n";
 import { person } from "../shell/session";
 import { Field, Form, type Values } from "../ui/form";
 import { Organisations, type Filed } from "./report";
+import { limitWords } from "./quantity";
 import type { Classes, Unit } from "./types";
 import { word } from "./words";
 import { t } from "./words-report";
@@ -39,7 +40,7 @@ export function RequestForm({ unit, classes, done }: { unit: Unit; classes: Clas
       </div>
       {kind && (
         <Form key={kind} label={t("send")} send={send} done={done}>
-          {limit && <p class="quiet">{t("limit", { respond: limit.respond, restore: limit.restore })}</p>}
+          {limit && <p class="quiet">{t("limit", { respond: limitWords(limit.respond), restore: limitWords(limit.restore) })}</p>}
           <Fields kind={kind} classes={classes} halls={halls} setHalls={setHalls} />
           <Field name="text" label={t("why")} required multi maxLength={1000} />
           {unit.organisations.length > 0 && <Organisations unit={unit} />}

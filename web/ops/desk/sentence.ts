@@ -1,5 +1,5 @@
 /** A fault in one sentence: since when, what, and what that means for sites, halls, meetings and services. */
-import { say, type Pair } from "../../shared/i18n";
+import { say } from "../../shared/i18n";
 import { hallName, siteName } from "../banner";
 import { duration, list, rate, time } from "../format";
 import { clock, county, links, now, services } from "../store";
@@ -19,24 +19,8 @@ export function faultTitle(fault: Pick<Fault, "kind" | "subject">): string {
   return say(FAULT[fault.kind] ?? [`${fault.kind} {name}`, `${fault.kind} {name}`], { what, name });
 }
 
-const SUBJECT: Record<string, Pair> = {
-  host: ["设备 {name}", "device {name}"],
-  site: ["站点 {name}", "site {name}"],
-  duct: ["管道 {name}", "duct {name}"],
-  service: ["进程 {name}", "daemon {name}"],
-  tunnel: ["VPN 隧道 {name}", "VPN tunnel {name}"],
-};
-
-/** What a fault's key names: "link:ring-c1-c2" in words. */
-export function keyWords(key: string): string {
-  const [kind = "", name = ""] = [key.slice(0, key.indexOf(":")), key.slice(key.indexOf(":") + 1)];
-  if (kind === "link") {
-    const link = links.value.get(name);
-    return `${say(link && FIBRES.has(link.kind) ? FIBRE : LINE)} ${name}`;
-  }
-  const shown = kind === "site" ? siteName(name) : name;
-  return SUBJECT[kind] ? say(SUBJECT[kind], { name: shown }) : key;
-}
+/** The first clause of a sentence: what is broken, without what it means. */
+export const clause = (sentence: string): string => sentence.split(/[;；]/, 1)[0] ?? sentence;
 
 /** Since when, in words: "14:20 起". */
 export const sinceWords = (fault: Fault): string => t("from", { time: time(fault.opened_at, false) });

@@ -75,7 +75,9 @@ export interface Ticket {
   class: string;
   class_zh: string;
   class_en: string;
+  /** In Chinese; of a fault also in English. */
   subject: string;
+  subject_en: string;
   text: string;
   site: string;
   site_zh: string;

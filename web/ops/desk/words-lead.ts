@@ -60,8 +60,7 @@ export const t = words({
   noScore: ["本月没有办结的工单,不打分", "Nothing was finished this month: no score"],
   noScoreN: ["另有 {n} 个没有办结的工单,不打分", "{n} more had nothing finished: no score"],
   report: ["月报", "Monthly report"],
-  soFar: ["{from} 至 {to},本月未完", "{from} to {to}, the month still runs"],
-  wholeMonth: ["{from} 至 {to}", "{from} to {to}"],
+  soFar: ["截至 {to},本月未完", "until {to}: the month still runs"],
   print: ["打印或存为 PDF", "Print, or save as PDF"],
   remark: ["说明(可不填)", "Remark (if you like)"],
   eachUnit: ["各单位", "Each unit"],
@@ -87,6 +86,16 @@ const UNITS: Record<string, Pair> = {
   points: ["分", "points"],
   days: ["天", "days"],
   tickets: ["件", "tickets"],
+};
+
+/** Units of time limits (docs of supervision.yml): around the clock, or of working time. */
+export const LIMITS: Record<string, Pair> = {
+  m: ["{n} 分钟", "{n} min"],
+  h: ["{n} 小时", "{n} h"],
+  d: ["{n} 天", "{n} days"],
+  wm: ["{n} 分钟(工作时间)", "{n} working min"],
+  wh: ["{n} 个工作小时", "{n} working h"],
+  wd: ["{n} 个工作日", "{n} working days"],
 };
 
 /** A unit in words; one without words stands as it is. */
