@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,14 @@ def test_the_longest_match_wins(object_id: str, described: str, expected: str) -
 def test_the_kept_names_are_what_pysnmp_says() -> None:
     assert NAMES.read_text(encoding="utf-8") == compiled(names())
     assert resolve("IF-MIB::ifHCInOctets") == ask("IF-MIB::ifHCInOctets") == "1.3.6.1.2.1.31.1.1.1.6"
+
+
+def test_the_collector_reads_profiles_without_pysnmp() -> None:
+    program = (
+        "import sys; from collectors.snmp.profile import match; assert match('', '').columns; "
+        "assert not [name for name in sys.modules if name.startswith('pysnmp')]"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
 
 
 @pytest.mark.parametrize("name", ["IF-MIB::ifNope", "NO-SUCH-MIB::ifName", "ifName", "IF-MIB::interfaces::x"])
