@@ -123,10 +123,15 @@ def summaries(
     return [summary(desk, ticket, fired.get(ticket.id, {}), children.get(ticket.id, 0), rights) for ticket in tickets]
 
 
-def detail(session: Session, desk: Desk, ticket: TicketRow, rights: Collection[Right] = ()) -> Document:
-    """One ticket with its history, what hangs on it, and its fault."""
+def detail(
+    session: Session, desk: Desk, ticket: TicketRow, rights: Collection[Right] = (), sites: Collection[str] = ()
+) -> Document:
+    """One ticket with its history, what hangs on it, and its fault; ``sites``: without other units' reports."""
     steps = session.scalars(select(StepRow).where(StepRow.ticket == ticket.id).order_by(StepRow.id)).all()
     hanging = session.scalars(select(TicketRow).where(TicketRow.parent == ticket.id).order_by(TicketRow.id)).all()
+    if sites:
+        steps = [each for each in steps if each.what != "linked" or each.detail.get("site") in sites]
+        hanging = [each for each in hanging if each.site in sites]
     fault = session.get(FaultRow, ticket.fault) if ticket.fault is not None else None
     return {
         **summaries(session, desk, [ticket], rights)[0],

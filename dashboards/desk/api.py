@@ -194,7 +194,7 @@ def build_desk_api(
     @router.get("/tickets/{number}")
     def ticket(number: int, person: Person = reader) -> Document:
         with reading() as session:
-            return view.detail(session, desk(), own(session, person, number), person.rights)
+            return view.detail(session, desk(), own(session, person, number), person.rights, person.units)
 
     @router.get("/known")
     def known(site: str, person: Person = filer) -> Document:
@@ -214,7 +214,7 @@ def build_desk_api(
             if found is not None:
                 zh, en = filing.known_words(desk(), found)
                 known = {"ticket": view.summaries(session, desk(), [found], person.rights)[0], "zh": zh, "en": en}
-            return {"ticket": view.detail(session, desk(), filed, person.rights), "known": known}
+            return {"ticket": view.detail(session, desk(), filed, person.rights, person.units), "known": known}
 
     @router.post("/requests")
     def request(body: RequestBody, person: Person = filer) -> Document:
@@ -223,7 +223,7 @@ def build_desk_api(
         fields["kind"] = fields.pop("request")
         with writing() as session:
             filed = filing.request(session, desk(), who=person.login, **fields)
-            return {"ticket": view.detail(session, desk(), filed, person.rights)}
+            return {"ticket": view.detail(session, desk(), filed, person.rights, person.units)}
 
     def act(number: int, action: str, body: Action, person: Person) -> Document:
         who, why, at = person.login, body.why, desk()
@@ -257,7 +257,7 @@ def build_desk_api(
                 case _:
                     row = actions.withdraw_card(session, at, number, who, body.card, why)
             session.flush()
-            return view.detail(session, at, row, person.rights)
+            return view.detail(session, at, row, person.rights, person.units)
 
     for name in actions.WHEN:  # one route for each action, so that each names its own rights
         route = _action(name, act, Depends(access.needs(*view.needed(name))))

@@ -54,7 +54,7 @@ def test_from_a_fault_to_a_closed_ticket(as_: As, store: Store, model: NetworkMo
     with store.session() as session:
         row = FaultRow(
             id=1, key="link:t01-c1", kind="link-down", subject="t01-c1", site="t01", severity="critical",
-            opened_at=datetime.now(UTC), detail={}, impact={"sites_cut": ["t01"]},
+            opened_at=datetime.now(UTC), detail={}, impact={"sites_cut": ["t01", "s001"]},
         )  # fmt: skip
         session.add(row)
     desk.look()
@@ -63,6 +63,10 @@ def test_from_a_fault_to_a_closed_ticket(as_: As, store: Store, model: NetworkMo
     filed = good(clerk.post("/api/desk/reports", json={"site": "t01", "text": "全镇上不了网", "contact": "周明"}))
     ticket = filed["known"]["ticket"]["id"]
     assert filed["ticket"]["parent"] == ticket
+    neighbour = good(as_("zhao").post("/api/desk/reports", json={"site": "s001", "text": "校内", "channel": "phone"}))
+    assert neighbour["ticket"]["parent"] == ticket
+    assert {each["site"] for each in good(clerk.get(f"/api/desk/tickets/{ticket}"))["linked"]} == {"t01"}
+    assert "校内" not in clerk.get(f"/api/desk/tickets/{ticket}").text
     assert filed["ticket"]["clock"]["due_at"] is None
 
     shown = good(operator.get(f"/api/desk/tickets/{ticket}"))
@@ -87,7 +91,15 @@ def test_from_a_fault_to_a_closed_ticket(as_: As, store: Store, model: NetworkMo
     assert own["state"] == "restored"
     assert good(clerk.post(f"/api/desk/tickets/{own['id']}/close", json={"satisfaction": 5}))["satisfaction"] == 5
     done = good(operator.post(f"/api/desk/tickets/{ticket}/close", json={"satisfaction": 4}))
-    assert [each["what"] for each in done["history"]] == ["opened", "linked", "take", "correct", "restore", "close"]
+    assert [each["what"] for each in done["history"]] == [
+        "opened",
+        "linked",
+        "linked",
+        "take",
+        "correct",
+        "restore",
+        "close",
+    ]
     month = good(supervisor.get("/api/desk/scores"))
     unit = next(each for each in month["units"] if each["name"] == "t01")
     assert (unit["finished"], unit["on_time"], unit["corrections"], unit["satisfaction"]) == (1, 1, 1, 4.5)
