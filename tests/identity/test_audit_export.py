@@ -50,7 +50,7 @@ class Kept:
                 self._more.set()
 
     async def holds(self, numbers: set[int]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while {number for number, _ in told("\n".join(self.messages))} != numbers:
                 self._more.clear()
                 await self._more.wait()
