@@ -195,6 +195,12 @@ def _agent(name: str, collector: str) -> str:
                 "interval_ms": 100,
             }
         ]
+        line = {"vrf": "", "port": "p1"}
+        if name == "c1-core":
+            ends = {"source": "172.20.0.2", "target": "172.20.0.3"}
+            document["senders"].append({"name": "link:ring-c1-c2", **ends, **line, "interval_ms": 1000})
+        else:
+            document["reflectors"].append({"address": "172.20.0.3", **line})
     return json.dumps(document)
 
 

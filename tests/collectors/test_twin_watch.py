@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from collectors.probe.degraded import degradations
 from collectors.tables import link_states, search_events
 from identity import ca
 from store.base import utc_now
@@ -40,8 +41,36 @@ def test_everything_is_seen(lab: Lab) -> None:
     assert status["hosts"] == {"expected": 4, "ok": 4}
     assert status["ospf"] == {"expected": 2, "ok": 2}
     assert status["bfd"] == {"expected": 2, "ok": 2}
-    assert status["targets"] == {"expected": 8, "ok": 8}  # 3 agents, 3 SNMP agents, 2 probes
+    assert status["targets"] == {"expected": 9, "ok": 9}  # 3 agents, 3 SNMP agents, 2 paths, 1 line
     assert {link["state"] for link in lab.get("/links").values()} == {"up"}
+
+
+def test_a_line_that_loses_and_slows_is_told_by_its_figures(lab: Lab) -> None:
+    link = lab.twin.model.links["ring-c1-c2"]
+
+    def wrong() -> list[str]:
+        return [each.kind for each in degradations(link, lab.get("/probes")["link:ring-c1-c2"])]
+
+    lab.wait(lambda: wrong() == [], "a line that is well", 20)
+    fault = faults.loss(lab.twin, "ring-c1-c2", 20)
+    lab.wait(lambda: wrong() == ["loss"], "losses", 20)
+    faults.heal(lab.twin, fault)
+    fault = faults.rate(lab.twin, "ring-c1-c2", 10_000_000)
+    lab.wait(lambda: "rate" in wrong(), "a slow line", 20)
+    faults.heal(lab.twin, fault)
+    lab.wait(lambda: wrong() == [], "healing", 30)
+
+
+def test_cables_tell_who_is_plugged_in(lab: Lab) -> None:
+    def heard() -> bool:
+        lldp = lab.get("/hosts/c1-core")["state"]["lldp"]
+        return {port: (value["name"], value["port"]) for port, value in lldp.items()} == {
+            "p1": ("c2-core", "p1"),
+            "p2": ("c3-nms", "p2"),
+        }
+
+    lab.wait(heard, "both neighbours of c1-core; a user's box says nothing", 40)
+    assert "sanwang_oddity{" not in lab.http.get("/metrics?part=slow").text
 
 
 def test_a_cut_fibre_is_seen_at_once_and_healing_too(lab: Lab) -> None:
