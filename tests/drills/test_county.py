@@ -21,6 +21,7 @@ import httpx
 import pytest
 
 from drills import centre, meeting, replace, restore, ring, sequence, succession
+from drills import fault as fault_drill
 from drills.lab import Lab
 from drills.policy import allowed_checks
 from drills.talk import Listeners, reaches
@@ -306,6 +307,12 @@ def test_a_dead_switch_takes_its_own_site_alone_and_comes_back_from_its_disk(lab
     eventually(lambda: set(_works(lab, "b02").values()) == {True}, "its users did not come back")
     assert ring.settled(lab)
     eventually(lambda: not _alerts(lab), "the alert stayed after the switch came back", within_s=60)
+
+
+def test_random_faults_are_each_told_once_by_their_name_and_meaning(lab: Lab) -> None:
+    found = fault_drill.fault(lab, print, count=3)
+    right = {name: found[name] for name in ("root_right", "alerts", "halls_cut_right", "halls_rerouted_right")}
+    assert right == dict.fromkeys(right, 3), found["rows"]
 
 
 def _works(lab: Lab, site: str) -> dict[str, bool]:
