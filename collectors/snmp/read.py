@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from collectors.snmp import facts as made
 from collectors.snmp.device import Device
@@ -12,7 +13,7 @@ from collectors.snmp.optics import read_optics, read_sensors
 from collectors.snmp.pon import read_pon
 from collectors.snmp.ports import read_ports
 from collectors.snmp.profile import Profile, match
-from collectors.snmp.rows import text
+from collectors.snmp.rows import Row, text
 from collectors.snmp.walk import Walk
 
 SYS_DESCR, SYS_OBJECT_ID = "1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.2.0"
@@ -75,10 +76,10 @@ def read_boards(device: Device) -> None:
         for group, index, row in device.rows(kind):
             subject = device.label(group, index, row)
             fact = make(subject)
-            if not device.fill(fact, row, kind, subject):
+            if not device.fill(fact, _in_bytes(row), kind, subject):
                 continue
             if isinstance(fact, made.Memory):
-                _complete(fact, row.get("allocation_bytes"))
+                _complete(fact)
             getattr(device.facts, kind).append(fact)
     _without_cache(device.facts.memory)
     for _group, _index, row in device.rows("cpu"):
@@ -104,23 +105,29 @@ def _without_cache(memory: list[made.Memory]) -> None:
             one.used_percent = round(100 * (one.used_bytes or 0) / physical.total_bytes, 2)
 
 
-def _complete(memory: made.Memory, allocation: object) -> None:
-    """Bytes out of units of allocation, and the share in use out of bytes (or the other way)."""
-    from collectors.snmp.rows import Cell
+def _in_bytes(row: Row) -> Row:
+    """hrStorageTable counts in units of allocation, which another column tells: readings that know it."""
+    unit = row["allocation_bytes"].number if "allocation_bytes" in row else None
+    if not unit:
+        return row
+    return {
+        name: replace(cell, reading=replace(cell.reading, scale=cell.reading.scale * unit))
+        if name in ("total_bytes", "used_bytes", "free_bytes")
+        else cell
+        for name, cell in row.items()
+    }
 
-    unit = allocation.number if isinstance(allocation, Cell) else None
-    for name in ("total_bytes", "used_bytes", "free_bytes"):
-        value = getattr(memory, name)
-        if unit and value is not None:
-            setattr(memory, name, int(value * unit))
+
+def _complete(memory: made.Memory) -> None:
+    """The share in use out of bytes, or the other way."""
     total, used, free = memory.total_bytes, memory.used_bytes, memory.free_bytes
     if total is None and used is not None and free is not None:
         total = memory.total_bytes = used + free
-    used = memory.used_bytes
-    if total:
-        if used is None and free is not None:
-            memory.used_bytes = total - free
-        if memory.used_percent is None and memory.used_bytes is not None and 0 <= memory.used_bytes <= total:
-            memory.used_percent = round(100 * memory.used_bytes / total, 2)
-        elif memory.used_percent is not None and used is None:
-            memory.used_bytes = round(total * memory.used_percent / 100)
+    if not total:
+        return
+    if used is None and free is not None:
+        used = memory.used_bytes = total - free
+    if memory.used_percent is None and used is not None and 0 <= used <= total:
+        memory.used_percent = round(100 * used / total, 2)
+    elif memory.used_percent is not None and used is None:
+        memory.used_bytes = round(total * memory.used_percent / 100)

@@ -117,6 +117,10 @@ def test_linux_cache_is_not_memory_in_use() -> None:
     virtual = row(facts["memory"], name="Virtual memory")
     assert physical["used_bytes"] < virtual["used_bytes"]
     assert 0 < physical["used_percent"] < 10
+    walk = read_walk(SAMPLES / "net-snmp.snmprec")
+    points = {(point.subject, point.field): point for point in read_facts(walk).points if point.kind == "memory"}
+    total = points["Physical memory", "total_bytes"]  # the fast loop reads bytes too, not units of allocation
+    assert total.read(walk.get(total.oid)) == physical["total_bytes"]
 
 
 def test_points_read_what_the_facts_show() -> None:
