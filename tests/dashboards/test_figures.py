@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +25,7 @@ from dashboards.figures.formula import Figure, Input, Words, evaluate
 from identity.tokens import Tokens
 from inventory.load import load
 from inventory.model import NetworkModel
+from inventory.places import CHECKOUT
 from inventory.savings import savings
 from inventory.workdays import CHINA
 from sanwang import ops_link
@@ -218,6 +224,22 @@ def test_savings_follow_the_model(model: NetworkModel) -> None:
     assert before["leased_lines"] - after["leased_lines"] == 30_000
     assert before["security_boxes"] - after["security_boxes"] == 20_000
     assert before["broadband"] == after["broadband"]
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs Debian's prometheus")
+def test_prometheus_takes_every_question(county: County, sources: FakeSources, tmp_path: Path) -> None:
+    figures(county)
+    units(county)
+    asked = {question for question in sources.asked if "quantile_over_time" in question or "avg_over_time" in question}
+    assert len(asked) >= 6
+    rules = [{"record": f"asked:{number}", "expr": question} for number, question in enumerate(sorted(asked))]
+    path = tmp_path / "rules.yml"
+    path.write_text(json.dumps({"groups": [{"name": "asked", "rules": rules}]}))
+    done = subprocess.run(["promtool", "check", "rules", str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    metrics = {name for question in asked for name in re.findall(r"sanwang_[a-z_]+", question)}
+    exposed = "".join((CHECKOUT / "collectors" / file).read_text() for file in ("metrics.py", "snmp/readings.py"))
+    assert [name for name in metrics if name not in exposed] == []
 
 
 @pytest.mark.parametrize("expression", ["__import__('os')", "a ** 9", "a if a else 1", "b", "a +"])

@@ -18,7 +18,7 @@ import { Badge, Card, Empty, Loading, PageHead, When } from "../ui/show";
 import { Table } from "../ui/table";
 import { Choice, faultWake } from "./common";
 import "./desk.css";
-import { consequences, faultTitle, lasting, sinceWords } from "./sentence";
+import { consequences, faultTitle, lasting, measured, nextStep, sinceWords } from "./sentence";
 import type { Fault, Ticket, Tickets } from "./types";
 import { FAULT, SEVERITY, t, word } from "./words";
 import { ClockBadge } from "./parts";
@@ -114,10 +114,11 @@ function FaultCard({ fault, ticket, acknowledge }: { fault: Fault; ticket: Ticke
         </p>
       </div>
       <ul class="consequences">
-        {consequences(fault.impact).map((line) => (
+        {[...measured(fault), ...consequences(fault.impact)].map((line) => (
           <li key={line}>{line}</li>
         ))}
       </ul>
+      {!seen && nextStep(fault) && <p class="next-step">{t("nextStep", { words: nextStep(fault) })}</p>}
       <p class="fault-foot">
         {seen ? (
           <span class="quiet">{t("acknowledged", { who: seen.who, time: time(seen.at, false), why: seen.why })}</span>

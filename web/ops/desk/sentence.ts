@@ -6,7 +6,7 @@ import { clock, county, links, now, services } from "../store";
 import { named } from "../../shared/i18n";
 import type { HallImpact } from "../types";
 import type { Fault, FaultImpact } from "./types";
-import { FAULT, FIBRE, LINE, t } from "./words";
+import { FAULT, FIBRE, LINE, NEXT, t } from "./words";
 
 const FIBRES = new Set(["ring", "access", "spur"]);
 
@@ -29,6 +29,24 @@ export const sinceWords = (fault: Fault): string => t("from", { time: time(fault
 export function lasting(fault: Fault): string {
   const spent = (fault.cleared_at ?? clock.value) - fault.opened_at;
   return t(fault.cleared_at === null ? "going" : "lasted", { time: duration(spent) });
+}
+
+/** What was measured of a degraded link, and what else it may be. */
+export function measured(fault: Fault): string[] {
+  const { loss_ratio, delay_ms, bottleneck_bps, alternatives } = fault.detail;
+  const words: string[] = [];
+  if (typeof loss_ratio === "number") words.push(t("lossOf", { n: (loss_ratio * 100).toFixed(0) }));
+  if (typeof delay_ms === "number") words.push(t("delayOf", { n: delay_ms.toFixed(1) }));
+  if (typeof bottleneck_bps === "number") words.push(t("onlyOf", { rate: rate(bottleneck_bps) }));
+  if (Array.isArray(alternatives) && alternatives.length) words.push(t("orElse", { names: list(alternatives.map(String)) }));
+  return words;
+}
+
+/** What to do first; a patch cable is looked at otherwise than a fibre. */
+export function nextStep(fault: Fault): string {
+  const cable = fault.kind === "link-down" && links.value.get(fault.subject)?.kind === "lan";
+  const words = NEXT[cable ? "cable-down" : fault.kind];
+  return words ? say(words) : "";
 }
 
 /** What it means, worst first; never empty. */

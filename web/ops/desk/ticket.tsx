@@ -12,7 +12,7 @@ import { Actions } from "./actions";
 import { deskWake } from "./common";
 import "./desk.css";
 import { Cards, ClockBadge, ClockBar, titleOf } from "./parts";
-import { consequences, faultTitle, lasting, sinceWords } from "./sentence";
+import { consequences, faultTitle, lasting, measured, sinceWords } from "./sentence";
 import type { Classes, Step, TicketDetail } from "./types";
 import { word } from "./words";
 import { CHANNEL, DETAIL, OUTCOME, REQUEST, STATE, STEP, t } from "./words-ticket";
@@ -111,7 +111,7 @@ function Facts({ ticket, classes }: { ticket: TicketDetail; classes: Classes | n
             </b>{" "}
             <span class="quiet">{lasting(fault)}</span>
             <ul class="consequences">
-              {consequences(fault.impact).map((line) => (
+              {[...measured(fault), ...consequences(fault.impact)].map((line) => (
                 <li key={line}>{line}</li>
               ))}
             </ul>

@@ -58,6 +58,11 @@ export const t = words({
   planned: ["计划", "Planned"],
   running: ["进行中", "Running"],
   overNow: ["已结束", "Over"],
+  nextStep: ["先做:{words}", "First: {words}"],
+  lossOf: ["丢包 {n} %", "loses {n} %"],
+  delayOf: ["时延增加 {n} ms", "{n} ms slower"],
+  onlyOf: ["只剩 {rate}", "carries only {rate}"],
+  orElse: ["或者是 {names}", "or it is {names}"],
   limits: ["临近的限度", "Limits that come near"],
   noLimits: ["90 天内没有到限的光缆和线路", "No fibre or line meets its limit within 90 days"],
   lightDays: ["光功率余量还剩 {n} 天", "light margin gone in {n} days"],
@@ -81,6 +86,21 @@ export const FAULT: Record<string, Pair> = {
   "site-down": ["站点 {name} 全部设备停机", "Site {name}: all boxes are down"],
   "service-down": ["进程 {name} 停止", "Daemon {name} does not run"],
   "tunnel-down": ["VPN 隧道 {name} 中断", "VPN tunnel {name} is down"],
+};
+
+/** What to do first. */
+export const NEXT: Record<string, Pair> = {
+  "link-down": ["比对两端收光,再派抢修队沿管道查找", "compare the light at both ends, then send a crew along the duct"],
+  "cable-down": ["看端口是不是被关了(sanwang history、sanwang drift),再看跳线", "was the port shut (sanwang history, sanwang drift)? then the patch cable"],
+  "link-silent": ["两端有光,查两端端口和 BFD,再换光模块", "both ends have light: look at ports and BFD, then change the modules"],
+  "link-flap": ["查接头和尾纤,再换光模块", "look at connectors and pigtails, then change the modules"],
+  "link-degraded": ["看收光和错包,清洁接头;会议可先改期或少开视频", "look at light and errors, clean the connectors; meetings may send less video meanwhile"],
+  "duct-cut": ["派抢修队到管道,几条光缆一起断的地方多半在施工", "send a crew to the duct: several fibres at once are mostly digging"],
+  "host-down": ["打电话问站点电源和机房,坏了用 sanwang replace 换", "ask the site about power and the room; a dead box: sanwang replace"],
+  "host-unreachable": ["设备有电,查管理网和路由", "it has power: look at the management network and routing"],
+  "site-down": ["打电话问站点是否停电", "telephone the site: is there power"],
+  "service-down": ["看设备上的日志,进程会自己重启", "read the log on the device; the daemon is restarted by itself"],
+  "tunnel-down": ["查站点宽带和盒子的电源", "look at the site's broadband and its box's power"],
 };
 
 export const LINE: Pair = ["线路", "Line"];
