@@ -6,7 +6,10 @@ host can afford; one is computed at a time in a process, so that a flood of gues
 
 from __future__ import annotations
 
+import ctypes
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -23,19 +26,31 @@ REMEMBERED = 5
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _NOBODY = _HASHER.hash("the password of an account that does not exist")
 _one_at_a_time = Lock()
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
 _KINDS = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^a-zA-Z0-9]")
 _LEET = str.maketrans("013457@$!", "oieastasi")
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One hash at a time, and its memory goes back to the system: glibc would keep it for the next one."""
+    with _one_at_a_time:
+        try:
+            yield
+        finally:
+            if _trim is not None:
+                _trim(0)
+
+
 def hashed(password: str) -> str:
     """The hash in PHC form, with its own salt and parameters."""
-    with _one_at_a_time:
+    with _alone():
         return _HASHER.hash(password)
 
 
 def matches(hash_: str, password: str) -> bool:
     """True when it is the password; without a hash as slow as with one, so that nobody learns which logins exist."""
-    with _one_at_a_time:
+    with _alone():
         try:
             return _HASHER.verify(hash_ or _NOBODY, password[: LONGEST + 1]) and hash_ != ""
         except (VerificationError, InvalidHashError):
