@@ -161,8 +161,12 @@ class Collect:
         messages = CounterMetricFamily("sanwang_messages", "Mails and short messages by fate", labels=["fate"])
         for fate in ("sent", "failed", "given_up"):
             messages.add_metric([fate], getattr(self._caller.counts, fate))
+        looks = CounterMetricFamily("sanwang_desk_looks", "Looks of the desk at its clocks", labels=["fate"])
+        if self._desk is not None:
+            looks.add_metric(["good"], self._desk.good)
+            looks.add_metric(["failed"], self._desk.failed)
         cpu = GaugeMetricFamily("sanwang_collect_cpu_seconds", "CPU time used by the collector", time.process_time())
-        return (lines, refused, judged, stored, refusals, syslog, traps, folded, polls, faults, messages, cpu)
+        return (lines, refused, judged, stored, refusals, syslog, traps, folded, polls, faults, messages, looks, cpu)
 
     async def _fold(self) -> None:
         while True:

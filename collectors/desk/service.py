@@ -52,24 +52,28 @@ class DeskService:
         self._now, self._monotonic_s = now, monotonic_s
         self._trust = Trust()
         self._told = -1  # the last step that was told as an event
-        self.ticks = 0
+        self.good = 0
         self.failed = 0
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             try:
-                for step, site, name in await asyncio.to_thread(self.look):
+                fresh = await asyncio.to_thread(self.look)
+                self.good += 1
+                for step, site, name in fresh:
                     detail = {"site": site, "class": name, "step": step.id, "who": step.who}
                     self._events.emit("ticket", str(step.ticket), step.what, **detail)
             except SQLAlchemyError as problem:
                 self.failed += 1
                 log.error("desk: the store: %s; it is asked again", str(problem).split("\n")[0])
+            except Exception:  # tickets must not take the watch of the county down with them: an alert tells
+                self.failed += 1
+                log.exception("desk: a look failed; the next one comes")
             await asyncio.sleep(EVERY_S)
 
     def look(self) -> list[tuple[StepRow, str, str]]:
         """One look: do what is due; new steps with their tickets' site and class.  Raises SQLAlchemyError."""
-        self.ticks += 1
         wall, monotonic_s = self._now(), self._monotonic_s()
         if self._trust.wall is None:
             with self._store.reading() as session:
