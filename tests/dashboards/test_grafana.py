@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,8 @@ import yaml
 
 from dashboards.grafana.boards import BOARDS, Board
 from dashboards.grafana.build import board_json
-from dashboards.series import SERIES
 from inventory.places import CHECKOUT
-
-RULES = CHECKOUT / "dashboards" / "prometheus" / "rules.yml"
-_NAME = re.compile(r"\bsanwang_\w+")
-_COMMON = {"up"}
+from tests.dashboards.queries import NAME, queries
 
 
 def exposed() -> set[str]:
@@ -32,31 +27,10 @@ def exposed() -> set[str]:
     return names | {f"{name}_total" for name in names}
 
 
-def plain(expression: str) -> str:
-    """With values in the places of variables."""
-    return re.sub(r"\$\w+", ".*", expression.replace("{hosts}", "c1-core").replace("{link}", "ring-c1-c2"))
-
-
-def queries() -> Iterator[tuple[str, str]]:
-    """(where, PromQL) of every query."""
-    for board in BOARDS:
-        for number, query in enumerate(board.queries):
-            yield f"{board.uid}/{number}", plain(query.expression)
-    for name, series in SERIES.items():
-        yield f"series/{name}", plain(series.expression)
-    for group in yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]:
-        for rule in group["rules"]:
-            yield f"rules/{rule['alert']}", rule["expr"]
-    for path in (CHECKOUT / "dashboards").rglob("*.py"):
-        for number, text in enumerate(re.findall(r'"([^"\n]*sanwang_[^"\n]*)"', path.read_text(encoding="utf-8"))):
-            if path.parent.name != "grafana":
-                yield f"{path.name}/{number}", text
-
-
 def test_every_query_asks_for_metrics_that_somebody_exposes() -> None:
     known = exposed()
     assert {"sanwang_link_bps", "sanwang_probe_rtt_seconds"} <= known
-    asked = {where: set(_NAME.findall(query)) for where, query in queries()}
+    asked = {where: set(NAME.findall(query)) for where, query in queries()}
     missing = {where: names - known for where, names in asked.items() if names - known}
     assert missing == {}
     assert len(asked) > 60

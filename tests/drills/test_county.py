@@ -20,17 +20,23 @@ from typing import Any
 import httpx
 import pytest
 
+from dashboards.access import ops_token
 from drills import centre, meeting, replace, restore, ring, sequence, succession
 from drills import fault as fault_drill
+from drills.browser import Halls
 from drills.lab import Lab
 from drills.policy import allowed_checks
 from drills.talk import Listeners, reaches
 from drills.verify import Verdict, verify
+from identity.people import rights_of
+from identity.secrets import Secrets
+from identity.tokens import Tokens
 from inventory.impact import Faults, ImpactMap, NetworkCut
 from inventory.model import LinkKind, Role
 from inventory.places import CHECKOUT, Places
 from provision import play
 from provision.change.plan import Plan
+from tests.dashboards.queries import NAME, queries
 from tests.drills.by_hand import type_in
 from twin import faults, rewire
 
@@ -400,6 +406,67 @@ def test_pages_refuse_strangers_and_welcome_the_operator(lab: Lab) -> None:
     with httpx.Client(transport=transport, base_url="https://localhost") as client:
         assert client.get("/api/state").status_code == 401
         assert client.get("/ops/").status_code in (200, 401, 403)
+
+
+def _prometheus(lab: Lab, path: str, **parameters: str) -> Any:
+    encoded = [part for name, value in parameters.items() for part in ("--data-urlencode", f"{name}={value}")]
+    answer = lab.twin.run(lab.model.nms, ["curl", "-s", "-G", f"http://127.0.0.1:9090/api/v1/{path}", *encoded])
+    document = json.loads(answer.stdout)
+    assert document["status"] == "success", f"{parameters}: {document.get('error')}"
+    return document["data"]
+
+
+# What a quiet small county has none of: an exit under load, a line slower than the probes' pairs, a folded message.
+_SOMETIMES = re.compile(
+    r"sanwang_(exit_\w+|probe_bottleneck_bps|port_errors_total|port_discards_total|messages_folded_total)"
+)
+
+
+def test_the_county_s_own_prometheus_answers_every_query_of_ours(lab: Lab) -> None:
+    ring_link = next(link.name for link in lab.model.links.values() if link.kind is LinkKind.RING)
+    asked = {where: text.replace("ring-c1-c2", ring_link) for where, text in queries()}
+    known = set(_prometheus(lab, "label/__name__/values"))
+    named = {name for text in asked.values() for name in NAME.findall(text)}
+    assert {name for name in named - known if not _SOMETIMES.fullmatch(name)} == set()
+    for where, text in asked.items():
+        if where.startswith(("sanwang-", "series/", "rules/")):
+            _prometheus(lab, "query", query=text)
+
+
+def test_the_network_pages_show_the_running_county(lab: Lab, tmp_path: Path) -> None:
+    tokens = Tokens(Secrets(lab.places.lib / "identity").resolve("token/ops"))
+    operator = next(
+        person for person in lab.model.people.values() if "watch" in {r.value for r in rights_of(person.roles)}
+    )
+    link = next(link.name for link in lab.model.links.values() if link.kind is LinkKind.RING)
+    base = f"https://{lab.model.hosts[lab.model.nms].management}"
+    authority = (lab.places.lib / "identity" / "ca.pem").read_text()
+    fault = faults.cut(lab.twin, link)
+    try:
+        with Halls(tmp_path, authority) as halls:
+            network = ["nsenter", f"--net={lab.namespace(lab.model.nms)}", "--"]
+            opened = halls.open_hall(
+                network, f"{base}/ops/#token={ops_token(tokens, operator.login)}", name="ops", probe=False
+            )
+            page = opened.page
+            page.set_default_timeout(60_000)
+            page.wait_for_selector(".banner")
+            for address, wanted in (
+                (f"/link/{link}", ".pill.down"),
+                ("/meetings", ".page-head"),
+                ("/capacity", "table.data tbody tr"),
+                ("/light", "table.data tbody tr"),
+                ("/changes", "table.data tbody tr"),
+                ("/alerts", "[data-fault], [data-row]"),
+                ("/tickets", ".page-head"),
+                ("/screen", ".banner"),
+            ):
+                page.evaluate("address => { location.hash = address }", f"#{address}")
+                page.wait_for_selector(f"main {wanted}", state="attached")
+            assert [message for message in opened.messages if message.startswith(("error", "warning"))] == []
+    finally:
+        faults.heal(lab.twin, fault)
+    assert ring.settled(lab)
 
 
 def test_the_standby_takes_over_and_the_dead_one_cannot_act(lab: Lab) -> None:
