@@ -25,11 +25,17 @@ def read_optics(device: Device) -> None:
             optic = Optic(name, port.index if port else None, lane + 1 if lanes > 1 else channel)
             cells = {key: _lane(cell, lane) if lanes > 1 else cell for key, cell in row.items()}
             subject = name if optic.lane is None else f"{name} lane {optic.lane}"
+            noted = len(device.facts.points)
             device.fill(optic, cells, "optics", subject)
             optic.reason = "; ".join(cell.why for key, cell in cells.items() if key in FIGURES and cell.why) or None
             told = any(getattr(optic, figure) is not None for figure in FIGURES) or _speaks(cells)
             if (told and not _empty(cells)) or optic.model or optic.serial:
                 device.facts.optics.append(optic)
+                for figure in FIGURES:  # dark now: the fast loop sees it when light comes back
+                    if figure in cells and getattr(optic, figure) is None:
+                        device.point(cells[figure], "optics", subject)
+            else:
+                del device.facts.points[noted:]
 
 
 def _place(device: Device, group: Group, index: Oid, row: Row) -> tuple[str, Port | None]:

@@ -131,6 +131,9 @@ def test_points_read_what_the_facts_show() -> None:
         ("XGE0/0/1", -2.7), ("XGE0/0/2", -2.19),
     ]  # fmt: skip
     assert light[0].read(b"-3010.30") == -30.1
+    dark = next(point for point in light if point.subject == "XGE0/0/4")
+    assert (dark.read(walk.get(dark.oid)), dark.read(604)) == (None, -2.19)
+    assert not [point for point in facts.points if point.kind == "optics" and point.subject == "XGE0/0/3"]  # empty cage
     octets = next(point for point in facts.points if point.field == "in_octets")
     assert (octets.subject, octets.counter, octets.oid) == ("XGE0/0/1", True, "1.3.6.1.2.1.31.1.1.1.6.1")
     assert facts.points == read_facts(walk).points
