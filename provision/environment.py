@@ -34,7 +34,7 @@ class Environment(BaseModel):
     clock: Literal["shared", "own"]
     """Whether an appliance's clock is its own to set, or the machine's, which is left alone."""
     bfd_scale: int = Field(ge=1, le=20)
-    """BFD intervals of the underlay are this many times the model's: where two cores carry a whole county."""
+    """BFD intervals below 300 ms are this many times the model's: where two cores carry a whole county."""
     core_bfd_ms: int = Field(ge=3, le=1000)
     """BFD between the centres inside a VRF; slower than the underlay, which must have healed first."""
     ospf_hello_s: int = Field(ge=1, le=60)

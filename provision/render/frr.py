@@ -23,9 +23,13 @@ class _Core:
     default: bool
 
 
+_SLOW_MS = 300
+
+
 def bfd_ms(port: Port, environment: Environment) -> int:
-    """BFD interval of a port in this environment."""
-    return port.bfd_ms * environment.bfd_scale
+    """BFD interval of a port in this environment; one that is slow already is not slowed: three of them stay below a
+    second, from which on a hall counts as cut off."""
+    return max(port.bfd_ms, min(port.bfd_ms * environment.bfd_scale, _SLOW_MS))
 
 
 def daemons(host: Host) -> tuple[str, ...]:
