@@ -8,6 +8,7 @@ import { to } from "../shell/router";
 import type { Named, SiteKind, State } from "../types";
 import { useDocument } from "../ui/data";
 import { KIND, SITE_STATE } from "../words";
+import { faultWake } from "./common";
 import "./desk.css";
 import "./lead.css";
 import { Explanation } from "./explain";
@@ -16,7 +17,7 @@ import type { LeadFigure, LeadFigures } from "./types";
 import { t } from "./words-lead";
 
 export default function Leaders() {
-  const figures = useDocument<LeadFigures>("/api/figures", 15);
+  const figures = useDocument<LeadFigures>("/api/figures", 15, faultWake);
   const [open, setOpen] = useState("");
   const found = figures.value;
   const all = found?.groups.flatMap((group) => group.figures) ?? [];
