@@ -15,14 +15,16 @@ from collectors.faults.book import Book, Change, Fault
 from collectors.faults.diagnose import Child, Dark, Diagnosis, Root, Symptoms
 from collectors.probe.degraded import SETTLE_S, Degradation, degradations
 from collectors.status import tunnel_up
+from inventory.model import ROUTERS
 from inventory.probes import link_key, link_paths
 
 TOGETHER_S = 0.25  # words of one moment arrive within this time
-SILENT_S = 0.2  # a daemon that was stopped is seen this long after its BFD sessions ended
+SILENT_S = 0.15  # a daemon that was stopped is seen this long after its BFD sessions ended
 WAIT_S = 1.25  # longest wait for a host's own word: an agent beats every second
 RESTART_S = 1.6  # a daemon that its supervisor starts again is back by then
 SERVICE_S = {"stopped": TOGETHER_S, "silent": 4.0}  # on purpose; an agent whose words are on their way round a cut
 TUNNEL_S = 3.0
+REROUTE_S = 1.5  # a router whose fibre fell silent is back by its other one as soon as BFD has noticed
 UNREST_S = 8.0  # OSPF, BGP and TCP have found another way by then
 FIRST_LOOK_S = 12.0  # after the collector's start: agents come one by one
 SOON_S = 0.1  # look again so soon while something is not sure
@@ -169,7 +171,8 @@ class Watch:
         if kind == "tunnel" and root.hosts[0] not in self._down_hosts:
             return age >= TUNNEL_S
         if root.kind in ("host-unreachable", "tunnel-down"):  # asked twice already; but routes may be on their way
-            return age >= (UNREST_S if self._unrest(root.key, now) else 0.0)
+            routers = any(self._county.model.hosts[name].role in ROUTERS for name in root.hosts)
+            return age >= (UNREST_S if self._unrest(root.key, now) else REROUTE_S if routers else 0.0)
         return age >= TOGETHER_S
 
     def _unrest(self, key: str, now: float) -> bool:
