@@ -102,6 +102,22 @@ def test_running_meetings_and_who_is_in_them(store: Store) -> None:
     assert (chain.ok, chain.entries) == (True, 6)
 
 
+def test_a_period_has_its_meetings_and_every_stay_that_touches_it(store: Store) -> None:
+    early, noon, gone = book(store, NOON - timedelta(days=1)), book(store), book(store, NOON + timedelta(hours=2))
+    with store.session() as session:
+        meetings.cancel(session, gone.id, "li")
+        before = meetings.joined(session, early.id, "t01", NOON - timedelta(days=1))
+        meetings.left(session, before, NOON - timedelta(hours=23), "left")
+        across = meetings.joined(session, early.id, "t02", NOON - timedelta(hours=1))
+        meetings.left(session, across, NOON + timedelta(minutes=1), "left")
+        meetings.joined(session, noon.id, "t01", NOON)
+    with store.reading() as session:
+        found = meetings.between(session, NOON, NOON + timedelta(days=1))
+        stays = meetings.stays(session, NOON, NOON + timedelta(days=1))
+    assert [meeting.id for meeting in found] == [noon.id]
+    assert [(stay.hall, stay.left_at) for stay in stays] == [("t02", NOON + timedelta(minutes=1)), ("t01", None)]
+
+
 def test_a_links_life_covers_the_meeting(tmp_path: Path, store: Store) -> None:
     tokens = Tokens(Secrets(tmp_path).resolve(links.KEY))
     now = datetime.now(UTC)
