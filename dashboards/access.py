@@ -15,7 +15,6 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request, Response, WebSocket
 from starlette.requests import HTTPConnection
@@ -149,8 +148,7 @@ def _person(identity: Identity, right: Right) -> Person:
 
 def _from_our_page(connection: HTTPConnection) -> bool:
     """Every browser names the page that a change or a WebSocket comes from (Fetch standard, header Origin)."""
-    origin = urlsplit(connection.headers.get("origin", ""))
-    return origin.scheme == "https" and origin.netloc == connection.headers.get("host", "")
+    return connection.headers.get("origin", "") == f"https://{connection.headers.get('host', '')}"
 
 
 def own_page(request: Request) -> None:

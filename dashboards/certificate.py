@@ -83,7 +83,7 @@ class CertificateDoor:
                 wire.receive_data(await reader.read(_MOST_BYTES))
             tls = writer.get_extra_info("ssl_object")
             status, headers, body = await asyncio.to_thread(self._judge, event, tls.getpeercert(binary_form=True))
-        except h11.RemoteProtocolError:
+        except (h11.RemoteProtocolError, ValueError):
             status, headers, body = 400, [], "not understood\n"
         fields = [
             *headers,

@@ -113,7 +113,7 @@ def test_who_is_not_let_in(county: County, visit: Visit, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("target", "status"), [("/x", 404), ("/?back=x", 400), ("/?back=99999", 400), ("/?back=", 303)]
+    ("target", "status"), [("/x", 404), ("/?back=x", 400), ("/?back=99999", 400), ("/?back=", 303), ("//[", 400)]
 )
 def test_the_door_has_one_page(county: County, visit: Visit, target: str, status: int) -> None:
     assert visit(packed(county.secrets.ca, "wang")[0], target).status_code == status

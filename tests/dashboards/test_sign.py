@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from dashboards.access import COOKIE, ops_token
 from identity.second_factor import code_at
@@ -141,6 +143,28 @@ def test_own_sessions_and_password(county: County, as_: As) -> None:
     good(here.delete("/api/session"))
     assert COOKIE not in here.cookies
     assert here.get("/api/session", headers={"cookie": f"{COOKIE}={cookie}"}).status_code == 401
+
+
+def drain(feed: ClientConnection) -> None:
+    """Read until it ends."""
+    while True:
+        feed.recv(10)
+
+
+def test_an_open_page_is_told_that_its_session_has_ended(
+    county: County, as_: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboards.api._PING_S", 0.2)
+    client = as_("zhao")
+    cookie = f"{COOKIE}={client.cookies[COOKIE]}"
+    url = county.base.replace("https", "wss") + "/api/live"
+    origin: Any = county.base
+    with connect(url, ssl=county.trust, origin=origin, additional_headers={"cookie": cookie}, proxy=None) as feed:
+        assert "state" in str(feed.recv(5))
+        good(client.delete("/api/session"))
+        with pytest.raises(ConnectionClosed):
+            drain(feed)
+        assert feed.close_code == 4401
 
 
 @pytest.mark.parametrize(
