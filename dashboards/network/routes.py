@@ -29,7 +29,7 @@ from dashboards.network.changes import Changes, NoSuchChange
 from dashboards.network.halls import Booked, Ways, meetings_document
 from dashboards.network.link import UnknownTarget, faults_of, link_document, what_if
 from dashboards.network.optics import RECEIVER_LIMIT_DBM, Optics
-from dashboards.network.search import Entry, Index
+from dashboards.network.search import Entry, Index, tickets
 from dashboards.sources import Collector, Prometheus, SourceDown
 from identity.people import Right
 from inventory.impact import Meeting
@@ -41,8 +41,6 @@ T = TypeVar("T")
 Document = dict[str, Any]
 Meetings = Callable[[], Sequence[Booked]]
 """Meetings that run or are booked; it reads the store, and so is called beside the loop."""
-Tickets = Callable[[str], Sequence[Entry]]
-"""Tickets whose number or title holds the words; reads the store too."""
 
 
 def build_network(
@@ -54,7 +52,6 @@ def build_network(
     collector: Collector,
     prometheus: Prometheus,
     meetings: Meetings,
-    tickets: Tickets | None = None,
 ) -> APIRouter:
     """The router."""
     router = APIRouter(prefix="/api", dependencies=[Depends(access.needs(Right.WATCH))])
@@ -154,7 +151,8 @@ def build_network(
         booked = [
             Entry("meeting", each.id, each.title, each.title, f"/meetings?meeting={each.id}") for each in meetings()
         ]
-        found = tickets(q) if tickets is not None and q.strip() else ()
+        with store.reading() as session:
+            found = tickets(session, q)
         return {"found": index.find(q, [*booked, *found])}
 
     return router

@@ -11,6 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from collectors.desk.tables import TicketRow
 from inventory.model import LinkKind, NetworkModel
 
 MOST = 30
@@ -59,6 +63,29 @@ def initials(text: str) -> str:
         if _STARTS[0] <= code <= _LAST:
             found.append(_LETTERS[bisect_right(_STARTS, code) - 1])
     return "".join(found)
+
+
+def tickets(session: Session, asked: str) -> list[Entry]:
+    """The newest tickets with that number, or that hold the first of the words."""
+    first = asked.split()[0] if asked.split() else ""
+    columns = (TicketRow.subject, TicketRow.text, TicketRow.site, TicketRow.organisation)
+    fits = [column.icontains(first, autoescape=True) for column in columns]
+    if first.isdigit() and len(first) < 10:
+        fits.append(TicketRow.id == int(first))
+    rows = (
+        session.scalars(select(TicketRow).where(or_(*fits)).order_by(TicketRow.id.desc()).limit(MOST)) if first else ()
+    )
+    return [
+        Entry(
+            "ticket",
+            str(row.id),
+            row.text or row.subject,
+            row.text or row.subject,
+            f"/tickets/{row.id}",
+            f"{row.subject} {row.site} {row.organisation}",
+        )
+        for row in rows
+    ]
 
 
 class Index:

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collectors.desk import filing
+from collectors.desk.steps import Desk
 from collectors.faults.tables import FaultRow
 from dashboards.network.capacity import exit_users, peaks, row
 from dashboards.network.changes import Changes, NoSuchChange
@@ -228,6 +230,16 @@ def test_no_words_break_the_search(typed: str) -> None:
 def test_what_the_store_holds_is_searched_with_it() -> None:
     more = [Entry("meeting", "7", "防汛调度会", "防汛调度会", "/meetings?meeting=7")]
     assert Index(MODEL).find("fxddh", more)[0]["kind"] == "meeting"
+
+
+def test_a_ticket_is_found_by_its_number_and_its_words(signed_in: httpx.Client, store: Store) -> None:
+    assert MODEL.supervision is not None
+    desk = Desk(MODEL, MODEL.supervision, lambda: datetime.now(UTC))
+    with store.session() as session:
+        number = filing.report(session, desk, site="t01", text="打印机上不了网 100%", who="qian", channel="page")[0].id
+    for asked in (str(number), "打印机", "100% 打印机"):
+        found = signed_in.get("/api/search", params={"q": asked}).json()["found"]
+        assert ("ticket", str(number)) in {(each["kind"], each["name"]) for each in found}, asked
 
 
 # Faults and changes
