@@ -11,8 +11,8 @@ export function Panel({ open }: { open: (code: string) => void }) {
   return (
     <aside class="panel">
       <Calm />
-      <ImpactList />
       <Faults />
+      <ImpactList />
       <Alerts open={open} />
       <Meetings open={open} />
     </aside>
