@@ -84,7 +84,12 @@ def test_nobody_else_stands_behind_it(desk: Bench) -> None:
         ("wang", "wang", "root", "found wang, the plan's author"),
         ("li", "li", "wang", "found the author wang signing as li"),
         ("li", "wang", "li", "which people.yml has for li"),
-        ("zhao", "zhao", "zhao", "zhao with the roles operator; expected one that may approve (engineer, approver, leader)"),
+        (
+            "zhao",
+            "zhao",
+            "zhao",
+            "zhao with the roles operator; expected one that may approve (engineer, approver, leader)",
+        ),
         ("lin", "li", "lin", "no public_key of lin in people.yml"),
         ("lee", "li", "lee", "expected one of wang, li, chen, zhao, lin"),
     ],

@@ -6,11 +6,6 @@ export const t = words({
   product: ["三网运行监视", "Sanwang operations"],
   otherLanguage: ["English", "中文"],
   signingIn: ["正在登录…", "Signing in…"],
-  signInTitle: ["请先登录", "Please sign in"],
-  signInHow: [
-    "本页只凭一次性链接打开。请在管理主机上运行下面的命令,再打开它给出的链接。",
-    "This page opens by a one-time link only. Run the command below on the management host and open the link it prints.",
-  ],
   connecting: ["正在连接…", "Connecting…"],
   lost: ["与服务器的连接中断,画面停在 {time},正在重连…", "Connection lost: the picture is of {time}. Reconnecting…"],
   live: ["实时", "Live"],
