@@ -61,34 +61,34 @@ function Known({ link }: { link: Link }) {
         {found?.probe && <Figure name={t("loss")} value={percent(number(found.probe["loss_ratio"]))} more={`${t("delay")} ${ms(found.probe["rtt_ms"])}`} tone={(number(found.probe["loss_ratio"]) ?? 0) > 0.01 ? "down" : "up"} />}
       </div>
       <div class="cards">
-       <div class="stack">
-        <Card
-          title={t("load")}
-          tools={
-            <span class="ranges">
-              {RANGES.map((one, index) => (
-                <button key={one} aria-pressed={range === one} onClick={() => setRange(one)}>
-                  {RANGE_WORDS[index]}
-                </button>
-              ))}
-            </span>
-          }
-        >
-          <Chart title={t("load")} series="link_traffic" link={link.name} range={range} factor={1e-6} unit="Mbit/s" label={end} />
-        </Card>
-        {fibre && <LightPanel ends={found.optics} limit={found.limit_dbm} range={range} link={link.name} />}
-        {found && <Mates found={found} own={link.name} />}
-       </div>
-       <div class="stack">
-        {found && <Rides found={found} />}
-        <Consequences name={link.name} />
-        {found?.probe && <Probe link={link} found={found} range={range} />}
-        {found && (
-          <Card title={t("faults")} count={found.faults.length}>
-            <FaultHistory rows={found.faults} />
+        <div class="stack">
+          <Card
+            title={t("load")}
+            tools={
+              <span class="ranges">
+                {RANGES.map((one, index) => (
+                  <button key={one} aria-pressed={range === one} onClick={() => setRange(one)}>
+                    {RANGE_WORDS[index]}
+                  </button>
+                ))}
+              </span>
+            }
+          >
+            <Chart title={t("load")} series="link_traffic" link={link.name} range={range} factor={1e-6} unit="Mbit/s" label={end} />
           </Card>
-        )}
-       </div>
+          {fibre && <LightPanel ends={found.optics} limit={found.limit_dbm} range={range} link={link.name} />}
+          {found && <Mates found={found} own={link.name} />}
+        </div>
+        <div class="stack">
+          {found && <Rides found={found} />}
+          <Consequences name={link.name} />
+          {found?.probe && <Probe link={link} found={found} range={range} />}
+          {found && (
+            <Card title={t("faults")} count={found.faults.length}>
+              <FaultHistory rows={found.faults} />
+            </Card>
+          )}
+        </div>
       </div>
     </>
   );
@@ -112,7 +112,6 @@ function Probe({ link, found, range }: { link: Link; found: LinkDocument; range:
   const rows: [string, string, string][] = [
     [t("loss"), percent(number(probe["loss_forward_ratio"])), percent(number(probe["loss_backward_ratio"]))],
     [t("jitter"), ms(probe["forward_jitter_ms"]), ms(probe["backward_jitter_ms"])],
-    [t("bottleneck"), bps(probe["bottleneck_forward_bps"] ?? probe["bottleneck_bps"]), bps(probe["bottleneck_backward_bps"])],
   ];
   return (
     <Card title={t("probe")}>
@@ -132,6 +131,10 @@ function Probe({ link, found, range }: { link: Link; found: LinkDocument; range:
               <td>{back}</td>
             </tr>
           ))}
+          <tr>
+            <td>{t("bottleneck")}</td>
+            <td colSpan={2}>{probe["bottleneck_bps"] === null ? t("fasterThan") : bps(probe["bottleneck_bps"])}</td>
+          </tr>
           <tr>
             <td>{t("delay")}</td>
             <td colSpan={2}>

@@ -35,6 +35,7 @@ export const t = words({
   delay: ["往返时延", "Round trip"],
   jitter: ["抖动", "Jitter"],
   bottleneck: ["可用速率", "Bottleneck"],
+  fasterThan: ["高于 200 Mbit/s", "over 200 Mbit/s"],
   voice: ["语音评分 MOS", "Voice, MOS"],
   rides: ["承载内容", "What rides it"],
   hallsOver: ["会场", "Halls"],

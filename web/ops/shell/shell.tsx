@@ -14,6 +14,7 @@ import { Menu, firstPage } from "./menu";
 import { route, to } from "./router";
 import { SearchBox } from "./search";
 import { may, person, phase } from "./session";
+import "../ui/ui.css";
 import "./shell.css";
 import { t } from "./words";
 
