@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -29,6 +30,7 @@ log = logging.getLogger("sanwang.collect")
 PORT = 162
 RATE_PER_S = 40
 _TOGETHER = 5  # so many hosts at their limit are the limit of all: a third of a core
+_YEAR_2020 = 1_577_836_800
 _LARGEST = 8192
 _SEQUENCE = b"\x30"
 _VARBINDS = 24
@@ -45,14 +47,24 @@ _SECRET = frozenset({"1.3.6.1.6.3.18.1.4"})  # snmpTrapCommunity
 _ABOUT = ("ifDescr", "ifName", "entPhysicalName", "ifIndex")
 
 
-def next_boots(path: Path) -> int:
-    """snmpEngineBoots of this start; kept in a file."""
+def next_boots(path: Path, now: Callable[[], float] = time.time) -> int:
+    """snmpEngineBoots of this start: more than at the last one, and more than on a disk that was lost.
+
+    Seconds since 2020, or one more than what the file keeps when the clock says less.  A disk that is full costs the
+    file its turn, never the collector its start.
+    """
     try:
-        boots = int(path.read_text(encoding="ascii")) + 1
+        kept = int(path.read_text(encoding="ascii"))
     except (OSError, ValueError):
-        boots = 1
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{boots}\n", encoding="ascii")
+        kept = 0
+    boots = max(kept + 1, int(now()) - _YEAR_2020)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(".new")
+        beside.write_text(f"{boots}\n", encoding="ascii")
+        beside.replace(path)
+    except OSError as problem:
+        log.warning("%s: %s; SNMP informs are heard as long as the clock goes forward", path, problem)
     return boots
 
 

@@ -156,11 +156,15 @@ async def test_many_hosts_together_have_a_limit_too() -> None:
         assert 150 <= made.traps.refused["rate"] <= 200
 
 
-def test_boots_only_grow(tmp_path: Path) -> None:
-    path = tmp_path / "state" / "boots"
-    assert [next_boots(path), next_boots(path)] == [1, 2]
+def test_boots_only_grow(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path, year_2020 = tmp_path / "state" / "boots", 1_577_836_800.0
+    assert [next_boots(path, lambda: year_2020 + 100) for _ in range(2)] == [100, 101]  # restarted within a second
+    assert next_boots(path, lambda: year_2020 + 7) == 102  # the clock was set back
     path.write_text("rubbish")
-    assert next_boots(path) == 1
+    assert next_boots(path, lambda: year_2020 + 200) == 200  # the disk was lost, time went on
+    blocked = path / "below-a-file"  # a disk that takes nothing
+    assert next_boots(blocked, lambda: year_2020 + 300) == 300
+    assert "informs are heard" in caplog.text
 
 
 @pytest.mark.parametrize("host", ["c1-nms", "c2-nms"])
