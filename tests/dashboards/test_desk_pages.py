@@ -202,6 +202,7 @@ def test_a_ticket_is_not_restored_while_its_fault_is_seen_and_the_page_says_so(d
 def test_a_clerk_reports_in_three_presses_and_says_how_it_was_handled(desktop: Desktop) -> None:
     page = desktop.page("qian", "/", width=390, height=844)
     expect(page.locator(".known.none")).to_be_visible()
+    expect(page.locator(".served")).to_contain_text("本月可用率 100 %")
     page.locator(".choices button", has_text="网速很慢").click()
     page.locator("button.large").click()
     expect(page.locator(".known.filed")).to_contain_text("已受理")

@@ -13,6 +13,7 @@ import "./report.css";
 import { deskWake } from "./common";
 import { OwnTickets } from "./own";
 import { RequestForm } from "./request";
+import { quantity } from "./quantity";
 import type { Classes, Known, TicketDetail, Unit } from "./types";
 import { PROBLEMS, t } from "./words-report";
 
@@ -47,6 +48,7 @@ export default function ReportPage({ query }: PageProps) {
         <>
           <Units units={units} chosen={chosen} choose={setSite} />
           {chosen && <KnownHere site={chosen.site} />}
+          {chosen && <Served site={chosen.site} />}
           {chosen && !requesting && <ReportForm key={chosen.site} unit={chosen} classes={classes.value} done={setFiled} />}
           {chosen && requesting && <RequestForm key={chosen.site} unit={chosen} classes={classes.value} done={setFiled} />}
         </>
@@ -97,6 +99,22 @@ function KnownHere({ site }: { site: string }) {
       <p>{t("knownSince", { time: time(first.opened_at, false) })}</p>
     </section>
   );
+}
+
+interface Level {
+  site: string;
+  availability: number | null;
+  target: number;
+  met: boolean;
+}
+
+/** What the unit was promised this month, and what it got. */
+function Served({ site }: { site: string }) {
+  const levels = useDocument<{ sites: Level[] }>("/api/desk/sla", 60);
+  const own = levels.value?.sites.find((one) => one.site === site);
+  if (!own || own.availability === null) return null;
+  const [got, promised] = [quantity(own.availability, "ratio")[0], quantity(own.target, "ratio")[0]];
+  return <p class={own.met ? "served" : "served late"}>{t("served", { got, promised })}</p>;
 }
 
 function ReportForm({ unit, classes, done }: { unit: Unit; classes: Classes; done: (filed: Filed) => void }) {

@@ -17,6 +17,7 @@ export const t = words({
   known: ["已知故障", "Known already"],
   knownSince: ["{time} 已发现,正在处理,不必再报", "Seen at {time} and in hand: no need to report it"],
   nothingKnown: ["没有发现已知故障,请报障", "Nothing is known: please report it"],
+  served: ["本月可用率 {got},承诺 {promised}", "In service {got} of this month, promised {promised}"],
   filed: ["已受理,工单 {id}", "Taken in: ticket {id}"],
   filedKnown: ["已受理,工单 {id},并入正在处理的故障", "Taken in: ticket {id}, part of a fault that is in hand"],
   another: ["再报一个", "Report another"],
