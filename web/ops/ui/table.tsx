@@ -96,7 +96,7 @@ export function Table<R>({ rows, columns, id, href, open, filter, tone, empty, p
                 >
                   {columns.map((column, index) => (
                     <td key={index} data-head={column.head} class={column.figures ? "num figures" : undefined}>
-                      {column.cell(row)}
+                      <span class="cell">{column.cell(row)}</span>
                     </td>
                   ))}
                 </tr>
