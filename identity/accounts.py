@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from identity import passwords, sessions, throttle
+from identity.directory import CONSOLE
 from identity.refusal import Refusal
 from identity.tables import Account
 from store.audit import record
@@ -35,6 +36,11 @@ def add(session: Session, login: str, who: str, now: datetime, *, zh: str, en: s
         raise AccountRefused(
             f"login {login!r}: expected 1 to 32 small letters, digits and dashes, a letter first",
             "登录名须为 1 至 32 个小写字母、数字或连字符,以字母开头",
+        )
+    if login == CONSOLE:
+        raise AccountRefused(
+            f"{CONSOLE} is the name of root's own one-time links: choose another login",
+            f"{CONSOLE} 为保留登录名,请另取",
         )
     if session.get(Account, login) is not None:
         raise AccountRefused(

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from identity import sessions
-from identity.directory import Directory, Identity
+from identity.directory import CONSOLE, Directory, Identity
 from identity.people import ADMINISTRATORS, OF_UNITS, ROLE_RIGHTS, Right, conflict
 from identity.refusal import Refusal
 from identity.tables import Account, Grant
@@ -65,6 +65,8 @@ def give(
             f"{login!r}: nobody has this login; let the system administrator make the account first",
             f"没有登录名为 {login} 的人员,请系统管理员先建账户",
         )
+    if login == CONSOLE:
+        raise GrantRefused(f"{CONSOLE} is root's own one-time link: its roles are fixed", f"{CONSOLE} 的角色固定不变")
     refusal = _refusal(giver, receiver, role, units, days, why)
     if refusal:
         raise refusal

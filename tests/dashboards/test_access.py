@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fastapi import HTTPException, Request
 
 from dashboards import access
-from dashboards.access import Access, ops_token
+from dashboards.access import COOKIE, Access, ops_token
 from identity.directory import Directory
+from identity.people import Right
 from identity.second_factor import Seal
 from identity.secrets import Secrets
 from identity.signing import Caller, SignOn, SignRefused
@@ -37,4 +39,23 @@ def test_a_link_from_before_a_restart_opens_nothing(tmp_path: Path, monkeypatch:
     assert (fresh.stage, fresh.login) == ("in", "zhao")
     with pytest.raises(SignRefused, match="nobody has the login"):
         restarted.enter(ops_token(Tokens(key), "somebody"), HERE)
+    store.close()
+
+
+def test_a_session_ends_when_the_countys_files_give_other_roles(tmp_path: Path) -> None:
+    secrets = Secrets(tmp_path)
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    tokens, seal = Tokens(secrets.resolve(ops_link.KEY)), Seal(secrets.resolve("psk/accounts"))
+
+    def pages(*roles: str) -> Access:
+        people = {"zhao": Person("zhao", "赵值班", "Operator Zhao", roles)}
+        return Access(SignOn(store, Directory(people), seal, "shili"), tokens)
+
+    cookie = pages("operator").sign_on.enter("zhao", "link", HERE).cookie
+    request = Request({"type": "http", "method": "GET", "headers": [(b"cookie", f"{COOKIE}={cookie}".encode())]})
+    assert pages("operator").needs(Right.HANDLE)(request).login == "zhao"
+    with pytest.raises(HTTPException, match="your roles have changed"):
+        pages("operator", "supervisor").signed_in(request)
+    with pytest.raises(HTTPException, match="your session has ended"):
+        pages("operator").signed_in(request)
     store.close()

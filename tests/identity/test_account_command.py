@@ -67,6 +67,7 @@ def test_root_begins(run: Run) -> None:
     ("arguments", "said"),
     [
         (("add", "Wu", "--why", "x"), "small letters"),
+        (("add", "operator", "--why", "x"), "another login"),
         (("add", "ma", "--unit", "t99", "--why", "x"), "not in the county"),
         (("lock", "ghost", "--why", "x"), "has no account"),
         (("grant", "wang", "auditor", "--why", "x"), "三员"),

@@ -127,6 +127,8 @@ def test_what_is_refused_to_everybody(desk: Desk, role: str, units: list[str], d
     for giver in ("", "zheng"):
         with pytest.raises(GrantRefused, match=said):
             give(desk, giver, "li", role, units, days, why)
+    with pytest.raises(GrantRefused, match="are fixed"):
+        give(desk, "", "operator", "auditor", [])
     with pytest.raises(GrantRefused, match="nobody has this login"):
         give(desk, "", "ghost", "operator", [])
 

@@ -68,7 +68,7 @@ export function SignIn() {
   return (
     <main class="sign-in">
       <header>
-        <h1>{t("product")}</h1>
+        <h1>{common("product")}</h1>
         <button class="language" lang={language.value === "zh" ? "en" : "zh-CN"} onClick={switchLanguage}>
           {common("otherLanguage")}
         </button>

@@ -2,7 +2,6 @@
 import { say, words, type Pair } from "../../shared/i18n";
 
 export const t = words({
-  product: ["三网运维", "Sanwang operations"],
   signIn: ["登录", "Sign in"],
   login: ["登录名", "Login"],
   password: ["口令", "Password"],
