@@ -131,7 +131,7 @@ function ReportForm({ unit, classes, done }: { unit: Unit; classes: Classes; don
     const text = [other || !pressed ? "" : say(pressed), word("text")].filter(Boolean).join(":");
     setSending(true);
     setRefused("");
-    const body = { site: unit.site, text, service: word("service"), organisation: word("organisation"), contact: word("contact"), channel: phone ? word("channel") || "phone" : "page" };
+    const body = { site: unit.site, text, service: word("service"), organisation: word("organisation"), contact: word("contact"), channel: phone ? "phone" : "page" };
     post<Filed>("/api/desk/reports", body).then(done, (error: unknown) => {
       setRefused(wordsOf(error));
       setSending(false);
@@ -172,7 +172,6 @@ function ReportForm({ unit, classes, done }: { unit: Unit; classes: Classes; don
             <label for="report-contact">{t("whom")}</label>
             <input id="report-contact" name="contact" defaultValue={contact} maxLength={100} />
           </p>
-          {phone && <input type="hidden" name="channel" value="phone" />}
           {refused && (
             <p class="problem" role="alert">
               {refused}

@@ -10,12 +10,6 @@ export interface FaultImpact {
   services?: ServiceImpact[];
 }
 
-export interface Child {
-  key?: string;
-  kind?: string;
-  subject?: string;
-}
-
 export interface Fault {
   id: number;
   key: string;

@@ -12,7 +12,6 @@ export const t = words({
   formula: ["算法", "Formula"],
   inputs: ["依据", "What it is made of"],
   source: ["来源:{words}", "Source: {words}"],
-  readAt: ["取数时间", "Read"],
   fixed: ["随模型", "with the model"],
   why: ["未知原因:{words}", "Unknown because: {words}"],
   itemsN: ["查看 {n} 项", "See all {n}"],

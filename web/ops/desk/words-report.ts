@@ -27,8 +27,6 @@ export const t = words({
   rate: ["办得怎么样?", "How was it handled?"],
   notSolved: ["还没有好", "Still not solved"],
   stars: ["{n} 分", "{n} of 5"],
-  byPhone: ["来电报障", "By telephone"],
-  channel: ["渠道", "Came by"],
   kindOf: ["申请什么", "What do you ask for"],
   send: ["提交申请", "Send"],
   siteName: ["新站点名称", "Name of the new site"],

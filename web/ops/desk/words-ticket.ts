@@ -41,7 +41,6 @@ export const t = words({
   restoredAt: ["恢复", "Restored"],
   closedAt: ["办结", "Closed"],
   due: ["到期", "Due"],
-  respondDue: ["应在此前响应", "Answer due"],
   respondLeft: ["响应还剩 {time}", "{time} to answer"],
   respondOver: ["响应超时 {time}", "Answer {time} late"],
   cause: ["原因", "Cause"],
@@ -52,7 +51,6 @@ export const t = words({
   working: ["按工作时间计", "in working time"],
   parentOf: ["并入工单 {id}", "Part of ticket {id}"],
   fault: ["故障", "Fault"],
-  faultOpen: ["未恢复", "not over yet"],
   escalated: ["升级第 {n} 级:{to}", "Escalation {n}: {to}"],
   wanted: ["申请内容", "What is asked for"],
   why: ["原因或说明", "Why, or a remark"],
@@ -65,7 +63,6 @@ export const t = words({
   decision: ["办理结果", "Decision"],
   do: ["确定", "Do it"],
   moreThere: ["列表未完,请用筛选缩小范围", "There are more: narrow the list"],
-  changeNo: ["这张工单现在没有您能做的操作", "There is nothing for you to do on it now"],
 });
 
 export const KIND: Record<string, Pair> = { fault: ["监测", "Monitoring"], report: ["报障", "Report"], request: ["申请", "Request"] };

@@ -35,7 +35,6 @@ export const t = words({
   ticketN: ["工单 {id}", "Ticket {id}"],
   state: ["状态", "State"],
   all: ["全部", "All"],
-  cleared: ["已恢复", "Cleared"],
   severity: ["级别", "Severity"],
   kind: ["类别", "Kind"],
   fault: ["故障", "Fault"],
