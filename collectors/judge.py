@@ -130,7 +130,8 @@ class Judge:
         if view.heard_at is None:
             if now - started < START_S:
                 return Verdict("unknown", "not heard yet")
-            return Verdict("down", "its agent was never heard", "silent")
+            dark = self._dark(name, views, links, now)
+            return Verdict("down", "its agent was never heard", "dark" if dark else "silent")
         silence = now - view.heard_at
         if silence > DARK_S and self._dark(name, views, links, now):
             return Verdict("down", "every neighbour has lost it", "dark")

@@ -56,11 +56,13 @@ class Watch:
         self._figures_from: dict[str, float] = {}  # link -> when its figures can be believed again
         self._looked = 0.0
         self._unrest_at = -UNREST_S
+        self._began = float("inf")
         self.degraded: Mapping[str, Mapping[str, Any]] = {}
         self.book = Book(self._well, self._ripe, self.diagnosis.shelter)
 
     def step(self, now: float, wall: float) -> list[Change]:
         """Look at the county as just judged."""
+        self._began = min(self._began, now)
         symptoms = self.symptoms(now)
         if symptoms.none and not self.book.busy:
             return []
@@ -162,7 +164,8 @@ class Watch:
             if root.kind == "link-degraded":
                 return True  # its figures are means over seconds already
             margin = SILENT_S if root.kind == "link-silent" else 0.0
-            return age >= WAIT_S or (age >= TOGETHER_S and self._heard_both(root, margin))
+            patience = WAIT_S if now - self._began > FIRST_LOOK_S else FIRST_LOOK_S
+            return age >= patience or (age >= TOGETHER_S and self._heard_both(root, margin))
         if kind == "service":
             state = str(root.detail.get("state"))
             if state in ("gone", "silent") and self._unrest(root.key, now):

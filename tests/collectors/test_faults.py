@@ -195,6 +195,14 @@ def test_what_a_restarted_collector_finds_open_is_not_opened_again() -> None:
     settled(after)
 
 
+@pytest.mark.parametrize("host", ["t01-rt", "c1-core", "c3-srv"])
+def test_what_died_before_the_collector_began_is_one_fault_too(host: str) -> None:
+    world = World(dead={host})
+    world.run(20)
+    assert (world.open, world.opened) == ({f"host:{host}": "host-down"}, [f"host:{host}"])
+    settled(world)
+
+
 def test_a_fault_healed_while_nobody_looked_is_cleared() -> None:
     world = World()
     old = Fault(7, "link:t01-c1", "link-down", ("link-down", "critical"), "t01-c1", "t01", "critical", 1.0,

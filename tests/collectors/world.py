@@ -7,6 +7,7 @@ that is tested.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -34,12 +35,12 @@ def small() -> NetworkModel:
 class World:
     """The county, its watch, and what is broken; ``now`` is both clocks."""
 
-    def __init__(self, model: NetworkModel | None = None) -> None:
+    def __init__(self, model: NetworkModel | None = None, dead: Collection[str] = ()) -> None:
         self.model = model or small()
         self.county = County(self.model, expect(self.model))
         self.now = 1_000_000.0
-        self.county._started = self.now - 60
-        self.dead: set[str] = set()
+        self.county._started = self.now
+        self.dead = set(dead)
         self.cut: set[str] = set()
         self.silent: set[str] = set()
         self.stopped: set[tuple[str, str]] = set()
@@ -54,11 +55,15 @@ class World:
         self._near: set[str] = set()
         self._number = 0
         self.watch = Watch(self.county)
-        for name, view in self.county.views.items():
-            view.connected = True
+        for name in self._reached() & self.county.views.keys():
+            self.county.views[name].connected = True
             self._speak(name, whole=True)
         self.run(1.5)
         assert self.changes == []
+        if not dead:
+            self.now += 60  # it has been watched for long
+            for view in self.county.views.values():
+                view.heard_at = self.now
 
     @property
     def open(self) -> dict[str, str]:
