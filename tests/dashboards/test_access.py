@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from fastapi import HTTPException, Request
 
-from dashboards import access
 from dashboards.access import COOKIE, Access, ops_token
 from identity.directory import Directory
 from identity.people import Right
@@ -30,8 +30,8 @@ def test_a_link_from_before_a_restart_opens_nothing(tmp_path: Path, monkeypatch:
     sign_on = SignOn(store, Directory(PEOPLE), Seal(secrets.resolve("psk/accounts")), "shili")
     link = ops_token(Tokens(key))
     assert Access(sign_on, Tokens(key)).enter(link, HERE).stage == "in"
-    later = access.time.time() + 2
-    monkeypatch.setattr(access.time, "time", lambda: later)
+    later = time.time() + 2
+    monkeypatch.setattr(time, "time", lambda: later)
     restarted = Access(sign_on, Tokens(key))
     with pytest.raises(TokenRefused, match="print a new one"):
         restarted.enter(link, HERE)
