@@ -16,9 +16,14 @@ import struct
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
+from collectors.path import Ask, RunningCounty
 from drills.lab import Lab, inside
+from inventory.walk import Flow
 from twin import names, namespaces
 from twin.errors import TwinError
 
@@ -69,15 +74,43 @@ def traced(lab: Lab, halls: Iterable[str] | None = None) -> dict[str, tuple[str,
     return found
 
 
-def _mouth(lab: Lab, code: str) -> socket.socket:
-    """A socket in the hall's computer, towards the media port of its relay."""
-    hall = lab.model.halls[code]
-    relay, port = next(
+def asker(lab: Lab) -> Ask:
+    """Asks one running host for its own route, by the county's collector."""
+
+    def ask(host: str, fields: dict[str, str]) -> dict[str, Any]:
+        answer = lab.collected(f"/route?{urlencode({'host': host, **fields})}")
+        return answer if isinstance(answer, dict) else {}
+
+    return ask
+
+
+def differences(lab: Lab) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Halls whose packets ride other cables than the hosts say that they would: (seen, said)."""
+    found = {}
+    for code, seen in traced(lab).items():
+        hall = lab.model.halls[code]
+        relay, port = _media(lab, code)
+        said = RunningCounty(lab.model, asker(lab)).walk(Flow(hall.host, "", hall.address, relay, "udp", port)).links
+        if said != seen:
+            found[code] = (seen, said)
+    return found
+
+
+def _media(lab: Lab, code: str) -> tuple[IPv4Address, int]:
+    """Address and port of a hall's media."""
+    relay = lab.model.halls[code].relay
+    return next(
         (backend.address, service.port)
         for service in lab.model.services.values()
         for backend in service.backends
-        if service.kind == "media" and backend.host == hall.relay
+        if service.kind == "media" and backend.host == relay
     )
+
+
+def _mouth(lab: Lab, code: str) -> socket.socket:
+    """A socket in the hall's computer, towards the media port of its relay."""
+    hall = lab.model.halls[code]
+    relay, port = _media(lab, code)
     made = lab.socket(hall.host, "", socket.SOCK_DGRAM)
     try:
         made.bind((str(hall.address), 0))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 
 from collectors.path import ends, traced
 from drills.lab import Lab
+from drills.paths import asker
 from inventory.places import current_instance
 from inventory.walk import Flow
 from sanwang.cli import run_app
@@ -47,11 +47,7 @@ def path(
             print(f"sanwang path: {problem}. Next: sanwang county show", file=sys.stderr)
             return BAD_INPUT
 
-        def ask(name: str, fields: dict[str, str]) -> dict[str, Any]:
-            answer = lab.collected(f"/route?{urlencode({'host': name, **fields})}")
-            return answer if isinstance(answer, dict) else {}
-
-        document = traced(lab.model, ask, Flow(host, vrf, address, goal, protocol, port))
+        document = traced(lab.model, asker(lab), Flow(host, vrf, address, goal, protocol, port))
         if as_json:
             emit(document)
         else:

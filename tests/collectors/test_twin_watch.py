@@ -84,8 +84,9 @@ def test_a_cut_fibre_is_seen_at_once_and_healing_too(lab: Lab) -> None:
     lab.wait(lambda: lab.get("/links")["ring-c1-c2"]["state"] == "down", "the cut", 5)
     assert "no carrier" in lab.get("/links")["ring-c1-c2"]["reason"]
     lab.wait(lambda: "link:ring-c1-c2" in opened(lab), "the fault", 3)
+    told = 'sanwang_link_fault{a="c1-core",b="c2-core",kind="ring",link="ring-c1-c2"} 1.0'
+    lab.wait(lambda: told in lab.http.get("/metrics?part=fast").text, "the fault", 5)  # once it is sure
     fast = lab.http.get("/metrics?part=fast").text
-    assert 'sanwang_link_fault{a="c1-core",b="c2-core",kind="ring",link="ring-c1-c2"} 1.0' in fast
     assert len(re.findall(r"sanwang_(?:link|host)_fault\{.*\} 1\.0", fast)) == 1
     faults.heal(lab.twin, fault)
     lab.wait(lambda: not settled(lab), "healing")

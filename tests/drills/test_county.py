@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from dashboards.access import ops_token
-from drills import centre, meeting, replace, restore, ring, sequence, succession
+from drills import centre, meeting, paths, replace, restore, ring, sequence, succession
 from drills import fault as fault_drill
 from drills.browser import Halls
 from drills.lab import Lab
@@ -273,6 +273,7 @@ def test_a_cut_fibre_raises_one_alert_that_names_the_link(lab: Lab) -> None:
         alerts = eventually(lambda: _alerts(lab), "no alert was raised")
         time.sleep(3)
         assert [(alert["alertname"], alert["link"]) for alert in _alerts(lab)] == [("LinkDown", link.name)], alerts
+        assert paths.differences(lab) == {}, "halls' packets ride where the hosts say they do"
     finally:
         faults.heal(lab.twin, fault)
     eventually(lambda: not _alerts(lab), "the alert stayed after the fibre was healed", within_s=60)
