@@ -27,7 +27,25 @@ BOOTS, TIME_S = 7, 1_000_000
 _IF, _IFX = "1.3.6.1.2.1.2.2.1", "1.3.6.1.2.1.31.1.1.1"
 _SENSOR, _ENTITY = "1.3.6.1.2.1.99.1.1.1", "1.3.6.1.2.1.47.1.1.1.1"
 _FASTEST = {6: 9_973_117, 10: 7_654_321}  # octets an epoch, by column of ifXTable
+_NARROW = (10, 11, 16, 17)  # octets and packets of ifTable
 _OPTICS = 4
+_IF_NAMES = {
+    3: "ifType", 4: "ifMtu", 5: "ifSpeed", 7: "ifAdminStatus", 8: "ifOperStatus", 9: "ifLastChange", 10: "ifInOctets",
+    11: "ifInUcastPkts", 13: "ifInDiscards", 14: "ifInErrors", 15: "ifInUnknownProtos", 16: "ifOutOctets",
+    17: "ifOutUcastPkts", 19: "ifOutDiscards", 20: "ifOutErrors",
+}  # fmt: skip
+_IFX_NAMES = {
+    2: "ifInMulticastPkts", 3: "ifInBroadcastPkts", 4: "ifOutMulticastPkts", 5: "ifOutBroadcastPkts", 6: "ifHCInOctets",
+    7: "ifHCInUcastPkts", 8: "ifHCInMulticastPkts", 9: "ifHCInBroadcastPkts", 10: "ifHCOutOctets",
+    11: "ifHCOutUcastPkts", 12: "ifHCOutMulticastPkts", 13: "ifHCOutBroadcastPkts", 14: "ifLinkUpDownTrapEnable",
+    15: "ifHighSpeed", 16: "ifPromiscuousMode", 17: "ifConnectorPresent", 19: "ifCounterDiscontinuityTime",
+}  # fmt: skip
+WHOLE = {
+    **{f"{_IF}.{column}": name for column, name in _IF_NAMES.items()},
+    **{f"{_IFX}.{column}": name for column, name in _IFX_NAMES.items()},
+}
+"""Every numeric column of ifTable and ifXTable (RFC 2863) that is not deprecated, by OID: 1,536 values of 48 ports."""
+NAMES = {**WHOLE, "1.3.6.1.2.1.25.3.3.1.2": "hrProcessorLoad", "1.3.6.1.2.1.99.1.1.1.4": "entPhySensorValue"}
 
 
 def address(number: int) -> str:
@@ -54,6 +72,12 @@ def _constants() -> dict[str, tuple[int, int | bytes | str]]:
             f"{_IF}.1.{port}": (ber.INTEGER, port),
             f"{_IF}.2.{port}": (ber.OCTETS, name),
             f"{_IF}.3.{port}": (ber.INTEGER, 6),
+            f"{_IF}.4.{port}": (ber.INTEGER, 9216),
+            f"{_IF}.9.{port}": (ber.TICKS, 1000 * port),
+            f"{_IFX}.14.{port}": (ber.INTEGER, 1),
+            f"{_IFX}.16.{port}": (ber.INTEGER, 2),
+            f"{_IFX}.17.{port}": (ber.INTEGER, 1),
+            f"{_IFX}.19.{port}": (ber.TICKS, 0),
             f"{_IF}.5.{port}": (ber.GAUGE32, 1_000_000_000),
             f"{_IF}.7.{port}": (ber.INTEGER, 1),
             f"{_IF}.8.{port}": (ber.INTEGER, 1 if port % 3 else 2),
@@ -87,7 +111,9 @@ def _moving(oid: str, device: int, epoch: int) -> tuple[int, int] | None:
     seed = device * 1009 + index * 31 + column
     if table == _IFX and column in (6, 7, 8, 9, 10, 11, 12, 13) and 1 <= index <= PORTS:
         return ber.COUNTER64, (seed << 22) + epoch * (_FASTEST.get(column, 12_345) + seed)
-    if table == _IF and column in (13, 14, 19, 20) and 1 <= index <= PORTS:  # a port in eight has errors
+    if 1 <= index <= PORTS and column in {_IF: _NARROW, _IFX: (2, 3, 4, 5)}.get(table, ()):
+        return ber.COUNTER32, ((seed << 16) + epoch * (7_654_321 + seed)) & 0xFFFFFFFF
+    if table == _IF and column in (13, 14, 15, 19, 20) and 1 <= index <= PORTS:  # a port in eight has errors
         return ber.COUNTER32, seed % 1000 + (epoch * (seed % 7) if index % 8 == 0 else 0)
     if table == "1.3.6.1.2.1.25.3.3.1" and column == 2 and index in (1, 2):
         return ber.INTEGER, (seed + 13 * epoch) % 100
@@ -101,8 +127,8 @@ def instances() -> list[tuple[tuple[int, ...], str]]:
     """Every instance in the order of a walk."""
     found = [*_constants(), "1.3.6.1.2.1.1.3.0", *(f"1.3.6.1.2.1.25.3.3.1.2.{index}" for index in (1, 2))]
     for port in range(1, PORTS + 1):
-        found += [f"{_IFX}.{column}.{port}" for column in range(6, 14)]
-        found += [f"{_IF}.{column}.{port}" for column in (13, 14, 19, 20)]
+        found += [f"{_IFX}.{column}.{port}" for column in range(2, 14)]
+        found += [f"{_IF}.{column}.{port}" for column in (*_NARROW, 13, 14, 15, 19, 20)]
     found += [f"{_SENSOR}.4.{100 + number}" for number in range(2 * _OPTICS)]
     return sorted((tuple(map(int, oid.split("."))), oid) for oid in found)
 

@@ -16,20 +16,6 @@ from bench import snmp_devices
 from collectors.snmp import ber
 from collectors.snmp.objects import IF_TABLE_LAST_CHANGE, SYS_UPTIME
 
-NAMES = {
-    "1.3.6.1.2.1.2.2.1.8": "ifOperStatus",
-    "1.3.6.1.2.1.2.2.1.7": "ifAdminStatus",
-    "1.3.6.1.2.1.2.2.1.13": "ifInDiscards",
-    "1.3.6.1.2.1.2.2.1.14": "ifInErrors",
-    "1.3.6.1.2.1.2.2.1.19": "ifOutDiscards",
-    "1.3.6.1.2.1.2.2.1.20": "ifOutErrors",
-    "1.3.6.1.2.1.31.1.1.1.6": "ifHCInOctets",
-    "1.3.6.1.2.1.31.1.1.1.7": "ifHCInUcastPkts",
-    "1.3.6.1.2.1.31.1.1.1.10": "ifHCOutOctets",
-    "1.3.6.1.2.1.31.1.1.1.11": "ifHCOutUcastPkts",
-    "1.3.6.1.2.1.25.3.3.1.2": "hrProcessorLoad",
-    "1.3.6.1.2.1.99.1.1.1.4": "entPhySensorValue",
-}
 SCALARS = {SYS_UPTIME: "sysUpTime", IF_TABLE_LAST_CHANGE: "ifTableLastChange"}
 _COUNTERS = frozenset({ber.COUNTER32, ber.COUNTER64})
 _INDEX = "index"
@@ -52,7 +38,7 @@ def name_of(oid: str) -> str:
 
 
 def _names(column: str) -> str:
-    return NAMES.get(column) or "oid_" + column.replace(".", "_")
+    return snmp_devices.NAMES.get(column) or "oid_" + column.replace(".", "_")
 
 
 def module(oids: Sequence[str], version: str, way: Way) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from typing import Protocol
 
 from collectors.snmp import ber
 from collectors.snmp.readings import BUSY, CPU, FAMILIES, IDLE, OCTETS, RATE, UNSHOWN, Reading
 
-_HEADERS = {name: f"# HELP {name} {text}\n# TYPE {name} {kind}\n" for name, (kind, text) in FAMILIES.items()}
 Values = Sequence[ber.Value]
 
 
@@ -159,8 +159,14 @@ def exposition(targets: Iterable[Shown]) -> bytes:
         found["sanwang_snmp_poll_seconds"].append(f"sanwang_snmp_poll_seconds{label} {result.took_s:.6f}\n")
         found["sanwang_snmp_varbind_seconds"].append(f"sanwang_snmp_varbind_seconds{label} {result.varbind_s:.3g}\n")
         for name, text in result.page.texts(result).items():
-            found[name].append(text)
-    return "".join(_HEADERS[name] + "".join(texts) for name, texts in found.items() if texts).encode()
+            found.setdefault(name, []).append(text)
+    return "".join(_header(name) + "".join(texts) for name, texts in found.items() if texts).encode()
+
+
+@cache
+def _header(name: str) -> str:
+    kind, text = FAMILIES.get(name, ("untyped", name))
+    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
 
 
 def _labels(host: str, reading: Reading, links: Mapping[tuple[str, str], str]) -> str:

@@ -50,7 +50,7 @@ class Reading:
 
     Args:
         oid: The instance.
-        metric: Sample name, one of FAMILIES; or one of UNSHOWN (BUSY and IDLE are ticks since the start).
+        metric: Sample name, mostly one of FAMILIES; or one of UNSHOWN (BUSY and IDLE are ticks since the start).
         labels: Besides host, and link where there is a port.
         read: Raw value to the metric's unit, None for nothing worth telling; without one the integer is exposed.
     """
@@ -71,12 +71,6 @@ CANARIES = [Reading("1.3.6.1.2.1.1.3.0", UPTIME, (), seconds), Reading("1.3.6.1.
 
 
 def ordered(readings: list[Reading]) -> list[Reading]:
-    """As on the page: the canaries, then what belongs to one metric together.
-
-    Raises:
-        ValueError: a metric that no page has.
-    """
-    for reading in readings:
-        if reading.metric not in _ORDER:
-            raise ValueError(f"{reading.oid}: found metric {reading.metric!r}, expected one of readings.FAMILIES")
-    return sorted([*CANARIES, *readings], key=lambda reading: _ORDER[reading.metric])
+    """As on the page: the canaries, then what belongs to one metric together; others than FAMILIES come last."""
+    last = len(_ORDER)
+    return sorted([*CANARIES, *readings], key=lambda reading: (_ORDER.get(reading.metric, last), reading.metric))
