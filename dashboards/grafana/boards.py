@@ -278,7 +278,7 @@ WATCHERS = Board(
                 chart("事件 Events", "rate(sanwang_collect_events_total[1m])", "{{fate}}", "eps"),
                 chart("代理上报 Agents' lines", "sum(rate(sanwang_agent_lines_total[1m]))", "lines", "eps"),
                 chart("SNMP 轮询 SNMP poll", "sanwang_snmp_poll_seconds", "{{quantile}}", "s"),
-                chart("采集器处理器 Collector's processor", "rate(sanwang_collect_cpu_seconds_total[1m])", "cores"),
+                chart("采集器处理器 Collector's processor", "rate(sanwang_collect_cpu_seconds[1m])", "cores"),
                 chart(
                     "未送出的变化 Dropped by agents",
                     "sum by (host) (rate(sanwang_agent_dropped_total[5m])) > 0",
