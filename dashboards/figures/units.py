@@ -13,7 +13,7 @@ from inventory.model import LinkKind, NetworkModel, Site, SiteKind
 from inventory.savings import savings
 from inventory.schema import CostsIntent
 
-BUSY = "quantile_over_time(0.95, (max by (link) (sanwang_link_bps))[1d:5m])"
+BUSY = "quantile_over_time(0.95, (max by (link) (sanwang_link_bps))[1d:2m])"
 """Load of each link that 95 % of the last 24 hours did not exceed, bit/s."""
 
 _LINES = frozenset({LinkKind.ACCESS, LinkKind.SPUR, LinkKind.BROADBAND, LinkKind.CABLE})
