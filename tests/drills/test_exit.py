@@ -27,6 +27,7 @@ from drills.policy import Place
 from drills.web import Conversations, Internet, user
 from inventory.places import CHECKOUT, Places
 from provision import play
+from provision.render.qos import SHARES
 from tests.drills.counties import with_two_carriers
 from twin import faults
 
@@ -261,3 +262,10 @@ def test_a_unit_that_opens_many_connections_gets_no_more_of_the_exit(lab: Lab, d
     rate = lab.model.links[lab.model.hosts[lab.model.firewall].port(lab.model.exits[0].port).link].rate_bps
     assert 0.6 * rate < sum(carried.values()) < rate, carried
     assert 0.35 < carried["b01"] / sum(carried.values()) < 0.65, carried
+    time.sleep(16)  # the firewall's agent looks every fifteen seconds
+    counted = lab.collected(f"/hosts/{lab.model.firewall}")["state"]["counters"]
+    for site in carried:
+        share = f"share:{lab.model.sites[site].number % SHARES}:{'down' if download else 'up'}"
+        assert counted[share]["octets"] * 8 > carried[site] * 5, (
+            f"{site}: the page of the exit's users does not show it"
+        )
