@@ -19,6 +19,7 @@ from inventory.model import NetworkModel
 
 EVALUATE_S = 0.5  # at least this often: silence is no event
 REMEMBER_S = 60.0  # so long after the start what nobody says anything about may still be what was told last
+LAG_S = 0.3  # later than this, and the machine had no time for us: nobody else was silent
 _SETTLE_S = 0.02  # changes of one fault come together
 _JUDGED = frozenset({"ports", "bfd", "services", "sources", "wireguard", "ipsec", "told"})  # what judgements hang on
 
@@ -58,6 +59,7 @@ class County:
         self._started = time.monotonic()
         self._wake = asyncio.Event()
         self._every = EVALUATE_S
+        self._looked = float("inf")  # when we last judged
         self._told: dict[tuple[str, str], Current] = {}  # by an earlier collector, and not looked at since
         self._verdicts: dict[str, Verdict] = {}
 
@@ -138,6 +140,9 @@ class County:
     def evaluate(self, now: float | None = None, wall: float | None = None) -> None:
         """Judge every link and host at a moment (monotonic, UNIX seconds; default now), and tell what changed."""
         now, wall = time.monotonic() if now is None else now, time.time() if wall is None else wall
+        if now - self._looked > EVALUATE_S + LAG_S:  # we stood still; what was said meanwhile is still to be read
+            self.judge.awake_since = now
+        self._looked = now
         self.evaluations += 1
         verdicts: dict[str, Verdict] = {}
         for link in self._judged:

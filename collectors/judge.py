@@ -75,6 +75,7 @@ class Judge:
         self._expected = expected
         self.asked: dict[str, Asked] = {}
         self._dark_since: dict[str, float] = {}
+        self.awake_since = float("-inf")  # when the collector itself last began again after standing still
 
     def link(self, link: Link, views: Mapping[str, AgentView], now: float, wall: float) -> Verdict:
         """State of one link; ``now`` monotonic, ``wall`` UNIX seconds."""
@@ -132,7 +133,7 @@ class Judge:
                 return Verdict("unknown", "not heard yet")
             dark = self._dark(name, views, links, now)
             return Verdict("down", "its agent was never heard", "dark" if dark else "silent")
-        silence = now - view.heard_at
+        silence = now - max(view.heard_at, self.awake_since)
         if silence > DARK_S and self._dark(name, views, links, now):
             return Verdict("down", "every neighbour has lost it", "dark")
         if view.connected and silence < SILENT_S:

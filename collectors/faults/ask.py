@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 
-from collectors.county import County
+from collectors.county import LAG_S, County
 from collectors.judge import SILENT_S, Asked
 
 AGENT_PORT = 9100
@@ -55,6 +55,8 @@ class Asker:
         try:
             for _ in range(2):
                 alive = await self._answers(self._addresses[name])
+                if alive is None:
+                    continue
                 failures = 0 if alive else failures + 1
                 judge.asked[name] = Asked(time.monotonic(), alive, failures)
                 if alive or view.heard_at != heard:
@@ -63,16 +65,18 @@ class Asker:
             self._asking.discard(name)
         self._county.touched()
 
-    async def _answers(self, address: str) -> bool:
+    async def _answers(self, address: str) -> bool | None:
+        """None when we had no time to listen ourselves."""
         async with self._slots:
             self.asked += 1
+            began = time.monotonic()
             try:
                 async with asyncio.timeout(_ANSWER_S):
                     _, writer = await asyncio.open_connection(address, AGENT_PORT)
             except ConnectionRefusedError:
                 return True
             except OSError:  # no answer in time, no route, no such neighbour
-                return False
+                return None if time.monotonic() - began > _ANSWER_S + LAG_S else False
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()

@@ -22,7 +22,7 @@ TOGETHER_S = 0.25  # words of one moment arrive within this time
 SILENT_S = 0.15  # a daemon that was stopped is seen this long after its BFD sessions ended
 WAIT_S = 1.25  # longest wait for a host's own word: an agent beats every second
 RESTART_S = 1.6  # a daemon that its supervisor starts again is back by then
-SERVICE_S = {"stopped": TOGETHER_S, "silent": 4.0}  # on purpose; an agent whose words are on their way round a cut
+SERVICE_S = {"stopped": TOGETHER_S, "silent": 6.0}  # on purpose; an agent whose words are on their way round a cut
 TUNNEL_S = 3.0
 REROUTE_S = 1.5  # a router whose fibre fell silent is back by its other one as soon as BFD has noticed
 UNREST_S = 8.0  # OSPF, BGP and TCP have found another way by then
@@ -158,7 +158,7 @@ class Watch:
         return "" if value.get("up") else str(value.get("state", "down"))
 
     def _ripe(self, root: Root, first: float, now: float) -> bool:
-        age = now - first
+        age = now - max(first, self._county.judge.awake_since)
         kind = root.key.partition(":")[0]
         if kind in ("link", "duct"):
             if root.kind == "link-degraded":

@@ -179,6 +179,17 @@ def test_a_degraded_link_names_itself_and_its_death_is_another_call() -> None:
     settled(world)
 
 
+def test_a_collector_that_stood_still_calls_nobody_dead() -> None:
+    world = World()
+    for seconds in (5.0, 2.0, 30.0):
+        world.now += seconds  # nothing was read meanwhile
+        world.county.evaluate(world.now, world.now)
+        assert {seen.state for name, seen in world.county.hosts.items() if name in world.county.views} == {"up"}
+        world.changes += world.watch.step(world.now, world.now)
+        world.run(3)
+    assert world.changes == []
+
+
 def test_what_a_restarted_collector_finds_open_is_not_opened_again() -> None:
     world = World()
     world.cut.add("t01-c1")

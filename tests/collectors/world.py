@@ -62,6 +62,7 @@ class World:
         assert self.changes == []
         if not dead:
             self.now += 60  # it has been watched for long
+            self.county._looked = self.now
             for view in self.county.views.values():
                 view.heard_at = self.now
 
