@@ -209,7 +209,7 @@ class Bulk:
         self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listening.bind((str(address), port))
         self._listening.listen(32)
-        self._threads = []
+        self._threads: list[threading.Thread] = []
         for place, connections in users.items():
             for _ in range(connections):
                 near = lab.socket(place.host, place.vrf, socket.SOCK_STREAM)
