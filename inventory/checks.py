@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from inventory.model import Host, NetworkModel, Role, Service
+from inventory.probes import lan_address
 
 KINDS = {443: "https", 80: "http", 53: "dns", 5060: "sip", 123: "ntp"}
 """By the service's port (IANA); every other TCP port is merely connected to."""
@@ -20,6 +21,7 @@ class ServiceCheck:
     kind: str  # https, http, dns, sip, ntp, tcp
     host: str  # asks
     vrf: str
+    source: IPv4Address  # the router's own in that network: services answer the county's addresses, no overlay's
     address: IPv4Address
     port: int
 
@@ -36,8 +38,9 @@ def service_checks(model: NetworkModel) -> Iterator[ServiceCheck]:
     for service in model.services.values():
         kind = KINDS.get(service.port, "tcp" if service.protocol == "tcp" else "")
         asker = _asker(model, service)
-        if kind and asker and service.kind != "media":
-            yield ServiceCheck(service.name, kind, asker, service.network, service.address, service.port)
+        source = lan_address(model.hosts[asker], service.network) if asker else None
+        if kind and source is not None and service.kind != "media":
+            yield ServiceCheck(service.name, kind, asker, service.network, source, service.address, service.port)
 
 
 def _asker(model: NetworkModel, service: Service) -> str:

@@ -52,6 +52,7 @@ class Check:
     service: str
     kind: str
     vrf: str
+    source: str
     address: str
     port: int
 
@@ -149,6 +150,7 @@ def parse(document: Any, where: str = "agent.json") -> AgentConfig:
                 service=text(row, "service", path),
                 kind=text(row, "kind", path),
                 vrf=text(row, "vrf", path),
+                source=address(row, "source", path),
                 address=address(row, "address", path),
                 port=number(row, "port", path),
             )

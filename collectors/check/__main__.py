@@ -19,8 +19,8 @@ AGAIN_S = 1.0
 
 
 def check(row: dict[str, Any]) -> dict[str, Any]:
-    """One row: service, kind, vrf, address, port -> the same with the answer."""
-    words = row["kind"], row["service"], row["vrf"], row["address"], row["port"]
+    """One row: service, kind, vrf, source, address, port -> the same with the answer."""
+    words = row["kind"], row["service"], row["vrf"], row["source"], row["address"], row["port"]
     answer = ask(*words)
     if not answer.up:
         time.sleep(AGAIN_S)

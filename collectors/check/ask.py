@@ -35,13 +35,14 @@ class Answer:
     not_after: float = 0.0  # UNIX seconds at which its certificate ends; 0 = it has none
 
 
-def ask(kind: str, service: str, vrf: str, address: str, port: int) -> Answer:
+def ask(kind: str, service: str, vrf: str, source: str, address: str, port: int) -> Answer:
     """Ask once; never raises for what the service does."""
     answer = Answer(False, 0.0)
     began = time.monotonic()
     try:
         with open_socket(vrf, socket.AF_INET, socket.SOCK_DGRAM if kind in _DATAGRAMS else socket.SOCK_STREAM) as link:
             link.settimeout(TIMEOUT_S)
+            link.bind((source, 0))
             link.connect((address, port))
             (_DATAGRAMS | _STREAMS)[kind](link, service, answer)
         answer.up = True

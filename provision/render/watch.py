@@ -89,6 +89,7 @@ def agent_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
                 "service": check.service,
                 "kind": check.kind,
                 "vrf": check.vrf,
+                "source": str(check.source),
                 "address": str(check.address),
                 "port": check.port,
             }

@@ -111,7 +111,7 @@ def nginx(folder: Path, status: int) -> Iterator[int]:
 def test_https_tells_who_answered_and_when_the_certificate_ends(tmp_path: Path) -> None:
     end = certificate(tmp_path, 10)
     with nginx(tmp_path, 200) as port:
-        found = ask("https", "portal", "", "127.0.0.1", port)
+        found = ask("https", "portal", "", "127.0.0.1", "127.0.0.1", port)
     assert found.up, found.words
     assert found.backend == "c1-srv"
     assert found.not_after == end
@@ -121,16 +121,16 @@ def test_https_tells_who_answered_and_when_the_certificate_ends(tmp_path: Path) 
 def test_an_ended_certificate_and_a_server_in_trouble_are_no_answer(tmp_path: Path) -> None:
     certificate(tmp_path, -1)
     with nginx(tmp_path, 200) as port:
-        found = ask("https", "portal", "", "127.0.0.1", port)
+        found = ask("https", "portal", "", "127.0.0.1", "127.0.0.1", port)
     assert (found.up, found.words) == (False, "its certificate has ended")
     certificate(tmp_path, 10)
     with nginx(tmp_path, 502) as port:
-        found = ask("https", "portal", "", "127.0.0.1", port)
+        found = ask("https", "portal", "", "127.0.0.1", "127.0.0.1", port)
     assert (found.up, found.words) == (False, "status 502")
 
 
 def test_a_closed_port_is_told_as_such() -> None:
-    found = ask("tcp", "portal", "", "127.0.0.1", free_port())
+    found = ask("tcp", "portal", "", "127.0.0.1", "127.0.0.1", free_port())
     assert (found.up, found.words) == (False, "[Errno 111] Connection refused")
 
 
@@ -144,7 +144,7 @@ def test_something_else_behind_a_port_is_no_web_server() -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        found = ask("http", "portal", "", "127.0.0.1", listener.getsockname()[1])
+        found = ask("http", "portal", "", "127.0.0.1", "127.0.0.1", listener.getsockname()[1])
         thread.join()
     assert not found.up
     assert "expected HTTP/1.1" in found.words
@@ -158,15 +158,15 @@ def test_a_real_name_server_answers() -> None:
         f"{program} --no-daemon --conf-file=/dev/null --no-resolv --no-hosts --port={port} --listen-address=127.0.0.1"
     )
     with daemon([*words.split(), "--bind-interfaces", "--auth-zone=.", "--auth-server=ns.,127.0.0.1"], port):
-        found = ask("dns", "names", "", "127.0.0.1", port)
+        found = ask("dns", "names", "", "127.0.0.1", "127.0.0.1", port)
     assert found.up, found.words
 
 
 def test_answers_that_are_no_dns_are_refused() -> None:
     with peer(lambda question: b"\x00") as port:
-        assert "no DNS message" in ask("dns", "names", "", "127.0.0.1", port).words
+        assert "no DNS message" in ask("dns", "names", "", "127.0.0.1", "127.0.0.1", port).words
     with peer(lambda question: question[:2] + bytes([0x81, 0x82]) + question[4:]) as port:
-        assert ask("dns", "names", "", "127.0.0.1", port).words == "SERVFAIL"
+        assert ask("dns", "names", "", "127.0.0.1", "127.0.0.1", port).words == "SERVFAIL"
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_sip_options(line: bytes, up: bool) -> None:
         return line + b"\r\n" + call + b"\r\n\r\n"
 
     with peer(answer) as port:
-        assert ask("sip", "phones", "", "127.0.0.1", port).up is up
+        assert ask("sip", "phones", "", "127.0.0.1", "127.0.0.1", port).up is up
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_time(first: int, stratum: int, up: bool) -> None:
         return struct.pack("!BB22x", first, stratum) + question[40:48] + bytes(16)
 
     with peer(answer) as port:
-        assert ask("ntp", "time", "", "127.0.0.1", port).up is up
+        assert ask("ntp", "time", "", "127.0.0.1", "127.0.0.1", port).up is up
 
 
 def test_each_service_is_asked_from_another_centre_than_the_one_that_serves_it() -> None:
