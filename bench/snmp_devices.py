@@ -147,7 +147,8 @@ class Device:
     """One switch."""
 
     number: int
-    answers: dict[bytes, tuple[ber.Pdu, bytes]] = field(default_factory=dict)  # by question without its id
+    answers: dict[bytes, bytes] = field(default_factory=dict)  # rows of this epoch by question without its id
+    asked: dict[bytes, bytes] = field(default_factory=dict)  # PDU of each question of this epoch
     keys: Keys = field(init=False)
     engine_id: bytes = field(init=False)
     salt: int = 0
@@ -173,19 +174,17 @@ class Device:
         kind, start, stop = ber.header(data, at, len(data))
         _, _, rest = ber.header(data, start, stop)
         question = bytes((kind,)) + data[rest:stop]
-        known = self.answers.get(question)
-        if known is None:
-            pdu = ber.read_pdu(data, at, len(data))
-            known = self.answers[question] = pdu, self._rows(pdu, epoch)
-        return ber.tlv(ber.RESPONSE, data[start:rest] + b"\x02\x01\x00\x02\x01\x00" + known[1])
+        rows = self.answers.get(question)
+        if rows is None:
+            rows = self.answers[question] = self._rows(ber.read_pdu(data, at, len(data)), epoch)
+        if question not in self.asked:
+            self.asked[question] = data[at:]
+        return ber.tlv(ber.RESPONSE, data[start:rest] + b"\x02\x01\x00\x02\x01\x00" + rows)
 
     def prepare(self, epoch: int) -> None:
         """Answer again what was asked in the epoch before, so that the device is quick."""
-        self.answers = {
-            question: (pdu, self._rows(pdu, epoch))
-            for question, (pdu, _) in self.answers.items()
-            if pdu.kind == ber.GET or len(self.answers) < 200
-        }
+        asked, self.asked = self.asked, {}
+        self.answers = {question: self._rows(ber.read_pdu(pdu, 0, len(pdu)), epoch) for question, pdu in asked.items()}
 
     def _rows(self, pdu: ber.Pdu, epoch: int) -> bytes:
         kind = pdu.kind
