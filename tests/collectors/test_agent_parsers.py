@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.agent import config, http, routing, services, vpn, vty
+from collectors.agent import config, http, neighbours, routing, services, vpn, vty
 
 SETTINGS: dict[str, Any] = {
     "host": "c1-core",
@@ -181,3 +181,29 @@ def test_http_request_line_is_read_or_refused(head: bytes) -> None:
         return
     assert "?" not in path
     assert head.startswith(method.encode("ascii", "replace")[:1]) or not method.isascii()
+
+
+@given(st.binary(max_size=300) | st.recursive(
+    st.none() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["host", "number", "stopped", "x"]), inner, max_size=4), max_leaves=8,
+).map(lambda value: json.dumps(value).encode()))  # fmt: skip
+def test_what_a_neighbour_tells_is_understood_or_left_alone(data: bytes) -> None:
+    told = neighbours.parse(data)
+    if told is not None:
+        host, number, stopped = told
+        assert isinstance(host, str)
+        assert isinstance(number, int)
+        assert all(isinstance(name, str) and isinstance(state, str) for name, state in stopped.items())
+
+
+def test_the_fibres_of_a_router_are_those_that_are_probed() -> None:
+    document = {
+        "host": "t01-rt", "management": "10.32.11.1", "management_vrf": "mgmt", "nms": "10.32.2.6",
+        "collector": "10.32.2.6:9810",
+        "reflectors": [{"vrf": "gov", "address": "10.8.11.1"}, {"vrf": "", "address": "172.20.0.9", "port": "p104"}],
+        "senders": [
+            {"name": "link:t01-c1", "vrf": "", "source": "172.20.0.203", "target": "172.20.0.202", "port": "p101"},
+            {"name": "c1-core-t01-rt", "vrf": "gov", "source": "10.8.1.1", "target": "10.8.11.1"},
+        ],
+    }  # fmt: skip
+    assert neighbours.fibres(config.parse(document)) == {"172.20.0.203": "172.20.0.202", "172.20.0.9": "172.20.0.8"}
