@@ -82,8 +82,8 @@ class County:
         view.relayed_at = time.monotonic()
         services = view.sections["services"]
         for name in {*stopped, *view.relayed}:
-            before = services.get(name)
-            if before is None or before.get("up") == (name not in stopped):
+            before = services.get(name, {"pid": 0, "since": 0})
+            if before.get("up") == (name not in stopped) or (host, name) not in self.expected.services:
                 continue
             state = str(stopped.get(name, "run"))
             services[name] = {**before, "up": name not in stopped, "state": state}

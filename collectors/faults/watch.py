@@ -153,8 +153,8 @@ class Watch:
         if not view.told(now):
             return ""
         value = view.value("services", name)
-        if value is None:
-            return "missing"
+        if value is None:  # of one that was never heard itself neighbours tell only what stands still
+            return "missing" if view.fresh(now) and view.known else ""
         return "" if value.get("up") else str(value.get("state", "down"))
 
     def _ripe(self, root: Root, first: float, now: float) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collectors.faults.book import Fault
+from collectors.view import AgentView
 from inventory.model import Role
 from inventory.probes import link_paths
 
@@ -177,6 +178,14 @@ def test_a_degraded_link_names_itself_and_its_death_is_another_call() -> None:
     assert world.opened == ["link:t01-c1"] * 2
     world.bad.clear()
     settled(world)
+
+
+def test_a_router_never_heard_itself_is_named_by_what_its_neighbours_pass_on() -> None:
+    world = World()
+    world.county.views["t01-rt"] = AgentView("t01-rt")
+    world.stopped.add(("t01-rt", "ospfd"))
+    world.run(12)
+    assert world.opened == ["service:t01-rt/ospfd"]
 
 
 def test_a_collector_that_stood_still_calls_nobody_dead() -> None:
