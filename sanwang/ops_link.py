@@ -23,7 +23,8 @@ def link(places: Places, port: int, host: str = "127.0.0.1", subject: str = "") 
 
     The token stands behind ``#``: browsers keep it to themselves, so it is in no server's log.
     """
-    from dashboards.access import CONSOLE, ops_token
+    from dashboards.access import ops_token
+    from identity.directory import CONSOLE
     from identity.secrets import Secrets
     from identity.tokens import Tokens
 

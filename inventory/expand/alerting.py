@@ -62,7 +62,8 @@ def _check_calls(name: str, written: SeverityIntent, people: Mapping[str, Person
             continue
         length = found.count * {"m": 1, "h": 60, "d": 1440}[found.unit] if found else 0
         if length <= last:
-            report.error(("alerting", name, "calls", number, "after"), length, f"more than {last:g} minutes", "reorder")
+            key = ("alerting", name, "calls", number, "after")
+            report.error(key, f"{length} minutes", f"more than {last:g} minutes", "reorder")
         last = length
 
 

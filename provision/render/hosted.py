@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
 
 from inventory.model import Host, NetworkModel, Port, Role, Service
+from inventory.workdays import CHINA
 from provision.environment import Environment
 from provision.render.files import ConfigFile, fill
 
@@ -108,8 +110,9 @@ def nms_files(model: NetworkModel, host: Host, environment: Environment) -> Iter
 
 def _in_utc(begin: time, end: time) -> Iterator[tuple[str, str]]:
     """A span of local time as the spans of one UTC day that it is made of: one does not go over midnight."""
-    first, last = (((moment.hour - 8) % 24 * 60 + moment.minute) for moment in (begin, end))
-    spans = [(first, last)] if first < last else [(first, 24 * 60), (0, last)]
-    for start, stop in spans:
-        if start < stop:
-            yield f"{start // 60:02}:{start % 60:02}", f"{stop // 60:02}:{stop % 60:02}"
+    first, last = (
+        datetime.combine(date(2026, 1, 2), moment, CHINA).astimezone(UTC).strftime("%H:%M") for moment in (begin, end)
+    )
+    for start, stop in ((first, last),) if first < last else ((first, "24:00"), ("00:00", last)):
+        if start != stop:
+            yield start, stop
