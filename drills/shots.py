@@ -135,6 +135,7 @@ def _operations(lab: Lab, album: Album, page: Page, room: Room) -> Iterator[Path
     """The operations page: the map in both languages, a site, and a cut fibre."""
     page.set_viewport_size({"width": WIDE["width"], "height": WIDE["height"]})
     page.wait_for_selector(".strip .verdict.up, .strip .verdict.down", timeout=_READY_MS)
+    page.wait_for_selector(".map .node", timeout=_READY_MS)
     yield album.take(page, "ops-map")
     page.evaluate("code => { location.hash = `#/site/${code}` }", room.site)
     page.wait_for_selector("aside.site", timeout=_READY_MS)

@@ -18,6 +18,7 @@ from store.engine import Store
 Document = dict[str, Any]
 
 MOST = 200
+_PLANS = 40  # each is read whole, and may hold a county
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _PLAN = re.compile(r"[0-9a-f]{12}")
 _DIFF_BYTES = 400_000
@@ -86,7 +87,7 @@ class Changes:
             paths = sorted(folder(self._places).glob("*.plan"), key=lambda path: -path.stat().st_mtime)
         except OSError:
             return []
-        for path in paths[:MOST]:
+        for path in paths[:_PLANS]:
             plan = self._plan(path.stem)
             if plan is not None:
                 found.append(plan)

@@ -45,6 +45,7 @@ def page(browser: Hall, sources: FakeSources) -> Page:
     """The map, with everything up, in Chinese."""
     browser.page.evaluate("location.hash = '#/'")
     browser.page.wait_for_selector(".strip .verdict.up")
+    browser.page.wait_for_selector(".map .node")  # the map is a file of its own, loaded after the shell
     expect(browser.page.locator(".banner")).to_have_count(0)
     return browser.page
 

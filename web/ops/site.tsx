@@ -6,6 +6,7 @@ import { siteName } from "./banner";
 import { Chart } from "./chart";
 import { rate, shortPort } from "./format";
 import { FaultHistory } from "./net/refs";
+import { SiteService } from "./net/service";
 import type { FaultRow } from "./net/types";
 import { MeetingRow } from "./panel";
 import { to } from "./shell/router";
@@ -35,6 +36,7 @@ interface Details {
 }
 
 const REFRESH_MS = 5_000;
+const OUTSIDE: ReadonlySet<string> = new Set(["carrier", "city", "province", "third-party"]); // nobody answers for them here
 const RANGES = [3600, 6 * 3600, 24 * 3600] as const;
 
 export function SitePage({ site, open }: { site: Site; open: (code: string) => void }) {
@@ -98,6 +100,7 @@ export function SitePage({ site, open }: { site: Site; open: (code: string) => v
       {details && details.services.length > 0 && <Services rows={details.services} site={site.code} />}
       <SiteMeetings site={site} />
       <SiteFaults code={site.code} />
+      {!OUTSIDE.has(site.kind) && <SiteService code={site.code} />}
     </aside>
   );
 }

@@ -68,6 +68,9 @@ export const t = words({
   cutTitle: ["中断推演", "What a cut would mean"],
   cutChoose: ["要推演的链路、管道或站点", "Link, duct or site"],
   linksIn: ["其中线路", "Lines in it"],
+  service: ["本月可用率与工单", "Availability this month, and tickets"],
+  outThisMonth: ["本月中断 {time}", "out for {time} this month"],
+  noTickets: ["没有工单", "No ticket"],
   // meetings
   meetingsTitle: ["会议与网络", "Meetings on the network"],
   meetingsSub: ["正在进行和已预约的会议,逐会场检查路径、保护和质量", "Running and booked meetings: the way, protection and quality of each hall"],
