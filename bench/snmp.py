@@ -235,7 +235,8 @@ def side_by_side(
         print(f"  {line}", file=sys.stderr)
     mean = {name: sum(values) / len(values) for name, values in taken.items()}  # ticks are too coarse for one round
     print(
-        f"  {version}: ours {mean['ours']:.3f} ms, snmp_exporter {mean['theirs']:.3f} ms a device and cycle", flush=True
+        f"  {what}, {version}: ours {mean['ours']:.3f} ms, snmp_exporter {mean['theirs']:.3f} ms a device and cycle",
+        flush=True,
     )
     return {
         "way": f"{way[0]} {way[1]} {dict(way[2])}",
