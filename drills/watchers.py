@@ -11,7 +11,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,8 +62,8 @@ def rounds(away_s: float) -> list[Round]:
     ]
 
 
-def watchers(lab: Lab, progress: Progress, away_s: float = AWAY_S) -> dict[str, Any]:
-    """Every round on the running county; everything is healed at the end."""
+def watchers(lab: Lab, progress: Progress, away_s: float = AWAY_S, only: Collection[str] = ()) -> dict[str, Any]:
+    """Every round on the running county, or those of ``only``; everything is healed at the end."""
     url = lab.places.database
     if not url.startswith("sqlite:///"):
         raise Missing(f"the store is {url.partition(':')[0]}", "this drill takes SQLite's file away: run it on one")
@@ -72,7 +72,7 @@ def watchers(lab: Lab, progress: Progress, away_s: float = AWAY_S) -> dict[str, 
     rows = []
     try:
         _quiet(store)
-        for number, each in enumerate(rounds(away_s)):
+        for number, each in enumerate(each for each in rounds(away_s) if not only or each.name in only):
             row = _round(lab, store, each, fibres[number % len(fibres)])
             progress(f"{each.name}: " + (", ".join(row["problems"]) or f"known {row['known_s']:.1f} s after the cut"))
             rows.append(row)

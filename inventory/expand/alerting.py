@@ -62,8 +62,12 @@ def _check_calls(name: str, written: SeverityIntent, people: Mapping[str, Person
             continue
         length = found.count * {"m": 1, "h": 60, "d": 1440}[found.unit] if found else 0
         if length <= last:
-            key = ("alerting", name, "calls", number, "after")
-            report.error(key, f"{length} minutes", f"more than {last:g} minutes", "reorder")
+            report.error(
+                ("alerting", name, "calls", number, "after"),
+                f"{length} minutes",
+                f"more than {last:g} minutes",
+                "reorder",
+            )
         last = length
 
 

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import ssl
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,100 +18,26 @@ import httpx
 import pytest
 
 from dashboards.access import ops_token
-from drills import centre, meeting, paths, replace, restore, ring, sequence, succession
+from drills import centre, meeting, paths, replace, restore, ring, succession, watchers
 from drills import fault as fault_drill
 from drills.browser import Halls
 from drills.lab import Lab
 from drills.policy import allowed_checks
 from drills.talk import Listeners, reaches
-from drills.verify import Verdict, verify
 from identity.people import rights_of
 from identity.secrets import Secrets
 from identity.tokens import Tokens
 from inventory.impact import Faults, ImpactMap, NetworkCut
 from inventory.model import LinkKind, Role
-from inventory.places import CHECKOUT, Places
+from inventory.places import Places
 from provision import play
 from provision.change.plan import Plan
 from tests.dashboards.queries import NAME, queries
 from tests.drills.by_hand import type_in
+from tests.drills.notebook import INSTANCE, eventually, proof, sanwang
 from twin import faults, rewire
 
 pytestmark = [pytest.mark.twin, pytest.mark.browser]
-INSTANCE = "zttest"
-
-
-def eventually(what: Callable[[], Any], why: str, within_s: float = 30.0) -> Any:
-    """What the callable returns once it is true; fails with ``why`` after the time."""
-    end = time.monotonic() + within_s
-    while time.monotonic() < end:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.5)
-    pytest.fail(why)
-
-
-def proof(lab: Lab) -> Verdict:
-    return asyncio.run(verify(lab, lambda *_: None))
-
-
-def sanwang(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "SANWANG_INSTANCE": INSTANCE, **environ}
-    return subprocess.run(
-        [sys.executable, "-m", "sanwang", *arguments],
-        cwd=CHECKOUT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-
-
-@pytest.fixture(scope="module")
-def foreign() -> Iterator[tuple[str, int]]:
-    """A namespace with a firewall table and a process that are not ours: they must survive everything."""
-    name = "notsanwang"
-    subprocess.run(["ip", "netns", "add", name], check=True)
-    subprocess.run(["ip", "netns", "exec", name, "nft", "add", "table", "inet", "mine"], check=True)
-    process = subprocess.Popen(["ip", "netns", "exec", name, "sleep", "3600"])
-    yield name, process.pid
-    process.kill()
-    process.wait()
-    subprocess.run(["ip", "netns", "del", name], check=True)
-
-
-@pytest.fixture(scope="module")
-def machine_network() -> str:
-    """The machine's own addresses and routes, as they were before."""
-    shown = [
-        subprocess.run(["ip", *what], capture_output=True, text=True, check=True).stdout
-        for what in (("-br", "address"), ("route",), ("rule",))
-    ]
-    return "".join(shown)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("county") / "xiao"
-    result = subprocess.run(
-        [sys.executable, "-m", "sanwang", "county", "new", str(made)], cwd=CHECKOUT, capture_output=True, text=True
-    )
-    assert result.returncode == 0, result.stderr
-    return made
-
-
-@pytest.fixture(scope="module")
-def lab(folder: Path, foreign: tuple[str, int], machine_network: str) -> Iterator[Lab]:
-    places = Places(INSTANCE)
-    sequence.down(places, wipe=True)
-    arrived = sequence.up(places, str(folder), sequence.Progress(), port=0, prove=False)
-    try:
-        assert arrived.status["ready"], arrived.status
-        yield arrived.lab
-    finally:
-        sequence.down(places, wipe=True)
 
 
 def test_status_counts_what_the_model_expects(lab: Lab) -> None:
@@ -468,6 +391,13 @@ def test_the_network_pages_show_the_running_county(lab: Lab, tmp_path: Path) -> 
     finally:
         faults.heal(lab.twin, fault)
     assert ring.settled(lab)
+
+
+def test_what_watches_may_die_and_lose_its_database(lab: Lab) -> None:
+    rounds = ("collect killed", "alertmanager gone", "database gone")
+    found = watchers.watchers(lab, print, away_s=15.0, only=rounds)
+    assert [row["round"] for row in found["rounds"]] == list(rounds)
+    assert watchers.misses(found) == []
 
 
 def test_the_standby_takes_over_and_the_dead_one_cannot_act(lab: Lab) -> None:
