@@ -216,9 +216,9 @@ class Book:
         return Change("cleared", fault)
 
     def _due(self, key: str, root: Root, first: float, now: float) -> bool:
-        if self._flapping(key, now):
-            return True
-        return not self._sheltered(key, root) and self._ripe(root, first, now)
+        if self._sheltered(key, root):
+            return False
+        return self._flapping(key, now) or self._ripe(root, first, now)
 
     def _sheltered(self, key: str, root: Root) -> bool:
         """It may be what another fault did, or be coming back after one."""
