@@ -16,7 +16,10 @@ app = typer.Typer(add_completion=False)
 
 @app.callback()
 def _group() -> None:
-    """Grafana dashboards as code."""
+    """Grafana dashboards as code.
+
+    example: sanwang dashboards export /etc/grafana/dashboards
+    """
 
 
 @app.command()
