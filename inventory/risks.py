@@ -1,7 +1,7 @@
 """What one cut, one dead box or one dug-up duct would cost, before it happens: single points of failure.  Pure.
 
-    for risk in risks(ImpactMap(model)):
-        risk.kind, risk.name, risk.sites_cut
+for risk in risks(ImpactMap(model)):
+    risk.kind, risk.name, risk.sites_cut
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 3.0)
 _CONNECT_TIMEOUT_S = 3.0
 _NEWS = frozenset({"ports", "bfd", "services"})
 _NEWS_S = 0.3  # beat so soon after: the collector learns that this is all there is to tell
+_TCP_THIN_LINEAR_TIMEOUTS = 16  # linux/tcp.h
 _USER_TIMEOUT_MS = 4000  # unacknowledged data older than this breaks the connection
 
 
@@ -80,6 +81,8 @@ class Push:
             link.bind((self._config.management, 0))
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
+            # Few small lines: what a fibre swallowed is sent again five times a second, not ever more slowly.
+            link.setsockopt(socket.IPPROTO_TCP, _TCP_THIN_LINEAR_TIMEOUTS, 1)
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 await asyncio.get_running_loop().sock_connect(link, self._config.collector)
                 reader, writer = await asyncio.open_connection(sock=link)

@@ -39,6 +39,8 @@ def without(code: str) -> tuple[dict[str, Any], set[str]]:
     data["fibres"] = {name: fibre for name, fibre in data["fibres"].items() if not gone & set(fibre["ends"])}
     data["halls"] = {name: hall for name, hall in data["halls"].items() if hall["site"] not in gone}
     data["people"] = {login: who for login, who in data["people"].items() if not gone & set(who.get("units", ()))}
+    contacts = data["supervision"]["contacts"]
+    data["supervision"]["contacts"] = {site: contact for site, contact in contacts.items() if site not in gone}
     for network in data["networks"].values():
         if "members" in network:
             network["members"] = [member for member in network["members"] if member not in gone]
