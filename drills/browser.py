@@ -175,6 +175,21 @@ class Hall:
             time.sleep(0.05)
 
 
+def trusting_home(home: Path, ca_pem: str) -> Path:
+    """A home folder whose certificate store (NSS) trusts the county's CA for servers, as Chromium's HOME."""
+    store = home / ".pki" / "nssdb"
+    if not (store / "cert9.db").exists():
+        store.mkdir(parents=True, exist_ok=True)
+        ca = home / "county-ca.pem"
+        ca.write_text(ca_pem)
+        try:
+            for arguments in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "county", "-i", str(ca)]):
+                subprocess.run(["certutil", "-d", f"sql:{store}", *arguments], check=True, capture_output=True)
+        except FileNotFoundError:
+            raise BrowserMissing("certutil: not there; next step: apt-get install libnss3-tools") from None
+    return home
+
+
 class Halls:
     """Several halls' browsers, closed together.
 
@@ -229,7 +244,7 @@ class Halls:
             flags: Further Chromium flags.
         """
         assert self._playwright is not None, "use Halls in a with statement"
-        home = self._home(name)
+        home = trusting_home(self._folder / f"home-{name}", self._ca_pem)
         camera_file = make_camera(self._folder / "camera.mjpeg").resolve()
         voice_file = make_voice(self._folder / "voice.wav").resolve()
         context = self._playwright.chromium.launch_persistent_context(
@@ -257,24 +272,6 @@ class Halls:
         self._halls.append(hall)
         page.goto(f"{url}&probe=1" if probe else url)
         return hall
-
-    def _home(self, name: str) -> Path:
-        """A home whose certificate store (NSS) trusts the county's CA for servers."""
-        home = self._folder / f"home-{name}"
-        store = home / ".pki" / "nssdb"
-        if not (store / "cert9.db").exists():
-            store.mkdir(parents=True, exist_ok=True)
-            ca = home / "county-ca.pem"
-            ca.write_text(self._ca_pem)
-            try:
-                for arguments in (
-                    ["-N", "--empty-password"],
-                    ["-A", "-t", "C,,", "-n", "county", "-i", str(ca)],
-                ):
-                    subprocess.run(["certutil", "-d", f"sql:{store}", *arguments], check=True, capture_output=True)
-            except FileNotFoundError:
-                raise BrowserMissing("certutil: not there; next step: apt-get install libnss3-tools") from None
-        return home
 
     def _wrapper(self, name: str, netns_argv: Sequence[str]) -> Path:
         """A script that Playwright starts as if it were Chromium; its pipes survive the namespace change."""

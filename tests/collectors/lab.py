@@ -49,9 +49,13 @@ COLLECT = """\
 import asyncio, logging, pickle, sys
 from ipaddress import IPv4Address
 from pathlib import Path
+from collectors import expected
 from collectors.collect import Collect
 from collectors.snmp.usm import User
 from store.engine import open_store
+from inventory.model import Role
+expected._BASE = ("snmpd", "agent")  # what this bench runs
+expected._BY_ROLE = {Role.CORE: expected._ROUTER, Role.NMS: ("collect",)}
 logging.basicConfig(level="INFO")
 run, lib = Path(sys.argv[1]), Path(sys.argv[2])
 model = pickle.loads((run / "model.pickle").read_bytes())

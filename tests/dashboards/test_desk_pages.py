@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from collectors.desk.tables import TicketRow
 from collectors.desk.tick import tick
 from collectors.faults.tables import FaultRow
 from dashboards.access import ops_token
-from drills.browser import CHROMIUM
+from drills.browser import CHROMIUM, trusting_home
 from identity.tokens import Tokens
 from inventory.impact import Faults, ImpactMap, Meeting
 from inventory.model import NetworkModel
@@ -46,10 +47,13 @@ def pages() -> Path:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium(running_county: County, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """One browser for all persons."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        home = trusting_home(tmp_path_factory.mktemp("home"), running_county.secrets.ca.certificate_pem)
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox"], env={**os.environ, "HOME": str(home)}
+        )
         yield browser
         browser.close()
 
@@ -76,7 +80,7 @@ class Desktop:
     def page(self, login: str, path: str, *, width: int = 1440, height: int = 900) -> Page:
         """That person's window on a page, opened anew; signed in once."""
         if login not in self._windows:
-            context = self._browser.new_context(ignore_https_errors=True, locale="zh-CN")
+            context = self._browser.new_context(locale="zh-CN")
             context.set_default_timeout(_WAIT_MS)
             context.add_init_script(_COUNT_TONES)
             page = context.new_page()

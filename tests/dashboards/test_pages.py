@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from collectors.desk.steps import Desk
 from collectors.desk.tick import tick
 from collectors.faults.tables import FaultRow
 from dashboards.access import ops_token
-from drills.browser import CHROMIUM
+from drills.browser import CHROMIUM, trusting_home
 from identity.people import rights_of
 from identity.tokens import Tokens
 from inventory.model import NetworkModel
@@ -98,7 +99,7 @@ class Windows:
     def of(self, login: str) -> Page:
         """That person's window; the language is Chinese and the screen a laptop's at first."""
         if login not in self._open:
-            context = self._browser.new_context(ignore_https_errors=True, viewport={"width": 1440, "height": 900})
+            context = self._browser.new_context(viewport={"width": 1440, "height": 900})
             context.set_default_timeout(_WAIT_MS)
             page = context.new_page()
             page.on("pageerror", lambda error: self.complaints.append(f"{login} {page.url}: {error}"))
@@ -130,7 +131,11 @@ class Windows:
 
 @pytest.fixture(scope="module")
 def windows(
-    running_county: County, model: NetworkModel, store: Store, running_sources: FakeSources
+    running_county: County,
+    model: NetworkModel,
+    store: Store,
+    running_sources: FakeSources,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Windows]:
     """The windows, with a fault in the county that has a ticket."""
     expect.set_options(timeout=_WAIT_MS)
@@ -145,7 +150,10 @@ def windows(
         assert model.supervision is not None
         tick(session, Desk(model, model.supervision, lambda: datetime.now(UTC)), datetime.now(UTC), steady=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        home = trusting_home(tmp_path_factory.mktemp("home"), running_county.secrets.ca.certificate_pem)
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox"], env={**os.environ, "HOME": str(home)}
+        )
         found = Windows(browser, running_county, model)
         yield found
         found.close()
