@@ -97,7 +97,7 @@ def test_a_change_is_planned_device_by_device_and_nothing_is_touched(lab: Lab, d
         ("arm-3", ("c3-core",)),
         ("access", ("b02-sw",)),
     ]
-    assert plan.device("b02-rt").groups == ("network", "nft", "frr")
+    assert plan.device("b02-rt").groups == ("network", "nft", "frr", "agent")
     created = next(file for file in plan.device("b02-rt").files if file.change == "created")
     assert created.path == "/etc/nftables.d/audit.nft"
     assert (plan.author, plan.county) == ("wang", lab.model.name)
