@@ -1,4 +1,4 @@
-"""Writing to the store, beside the loop: events from the spool, link states every few seconds, seals and retention."""
+"""Writing to the store, beside the loop: events from the spool, link states as they change, seals and retention."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ class Recorder:
         self._now = now
         self.spool = Spool(spool)
         self.written = 0
+        self._written_states: dict[str, str] = {}
         self.failed = 0  # times the store refused
         # Numbers grow over restarts, whatever became of the clock meanwhile.
         _, waiting = self.spool.take()
@@ -65,7 +66,7 @@ class Recorder:
                 now = time.monotonic()
                 try:
                     await asyncio.to_thread(self._events)
-                    if now >= links_at:
+                    if now >= links_at or self._states() != self._written_states:
                         await asyncio.to_thread(self._links)
                         links_at = now + LINKS_S
                     if now >= keeping_at and self.spool.empty:
@@ -91,6 +92,9 @@ class Recorder:
         self.written += fresh
         self.spool.done(files, events)
 
+    def _states(self) -> dict[str, str]:
+        return {name: seen.state for name, seen in self._county.links_seen().items()}
+
     def _links(self) -> None:
         states = self._county.links_seen()
         with self._store.session() as session:
@@ -101,6 +105,7 @@ class Recorder:
                     for name, seen in states.items()
                 },
             )
+        self._written_states = {name: seen.state for name, seen in states.items()}
 
     def _keep(self) -> None:
         with self._store.session() as session:
