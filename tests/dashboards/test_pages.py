@@ -106,8 +106,19 @@ class Windows:
             page.on("console", lambda message: self._said(login, page, message.type, message.text))
             page.goto(f"{self._county.base}/ops/#token={ops_token(self._tokens, login)}")
             page.wait_for_selector(".menu")
+            self._until_keys_are_heard(page)
             self._open[login] = context, page
         return self._open[login][1]
+
+    @staticmethod
+    def _until_keys_are_heard(page: Page) -> None:
+        """Chromium drops keys until a new window was painted; once one was heard, every one is."""
+        for language in ("en", "zh-CN"):
+            for _ in range(_WAIT_MS // 500):
+                page.keyboard.press("l")
+                page.wait_for_timeout(500)
+                if page.evaluate("document.documentElement.lang") == language:
+                    break
 
     def _said(self, login: str, page: Page, kind: str, text: str) -> None:
         if kind in ("error", "warning"):

@@ -8,7 +8,7 @@ import { Card, Loading, PageHead, When } from "../ui/show";
 import { Table } from "../ui/table";
 import { now } from "../store";
 import "./events.css";
-import { t } from "./words";
+import { KINDS, kindOf, stateOf, t } from "./words";
 
 interface Event {
   number: number;
@@ -26,8 +26,7 @@ interface Events {
 
 const SPANS = { hour: 3600, day: 86_400, week: 604_800, month: 2_678_400, half: 15_811_200 } as const;
 type Span = keyof typeof SPANS;
-const KINDS = ["fault", "link", "host", "service", "bfd", "ospf", "bgp", "tunnel", "route", "syslog", "trap", "snmp", "check", "ticket", "flood"];
-const BAD = new Set(["down", "open", "opened", "gone", "failed"]);
+const BAD = new Set(["down", "opened", "found"]);
 
 const spanOf = (text: string | null): Span => (text && text in SPANS ? (text as Span) : "day");
 
@@ -79,7 +78,9 @@ export default function EventsPage({ query }: PageProps) {
           <select value={query.get("kind") ?? ""} onChange={(event) => ask({ kind: event.currentTarget.value })}>
             <option value="">{t("all")}</option>
             {KINDS.map((kind) => (
-              <option key={kind}>{kind}</option>
+              <option key={kind} value={kind}>
+                {kindOf(kind)}
+              </option>
             ))}
           </select>
         </label>
@@ -103,13 +104,13 @@ export default function EventsPage({ query }: PageProps) {
           empty={found.value ? t("none") : ""}
           columns={[
             { head: t("at"), cell: (row) => <When at={row.at} ago={false} />, sort: (row) => row.number },
-            { head: t("kind"), cell: (row) => row.kind, sort: (row) => row.kind },
+            { head: t("kind"), cell: (row) => kindOf(row.kind), sort: (row) => row.kind },
             { head: t("subject"), cell: (row) => row.subject, sort: (row) => row.subject },
             {
               head: t("what"),
               cell: (row) => (
                 <span class="event-words">
-                  {row.state}
+                  {stateOf(row.state)}
                   {row.detail.reason && <small> {row.detail.reason}</small>}
                   {row.detail.repeated && <small> {t("repeated", { n: row.detail.repeated })}</small>}
                 </span>

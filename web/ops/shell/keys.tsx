@@ -1,6 +1,6 @@
 /** Keys that work on every page, and the list of them. */
 import { signal } from "@preact/signals";
-import { useLayoutEffect } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { say, switchLanguage } from "../../shared/i18n";
 import { PAGES } from "../pages";
 import { Dialog } from "../ui/dialog";
@@ -20,7 +20,7 @@ export const typing = (event: KeyboardEvent): boolean => {
 };
 
 export function useKeys(): void {
-  useLayoutEffect(() => {
+  useEffect(() => {
     let g = 0;
     const onKey = (event: KeyboardEvent): void => {
       if (phase.value !== "in" || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
