@@ -1,6 +1,6 @@
 /** A box over the page; Escape, a press beside it or its button close it. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../shell/words";
 
 export interface DialogProps {
@@ -14,7 +14,8 @@ export interface DialogProps {
 
 export function Dialog({ title, close, top, wide, children }: DialogProps) {
   const place = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before anything is painted: a key pressed meanwhile is the box's already.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     place.current?.showModal();
     return () => before instanceof HTMLElement && before.focus();
