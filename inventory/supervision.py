@@ -10,6 +10,9 @@ from inventory.workdays import Limit, WorkCalendar
 REQUESTS = ("new-site", "bandwidth", "opening", "meeting")
 """What a unit may ask for: to be connected, a faster line, an opening in the firewall, a meeting."""
 
+LASTING_S = 15
+"""A fault that is over sooner has no ticket, unless its class says otherwise: nobody could have answered it."""
+
 GRANTABLE = ("meeting",)
 """Requests that silence may grant (超时默认): one that harms nobody and can be taken back."""
 
@@ -30,6 +33,7 @@ class TicketClass:
     deemed_granted: bool  # granted when overdue
     severity: str  # faults: "critical", "warning" or "" for either
     cuts: bool | None  # faults: whether a site or service is cut off; None: either
+    lasting_s: int  # faults: one over sooner has no ticket; it stands in the fault book all the same
     source: str  # the rule that the limits follow
 
     def takes(self, severity: str, cuts: bool) -> bool:

@@ -53,6 +53,7 @@ class ClassIntent(Named):
     restore: LimitText
     yellow: Share = 0.75
     overdue: Literal["escalate", "grant"] = "escalate"
+    lasting_s: Annotated[int | None, Field(ge=0, le=3600)] = None
     source: Text
 
 

@@ -47,7 +47,7 @@ _CALENDAR_AHEAD = timedelta(days=30)
 
 def pending(session: Session, desk: Desk, now: datetime, *, steady: bool) -> bool:
     """True when ``tick`` has something to do."""
-    if _new_faults(session, now) or session.execute(_cleared().limit(1)).first():
+    if _new_faults(session, desk, now) or session.execute(_cleared().limit(1)).first():
         return True
     if any(_class_rank(desk, fault) < _rank(desk, ticket.class_name) for ticket, fault in session.execute(_grown())):
         return True
@@ -60,7 +60,7 @@ def pending(session: Session, desk: Desk, now: datetime, *, steady: bool) -> boo
 def tick(session: Session, desk: Desk, now: datetime, *, steady: bool, grant: Grant | None = None) -> None:
     """Do everything that is due; while the clock is not ``steady``, deadlines wait."""
     at = Desk(desk.model, desk.rules, lambda: now)
-    for fault in _new_faults(session, now):
+    for fault in _new_faults(session, at, now):
         of_fault(session, at, fault)
     for ticket, fault in session.execute(_cleared()):
         if ticket.counting_from is not None and fault.cleared_at is not None:
@@ -80,14 +80,21 @@ def tick(session: Session, desk: Desk, now: datetime, *, steady: bool, grant: Gr
     session.add(seen)
 
 
-def _new_faults(session: Session, now: datetime) -> list[FaultRow]:
-    """Faults without a ticket, once it is known what they hurt: the class goes by that."""
+def _new_faults(session: Session, desk: Desk, now: datetime) -> list[FaultRow]:
+    """Faults that lasted long enough and have no ticket, once it is known what they hurt: the class goes by that."""
     recent = or_(FaultRow.cleared_at.is_(None), FaultRow.opened_at > now - _FAULTS_SINCE)
     ticket = select(TicketRow.id).where(TicketRow.fault == FaultRow.id).exists()
     over = select(WindowRow.id).where(WindowRow.id == FaultRow.window, WindowRow.end_at <= now).exists()
     unplanned = or_(FaultRow.window.is_(None), over)  # planned work has no ticket; what it leaves behind has
     query = select(FaultRow).where(recent, unplanned, ~ticket).order_by(FaultRow.id)
-    return [fault for fault in session.scalars(query) if fault.impact or now - fault.opened_at > _IMPACT_WITHIN]
+    known = [fault for fault in session.scalars(query) if fault.impact or now - fault.opened_at > _IMPACT_WITHIN]
+    return [fault for fault in known if _lasted(desk, fault, now)]
+
+
+def _lasted(desk: Desk, fault: FaultRow, now: datetime) -> bool:
+    """A fault that heals by itself in seconds opens no clock; one that comes again and again is one of its own kind."""
+    rules = desk.rules.fault_class(fault.severity, impacts.cuts(fault.impact))
+    return (fault.cleared_at or now) - fault.opened_at >= timedelta(seconds=rules.lasting_s)
 
 
 def _cleared() -> Select[TicketRow, FaultRow]:

@@ -14,6 +14,7 @@ from inventory.people import Duty, Person
 from inventory.schema import Intent
 from inventory.supervision import (
     GRANTABLE,
+    LASTING_S,
     REQUESTS,
     Contact,
     Escalation,
@@ -112,8 +113,8 @@ def _check_classes(written: SupervisionIntent, report: Report) -> None:
             report.error((*key, "team"), each.team, f"one of {', '.join(written.teams)}", "correct the team")
         if (each.kind == "request") != bool(each.request):
             report.error((*key, "request"), each.request or "nothing", "the request's kind, for requests", "correct it")
-        if each.kind != "fault" and (each.severity or each.cuts is not None):
-            report.error(key, "severity or cuts", "these for faults alone", "remove them")
+        if each.kind != "fault" and (each.severity, each.cuts, each.lasting_s) != ("", None, None):
+            report.error(key, "severity, cuts or lasting_s", "these for faults alone", "remove them")
         if each.overdue == "grant" and each.request not in GRANTABLE:
             expected = f"escalate: silence grants only {', '.join(GRANTABLE)}, which harms nobody and can be taken back"
             report.error((*key, "overdue"), f"grant for {each.request or each.kind}", expected, "write escalate")
@@ -175,6 +176,7 @@ def _class(name: str, written: ClassIntent) -> TicketClass:
         deemed_granted=written.overdue == "grant",
         severity=written.severity,
         cuts=written.cuts,
+        lasting_s=LASTING_S if written.lasting_s is None else written.lasting_s,
         source=written.source,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -54,7 +54,7 @@ def test_from_a_fault_to_a_closed_ticket(as_: As, store: Store, model: NetworkMo
     with store.session() as session:
         row = FaultRow(
             id=1, key="link:t01-c1", kind="link-down", subject="t01-c1", site="t01", severity="critical",
-            opened_at=datetime.now(UTC), detail={}, impact={"sites_cut": ["t01", "s001"]},
+            opened_at=datetime.now(UTC) - timedelta(minutes=1), detail={}, impact={"sites_cut": ["t01", "s001"]},
         )  # fmt: skip
         session.add(row)
     desk.look()

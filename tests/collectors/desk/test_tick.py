@@ -16,7 +16,9 @@ from collectors.desk import actions, filing
 from collectors.desk.service import DeskService
 from collectors.desk.steps import Desk, DeskError, get
 from collectors.desk.tables import MarkRow, NotificationRow, StepRow, TicketRow
+from collectors.events import Events
 from collectors.faults.tables import FaultRow
+from inventory.load import load_model
 from store.audit import AuditEntry, verify_chain
 from store.engine import Store
 from tests.collectors.desk.conftest import Clock
@@ -54,6 +56,29 @@ def test_a_fault_gets_one_ticket_of_its_class(store: Store, service: Make, fault
         audited = session.scalars(select(AuditEntry.what)).all()
         assert audited.count("ticket.opened") == 2
         assert verify_chain(session).ok
+
+
+@pytest.mark.parametrize(("lasts_s", "tickets"), [(5, 0), (9.9, 0), (10, 1), (600, 1)])
+def test_a_fault_that_heals_at_once_opens_no_clock(
+    store: Store, fault: Fault, clock: Clock, lasts_s: float, tickets: int
+) -> None:
+    model = load_model("xiao")
+    assert model.supervision is not None
+    desk = DeskService(model, model.supervision, store, Events(), now=clock.now, monotonic_s=clock.monotonic_s)
+    number, began = fault(), clock.now()
+    while clock.now() < began + timedelta(days=1):  # looked at often while it lasts, and long after
+        if clock.now() - began >= timedelta(seconds=lasts_s):
+            with store.session() as session:
+                found = session.get(FaultRow, number)
+                assert found is not None
+                found.cleared_at = began + timedelta(seconds=lasts_s)
+        desk.look()
+        clock.go(seconds=1 if clock.now() - began < timedelta(seconds=15) else 14_400)
+    with store.reading() as session:
+        assert [each.opened_at for each in session.scalars(select(TicketRow))] == [began] * tickets
+        assert session.scalars(select(FaultRow.id)).all() == [number]
+        assert session.scalars(select(TicketRow.outcome)).all() == ["self-cleared"] * tickets
+        assert session.scalars(select(MarkRow.kind)).all() == []
 
 
 def test_an_impact_that_is_not_known_yet_is_waited_for(store: Store, service: Make, fault: Fault, clock: Clock) -> None:
