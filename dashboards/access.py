@@ -12,9 +12,10 @@ reaches no access log; the page hands it over in a POST.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import HTTPException, Request, Response, WebSocket
 from starlette.requests import HTTPConnection
@@ -30,11 +31,19 @@ from identity.tokens import TokenRefused, Tokens
 LINK_PURPOSE = "ops"
 CERTIFICATE_PURPOSE = "ops-certificate"
 COOKIE = "__Host-sanwang-ops"
+DEVICE_COOKIE = "__Host-sanwang-known"
+"""Says who signed in with this browser before: it opens nothing, and spares that person waits for others' guesses."""
+UNATTENDED = "sanwang-unattended"
+"""Header of what a page asks by itself while nobody touches it: such a request keeps no session alive."""
 LINK_LIFETIME_S = 15 * 60
+_DEVICE_PURPOSE = "ops-known"
+_DEVICE_LIFETIME_S = 180 * 86_400
 
 LOCAL = "local"
 """Address of who comes by the machine's own loopback."""
 
+_KEY = re.compile(r"[A-Za-z0-9-]{8,64}")
+_ONLY_LOOKS = Refusal("a wall's session only shows: sign in to do something", "大屏登录只能查看：请先登录再操作")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -93,10 +102,13 @@ class Access:
         """FastAPI dependency: who is signed in, by which session; 401 in plain words, 403 from a foreign page."""
         own_page(request)
         try:
-            return self._who(request)
+            identity, row = self._who(request, attended=UNATTENDED not in request.headers)
         except NotSignedIn as lack:
             words = f"not signed in: {lack}; next step: sign in, or open the link that 'sanwang ops-link' prints"
             raise HTTPException(401, words) from None
+        if row.stage == "screen" and request.method not in _SAFE:
+            raise said(403, _ONLY_LOOKS)
+        return identity, row
 
     def needs(self, *rights: Right) -> Callable[[Request], Person]:
         """FastAPI dependency: the person, who has at least one of the rights; else 401 or 403 in plain words."""
@@ -120,25 +132,43 @@ class Access:
         if not _from_our_page(websocket):
             return None
         try:
-            identity, _ = self._who(websocket)
+            identity, _ = self._who(websocket, attended=False)
         except NotSignedIn:
             return None
         return _person(identity, right) if right in identity.rights else None
 
-    def _who(self, connection: HTTPConnection) -> tuple[Identity, SignSession]:
+    def caller(self, connection: HTTPConnection) -> Caller:
+        """Where a request comes from; the machine's own loopback has no address."""
+        address = connection.client.host if connection.client and connection.client.host else LOCAL
+        known = device = ""
+        with contextlib.suppress(TokenRefused):
+            token = self.tokens.verify(connection.cookies.get(DEVICE_COOKIE, ""), _DEVICE_PURPOSE)
+            known, device = token.subject, token.identifier
+        return Caller(address, connection.headers.get("user-agent", ""), known, device)
+
+    def keep(self, response: Response, opened: Opened) -> None:
+        """Give the browser the session, and once it is whole the mark that this person is known in it."""
+        _set(response, COOKIE, opened.cookie, int(sessions.life(opened.stage).total_seconds()))
+        if opened.stage == "in":
+            token = self.tokens.issue(_DEVICE_PURPOSE, opened.login, lifetime_s=_DEVICE_LIFETIME_S)
+            _set(response, DEVICE_COOKIE, token, _DEVICE_LIFETIME_S)
+
+    def _who(self, connection: HTTPConnection, *, attended: bool) -> tuple[Identity, SignSession]:
         cookie, now = connection.cookies.get(COOKIE, ""), self.sign_on.now()
         with self.sign_on.store.reading() as session:
             row = sessions.find(session, cookie, now)
             identity = self.sign_on.directory.find(session, row.login, now) if row else None
-        if row is None or row.stage != "in":
+        if row is None or row.stage not in ("in", "screen"):
             raise NotSignedIn("your session has ended" if cookie else "no session")
         if identity is None or identity.standing != row.standing:
             with self.sign_on.store.session() as session:
                 sessions.end(session, row.id)
             raise NotSignedIn("your roles have changed")
-        if sessions.stale(row, now):
+        if attended and sessions.stale(row, now):
             with self.sign_on.store.session() as session:
                 sessions.note(session, row.id, now)
+        if row.stage == "screen":
+            identity = replace(identity, only=frozenset({Right.WATCH}))
         return identity, row
 
 
@@ -151,29 +181,22 @@ def _from_our_page(connection: HTTPConnection) -> bool:
     return connection.headers.get("origin", "") == f"https://{connection.headers.get('host', '')}"
 
 
+def asker_key(request: Request) -> str:
+    """FastAPI dependency: the asker's own key of a change (``store.once``), "" for none; 422 for another form."""
+    key = request.headers.get("idempotency-key", "")
+    if key and not _KEY.fullmatch(key):
+        raise HTTPException(422, "Idempotency-Key: expected 8 to 64 letters, digits or hyphens")
+    return key
+
+
 def own_page(request: Request) -> None:
     """FastAPI dependency: what changes anything comes from a page of ours, or 403."""
     if request.method not in _SAFE and not _from_our_page(request):
         raise HTTPException(403, "refused: this did not come from our own page (header Origin); reload the page")
 
 
-def caller(connection: HTTPConnection) -> Caller:
-    """Where a request comes from; the machine's own loopback has no address."""
-    address = connection.client.host if connection.client and connection.client.host else LOCAL
-    return Caller(address, connection.headers.get("user-agent", ""))
-
-
-def keep(response: Response, opened: Opened) -> None:
-    """Give the browser the session."""
-    response.set_cookie(
-        COOKIE,
-        opened.cookie,
-        max_age=int(sessions.ABSOLUTE.total_seconds()),
-        path="/",
-        secure=True,
-        httponly=True,
-        samesite="strict",
-    )
+def _set(response: Response, name: str, value: str, max_age_s: int) -> None:
+    response.set_cookie(name, value, max_age=max_age_s, path="/", secure=True, httponly=True, samesite="strict")
 
 
 def forget(response: Response) -> None:

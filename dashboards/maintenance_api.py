@@ -17,11 +17,12 @@ from fastapi import APIRouter, Body, Depends, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from collectors.alerts.tables import NoSuchWindow, WindowRow, end_window, open_window, windows
-from dashboards.access import Access, Person
+from dashboards.access import Access, Person, asker_key
 from identity.people import Right
 from inventory.model import NetworkModel
 from store.base import utc_now
 from store.engine import Store
+from store.once import KeyReused, once
 
 Document = dict[str, Any]
 
@@ -40,7 +41,8 @@ class WindowBody(BaseModel):
     hosts: Names = []
     links: Names = []
     start_at: float | None = None  # seconds UTC; None: now
-    end_at: float
+    end_at: float | None = None  # seconds UTC; None: ``minutes`` after the start
+    minutes: Annotated[int | None, Field(ge=1, le=7 * 1440)] = None
     why: Annotated[str, Field(max_length=500)]
 
 
@@ -49,7 +51,7 @@ def build_maintenance(
 ) -> APIRouter:
     """The router."""
     router = APIRouter(prefix="/api/maintenance")
-    may_handle = Depends(access.needs(Right.HANDLE))
+    may_handle, own_key = Depends(access.needs(Right.HANDLE)), Depends(asker_key)
 
     def document(row: WindowRow) -> Document:
         begun, over = row.start_at <= now(), row.end_at <= now()
@@ -71,9 +73,11 @@ def build_maintenance(
             return {"windows": [document(row) for row in windows(session, now() - _SHOWN_AFTER)]}
 
     @router.post("")
-    def begin(body: WindowBody, person: Person = may_handle) -> Document:
+    def begin(body: WindowBody, key: str = own_key, person: Person = may_handle) -> Document:
         start = now() if body.start_at is None else _moment(body.start_at)
-        end = _moment(body.end_at)
+        if (body.end_at is None) == (body.minutes is None):
+            raise HTTPException(422, "end_at, minutes: expected one of the two")
+        end = start + timedelta(minutes=body.minutes or 0) if body.end_at is None else _moment(body.end_at)
         if end - start > LONGEST:
             raise HTTPException(422, f"end_at: a window of {end - start}, expected at most {LONGEST.days} days")
         hosts = {*body.hosts, *(host.name for site in body.sites for host in model.site_hosts(site))}
@@ -86,17 +90,21 @@ def build_maintenance(
                 raise HTTPException(422, f"{what}s: found {strange[0]!r}, expected a {what} of the county")
         try:
             with store.session() as session:
-                row = open_window(
-                    session,
-                    hosts=sorted(hosts),
-                    links=body.links,
-                    start=start,
-                    end=end,
-                    who=person.login,
-                    why=body.why,
-                )
-                return document(row)
-        except ValueError as problem:
+
+                def opened() -> int:
+                    return open_window(
+                        session,
+                        hosts=sorted(hosts),
+                        links=body.links,
+                        start=start,
+                        end=end,
+                        who=person.login,
+                        why=body.why,
+                    ).id
+
+                number = once(session, person.login, "maintenance", key, body.model_dump(), now(), opened)
+                return document(session.get_one(WindowRow, number))
+        except (ValueError, KeyReused) as problem:
             raise HTTPException(422, str(problem)) from None
 
     @router.post("/{number}/end")

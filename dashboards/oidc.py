@@ -20,7 +20,7 @@ import httpx
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
-from dashboards.access import Access, caller, keep
+from dashboards.access import Access
 from identity.accounts import LOGIN
 from identity.refusal import Refusal
 from identity.secrets import Secrets
@@ -246,12 +246,12 @@ def build_oidc(access: Access, provider: Provider) -> APIRouter:
             if error or not code:
                 raise OidcRefused("the provider refused")
             login = await provider.finish(state, request.cookies.get(COOKIE, ""), code)
-            opened = await asyncio.to_thread(access.sign_on.enter, login, "oidc", caller(request))
+            opened = await asyncio.to_thread(access.sign_on.enter, login, "oidc", access.caller(request))
         except Refusal as refusal:
             return refused(refusal)
         response = RedirectResponse("/ops/", 303)
         response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
-        keep(response, opened)
+        access.keep(response, opened)
         return response
 
     return router

@@ -3,6 +3,7 @@
 ==================================  ========================================================================
 ``POST /api/session``               a one-time link's token for a session cookie
 ``GET /api/session``                who is signed in, or 401
+``POST /api/session/screen``         turn the session into a wall's, which can only look and may stay alone
 ``DELETE /api/session``             sign out
 ``GET /api/sign``                   which step is next, and which other ways in there are
 ``POST /api/sign/password``         login and password; answers with the next step, as all of these do
@@ -24,10 +25,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
 
-from dashboards.access import COOKIE, LOCAL, Access, caller, forget, keep, own_page, said
+from dashboards.access import COOKIE, LOCAL, Access, forget, own_page, said
 from identity import accounts, sessions
 from identity.accounts import AccountRefused
 from identity.directory import Identity
+from identity.people import Right
 from identity.refusal import Refusal
 from identity.signing import Opened, SignRefused
 from identity.tables import Account, Grant, SignSession
@@ -63,12 +65,12 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
             raise said(401, refusal) from None
         except AccountRefused as refusal:
             raise said(422, refusal) from None
-        keep(response, opened)
+        access.keep(response, opened)
         return {"login": opened.login, "stage": opened.stage, "recovery": opened.recovery}
 
     @router.post("/session", dependencies=ours)
     def enter(request: Request, response: Response, token: _Text) -> Document:
-        return answer(response, lambda: access.enter(token, caller(request)))
+        return answer(response, lambda: access.enter(token, access.caller(request)))
 
     @router.get("/session")
     def session(signed_in: tuple[Identity, SignSession] = anybody) -> Document:
@@ -81,7 +83,12 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
             "rights": sorted(person.rights),
             "units": person.all_units,
             "expires_at": row.expires_at.timestamp(),
+            "screen": row.stage == "screen",
         }
+
+    @router.post("/session/screen", dependencies=[Depends(access.needs(Right.WATCH))])
+    def screen(request: Request, response: Response) -> Document:
+        return answer(response, lambda: sign_on.screen(request.cookies.get(COOKIE, ""), access.caller(request)))
 
     @router.delete("/session", dependencies=ours)
     def leave(request: Request, response: Response) -> Document:
@@ -89,7 +96,7 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
             row = sessions.find(writing, request.cookies.get(COOKIE, ""), sign_on.now())
             if row is not None:
                 sessions.end(writing, row.id)
-                record(writing, row.login, "sign.out", "", {"address": caller(request).address})
+                record(writing, row.login, "sign.out", "", {"address": access.caller(request).address})
         forget(response)
         return {}
 
@@ -97,28 +104,30 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
     def where(request: Request) -> Document:
         with sign_on.store.reading() as reading:
             row = sessions.find(reading, request.cookies.get(COOKIE, ""), sign_on.now())
-        at_hand = {**ways, "certificate": ways["certificate"] if caller(request).address != LOCAL else None}
+        at_hand = {**ways, "certificate": ways["certificate"] if access.caller(request).address != LOCAL else None}
         return {"stage": row.stage if row else "", "login": row.login if row else "", **at_hand}
 
     @router.post("/sign/password", dependencies=ours)
     def password(request: Request, response: Response, login: _Short, password: _Text) -> Document:
-        return answer(response, lambda: sign_on.password(login.strip().lower(), password, caller(request)))
+        return answer(response, lambda: sign_on.password(login.strip().lower(), password, access.caller(request)))
 
     @router.post("/sign/code", dependencies=ours)
     def code(request: Request, response: Response, code: _Short) -> Document:
-        return answer(response, lambda: sign_on.code(request.cookies.get(COOKIE, ""), code.strip(), caller(request)))
+        return answer(
+            response, lambda: sign_on.code(request.cookies.get(COOKIE, ""), code.strip(), access.caller(request))
+        )
 
     @router.post("/sign/new-password", dependencies=ours)
     def new_password(request: Request, response: Response, password: _Text) -> Document:
         cookie = request.cookies.get(COOKIE, "")
-        return answer(response, lambda: sign_on.new_password(cookie, password, caller(request)))
+        return answer(response, lambda: sign_on.new_password(cookie, password, access.caller(request)))
 
     @router.post("/sign/invite", dependencies=ours)
     def invite(
         request: Request, response: Response, token: _Short, password: Annotated[str, Body(max_length=4096)] = ""
     ) -> Document:
         if password:
-            return answer(response, lambda: sign_on.accept(token, password, caller(request)))
+            return answer(response, lambda: sign_on.accept(token, password, access.caller(request)))
         try:
             with sign_on.store.reading() as reading:
                 return {"login": accounts.invited(reading, token, sign_on.now()).login, "stage": ""}
@@ -130,7 +139,7 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
         import segno  # seldom needed
 
         try:
-            begun = sign_on.begin_enrolment(request.cookies.get(COOKIE, ""), code.strip(), caller(request))
+            begun = sign_on.begin_enrolment(request.cookies.get(COOKIE, ""), code.strip(), access.caller(request))
         except Refusal as refusal:
             raise said(422, refusal) from None
         return {**begun, "qr": segno.make(begun["uri"], error="m").svg_data_uri(scale=5, border=2)}
@@ -138,7 +147,9 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
     @router.post("/sign/enrol/confirm", dependencies=ours)
     def confirm(request: Request, response: Response, pending: _Text, code: _Short) -> Document:
         cookie = request.cookies.get(COOKIE, "")
-        return answer(response, lambda: sign_on.confirm_enrolment(cookie, pending, code.strip(), caller(request)))
+        return answer(
+            response, lambda: sign_on.confirm_enrolment(cookie, pending, code.strip(), access.caller(request))
+        )
 
     @router.get("/own")
     def own(signed_in: tuple[Identity, SignSession] = anybody) -> Document:
@@ -157,7 +168,7 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
             "sessions": [
                 {
                     "id": each.id[:_SHOWN],
-                    "how": each.how,
+                    "how": "screen" if each.stage == "screen" else each.how,
                     "address": each.address,
                     "agent": each.agent,
                     "created_at": each.created_at.timestamp(),
@@ -165,7 +176,7 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
                     "this": each.id == row.id,
                 }
                 for each in open_
-                if each.stage == "in"
+                if each.stage in ("in", "screen")
             ],
         }
 
@@ -175,7 +186,7 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
     ) -> Document:
         person, row = signed_in
         try:
-            sign_on.change_password(person.login, old, new, row.id, caller(request))
+            sign_on.change_password(person.login, old, new, row.id, access.caller(request))
         except Refusal as refusal:
             raise said(422, refusal) from None
         return {}

@@ -61,6 +61,7 @@ class Identity:
     en: str
     home: tuple[str, ...]  # the person's own units; none: the county's own staff
     duties: tuple[Duty, ...]
+    only: frozenset[Right] = frozenset(Right)  # what the session lets through: a wall's can only look
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -70,7 +71,7 @@ class Identity:
     @property
     def rights(self) -> frozenset[Right]:
         """Rights of all roles; none at all when an administrator's role stands beside another (三员)."""
-        return frozenset() if conflict(self.roles) else rights_of(self.roles)
+        return frozenset() if conflict(self.roles) else rights_of(self.roles) & self.only
 
     @property
     def strong(self) -> bool:

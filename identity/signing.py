@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from identity import accounts, passwords, second_factor, sessions, throttle
 from identity.directory import Directory, Identity
+from identity.people import Right
 from identity.refusal import Refusal
 from identity.second_factor import Seal
 from identity.tables import Account, SignSession
@@ -39,6 +40,12 @@ class Caller:
 
     address: str
     agent: str = ""
+    known: str = ""  # who has signed in with this browser before
+    device: str = ""  # and the number that it got then
+
+    def tries(self, login: str) -> throttle.Attempt:
+        """As an attempt to be this person."""
+        return throttle.Attempt(login, self.address, self.device if self.known == login else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ class SignOn:
             account = session.get(Account, name)
             if account is None or account.password != hash_:
                 raise SignRefused(*WRONG)
-            throttle.succeeded(session, name, caller.address)
+            throttle.succeeded(session, caller.tries(name))
             if passwords.outdated(hash_):
                 account.password = passwords.hashed(password)
             return self._next(session, account, "password", caller, "")
@@ -95,7 +102,7 @@ class SignOn:
             waiting = self._stage(session, cookie, "code")
             account = accounts.existing(session, login)
             if self._good_code(session, account, code):
-                throttle.succeeded(session, login, caller.address)
+                throttle.succeeded(session, caller.tries(login))
                 sessions.end(session, waiting.id)
                 return self._next(session, account, waiting.how, caller, "code")
         self._failed(login, caller, "code")
@@ -125,7 +132,7 @@ class SignOn:
         if not passwords.matches(hash_, old[:_MOST_CHARACTERS]):
             self._failed(login, caller, "password")
         with self.store.session() as session:
-            throttle.succeeded(session, login, caller.address)
+            throttle.succeeded(session, caller.tries(login))
             accounts.set_password(session, accounts.existing(session, login), new, self.now(), "by its owner")
             sessions.end_all(session, login, but=session_id)
 
@@ -137,7 +144,7 @@ class SignOn:
             account = accounts.existing(session, waiting.login)
             good = not account.totp or self._good_code(session, account, code)
             if good:
-                throttle.succeeded(session, account.login, caller.address)
+                throttle.succeeded(session, caller.tries(account.login))
         if not good:
             self._failed(waiting.login, caller, "code")
         return second_factor.begin(self._seal, waiting.login, self._county, self.now())
@@ -154,11 +161,22 @@ class SignOn:
             account = accounts.existing(session, login)
             shown, account.recovery = second_factor.recovery_codes()
             account.totp, account.totp_step = found
-            throttle.succeeded(session, login, caller.address)
+            throttle.succeeded(session, caller.tries(login))
             record(session, login, "account.second-factor", "enrolled", {"address": caller.address})
             sessions.end_all(session, login)
             opened = self._next(session, account, waiting.how, caller, "enrol")
             return Opened(opened.cookie, opened.stage, login, tuple(shown))
+
+    def screen(self, cookie: str, caller: Caller) -> Opened:
+        """Turn a session into a wall's, which can only look, and may therefore stay alone."""
+        with self.store.session() as session:
+            own = self._stage(session, cookie, "in")
+            person = self.directory.find(session, own.login, self.now())
+            if person is None or Right.WATCH not in person.rights:
+                raise SignRefused("this needs the right watch", "您没有查看权限")
+            record(session, person.login, "sign.screen", own.how, {"address": caller.address})
+            sessions.end(session, own.id)
+            return self._open(session, person, own.how, "screen", caller)
 
     def enter(self, login: str, how: str, caller: Caller) -> Opened:
         """Somebody whom a one-time link, a certificate or another provider names.
@@ -238,7 +256,7 @@ class SignOn:
     def _count(self, login: str, caller: Caller) -> None:
         try:
             with self.store.session() as session:
-                throttle.count(session, login, caller.address, self.now())
+                throttle.count(session, caller.tries(login), self.now())
         except throttle.TooMany as many:
             minutes = max(1, round((many.until - self.now()).total_seconds() / 60))
             raise SignRefused(
@@ -249,6 +267,6 @@ class SignOn:
     def _failed(self, login: str, caller: Caller, what: str) -> NoReturn:
         with self.store.session() as session:
             record(session, login, "sign.failed", what, {"address": caller.address})
-            if throttle.must_wait(session, login, caller.address, self.now()):
+            if throttle.must_wait(session, caller.tries(login), self.now()):
                 record(session, login, "sign.wait", "too many failures", {"address": caller.address})
         raise SignRefused(*(WRONG if what == "password" else _WRONG_CODE))

@@ -45,7 +45,7 @@ class SignSession(Base):
     id: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the cookie's value
     login: Mapped[str] = mapped_column(String(32))
     how: Mapped[str] = mapped_column(String(16))  # "password", "link", "certificate", "oidc"
-    stage: Mapped[str] = mapped_column(String(16))  # "in", or what is still asked: "code", "enrol", "password"
+    stage: Mapped[str] = mapped_column(String(16))  # "in", "screen" (can only look), or what is asked: "code" ...
     standing: Mapped[str] = mapped_column(Text)  # the roles it was made with: it ends when they are others
     address: Mapped[str] = mapped_column(String(45))
     agent: Mapped[str] = mapped_column(Text)

@@ -22,13 +22,14 @@ from collectors.desk.classes import calendar_document, classes_document
 from collectors.desk.months import month_of
 from collectors.desk.steps import Desk, DeskError, NoSuchTicket, Refused, get
 from collectors.desk.tables import TicketRow
-from dashboards.access import Access, Person, said
+from dashboards.access import Access, Person, asker_key, said
 from dashboards.desk.grant import granting
 from identity.people import Right
 from identity.refusal import Refusal
 from inventory.model import NetworkModel
 from store.base import utc_now
 from store.engine import Store
+from store.once import KeyReused, once
 
 Document = dict[str, Any]
 
@@ -40,6 +41,9 @@ _NO_DESK = Refusal(
     "xiao), then 'sanwang county check'",
     "本县数据没有 supervision.yml 和 calendar.yml：可从示例县 xiao 复制，然后运行 sanwang county check",
 )
+
+
+_KEY_REUSED = Refusal("this page asked for something else with the same key: reload it", "请求重复：请刷新页面后再试")
 
 
 class _Body(BaseModel):
@@ -114,6 +118,7 @@ def build_desk_api(
     filer, handler = Depends(access.needs(Right.HANDLE, Right.REPORT)), Depends(access.needs(Right.HANDLE))
     on_duty = Depends(access.needs(Right.HANDLE, Right.WATCH, Right.SUPERVISE))
     supervisor = Depends(access.needs(Right.SUPERVISE))
+    own_key = Depends(asker_key)
 
     def desk() -> Desk:
         if model.supervision is None:
@@ -131,6 +136,8 @@ def build_desk_api(
             raise said(409, wrong) from None
         except DeskError as wrong:
             raise said(422, wrong) from None
+        except KeyReused:
+            raise said(422, _KEY_REUSED) from None
         except IntegrityError:
             both = Refusal("somebody else did the same at this moment: look again", "此刻已有他人操作：请刷新后再试")
             raise said(409, both) from None
@@ -206,10 +213,16 @@ def build_desk_api(
             return {"site": site, "tickets": shown, "zh": zh, "en": en}
 
     @router.post("/reports")
-    def report(body: ReportBody, person: Person = filer) -> Document:
+    def report(body: ReportBody, key: str = own_key, person: Person = filer) -> Document:
         of_unit(person, body.site)
+        fields = body.model_dump()
         with writing() as session:
-            filed, found = filing.report(session, desk(), who=person.login, **body.model_dump())
+            number = once(
+                session, person.login, "report", key, fields, now(),
+                lambda: filing.report(session, desk(), who=person.login, **fields)[0].id,
+            )  # fmt: skip
+            filed = get(session, number)
+            found = get(session, filed.parent) if filed.parent else None
             known = None
             if found is not None:
                 zh, en = filing.known_words(desk(), found)
@@ -217,50 +230,60 @@ def build_desk_api(
             return {"ticket": view.detail(session, desk(), filed, person.rights, person.units), "known": known}
 
     @router.post("/requests")
-    def request(body: RequestBody, person: Person = filer) -> Document:
+    def request(body: RequestBody, key: str = own_key, person: Person = filer) -> Document:
         of_unit(person, body.site)
         fields = body.model_dump()
         fields["kind"] = fields.pop("request")
         with writing() as session:
-            filed = filing.request(session, desk(), who=person.login, **fields)
-            return {"ticket": view.detail(session, desk(), filed, person.rights, person.units)}
+            number = once(
+                session, person.login, "request", key, fields, now(),
+                lambda: filing.request(session, desk(), who=person.login, **fields).id,
+            )  # fmt: skip
+            return {"ticket": view.detail(session, desk(), get(session, number), person.rights, person.units)}
 
-    def act(number: int, action: str, body: Action, person: Person) -> Document:
-        who, why, at = person.login, body.why, desk()
+    def acted(session: Session, number: int, action: str, body: Action, who: str) -> int:
+        why, at = body.why, desk()
+        match action:
+            case "take":
+                row = actions.take(session, at, number, who, why)
+            case "assign":
+                row = actions.assign(session, at, number, who, body.to, why)
+            case "work":
+                row = actions.work(session, at, number, who, why)
+            case "wait":
+                row = actions.wait(session, at, number, who, why)
+            case "resume":
+                row = actions.resume(session, at, number, who, why)
+            case "restore":
+                row = actions.restore(session, at, number, who, why, body.cause, body.outcome, grant)
+            case "close":
+                row = actions.close(session, at, number, who, body.satisfaction, why)
+            case "reopen":
+                row = actions.reopen(session, at, number, who, why)
+            case "comment":
+                row = actions.comment(session, at, number, who, body.text)
+            case "link":
+                row = actions.link(session, at, number, who, body.parent or 0, why)
+            case "withdraw":
+                row = actions.withdraw(session, at, number, who, why)
+            case "correct":
+                row = actions.correct(session, at, number, who, why)
+            case _:
+                row = actions.withdraw_card(session, at, number, who, body.card, why)
+        session.flush()
+        return row.id
+
+    def act(number: int, action: str, body: Action, key: str, person: Person) -> Document:
         with writing() as session:
             own(session, person, number)
-            match action:
-                case "take":
-                    row = actions.take(session, at, number, who, why)
-                case "assign":
-                    row = actions.assign(session, at, number, who, body.to, why)
-                case "work":
-                    row = actions.work(session, at, number, who, why)
-                case "wait":
-                    row = actions.wait(session, at, number, who, why)
-                case "resume":
-                    row = actions.resume(session, at, number, who, why)
-                case "restore":
-                    row = actions.restore(session, at, number, who, why, body.cause, body.outcome, grant)
-                case "close":
-                    row = actions.close(session, at, number, who, body.satisfaction, why)
-                case "reopen":
-                    row = actions.reopen(session, at, number, who, why)
-                case "comment":
-                    row = actions.comment(session, at, number, who, body.text)
-                case "link":
-                    row = actions.link(session, at, number, who, body.parent or 0, why)
-                case "withdraw":
-                    row = actions.withdraw(session, at, number, who, why)
-                case "correct":
-                    row = actions.correct(session, at, number, who, why)
-                case _:
-                    row = actions.withdraw_card(session, at, number, who, body.card, why)
-            session.flush()
-            return view.detail(session, at, row, person.rights, person.units)
+            done = once(
+                session, person.login, f"{action} {number}", key, body.model_dump(), now(),
+                lambda: acted(session, number, action, body, person.login),
+            )  # fmt: skip
+            return view.detail(session, desk(), get(session, done), person.rights, person.units)
 
     for name in actions.WHEN:  # one route for each action, so that each names its own rights
-        route = _action(name, act, Depends(access.needs(*view.needed(name))))
+        route = _action(name, act, own_key, Depends(access.needs(*view.needed(name))))
         router.add_api_route(f"/tickets/{{number}}/{name}", route, methods=["POST"])
 
     def shift_document(session: Session, person: Person) -> Document:
@@ -291,18 +314,21 @@ def build_desk_api(
     @router.post("/shift/{step}")
     def shift_step(
         step: Literal["on", "off", "note", "handover"], body: ShiftBody,
-        person: Person = handler,
+        key: str = own_key, person: Person = handler,
     ) -> Document:  # fmt: skip
         at, who = desk(), person.login
-        with writing() as session:
+
+        def stepped(session: Session) -> int:
             if step == "on":
-                shifts.on(session, at, who, body.why)
-            elif step == "off":
-                shifts.off(session, at, who, body.why)
-            elif step == "note":
-                shifts.note(session, at, who, body.text, body.ticket)
-            else:
-                shifts.handover(session, at, who, body.to, body.text)
+                return shifts.on(session, at, who, body.why).id
+            if step == "off":
+                return shifts.off(session, at, who, body.why).id
+            if step == "note":
+                return shifts.note(session, at, who, body.text, body.ticket).id
+            return shifts.handover(session, at, who, body.to, body.text).id
+
+        with writing() as session:
+            once(session, who, f"shift {step}", key, body.model_dump(), now(), lambda: stepped(session))
             session.flush()
             return shift_document(session, person)
 
@@ -341,11 +367,13 @@ def build_desk_api(
     return router
 
 
-def _action(name: str, act: Callable[[int, str, Action, Person], Document], doer: Any) -> Callable[..., Document]:
+def _action(
+    name: str, act: Callable[[int, str, Action, str, Person], Document], own_key: Any, doer: Any
+) -> Callable[..., Document]:
     """A route's function, with a name of its own."""
 
-    def route(number: int, body: Action, person: Person = doer) -> Document:
-        return act(number, name, body, person)
+    def route(number: int, body: Action, key: str = own_key, person: Person = doer) -> Document:
+        return act(number, name, body, key, person)
 
     route.__name__ = f"ticket_{name.replace('-', '_')}"
     return route

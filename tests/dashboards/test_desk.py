@@ -31,7 +31,7 @@ def as_(county: County) -> Iterator[As]:
 
     def sign_in(login: str) -> httpx.Client:
         client = httpx.Client(
-            base_url=county.base, verify=county.trust, trust_env=False, headers={"origin": county.base}
+            base_url=county.base, verify=county.trust, trust_env=False, headers={"origin": county.base}, timeout=60
         )
         opened.append(client)
         assert client.post("/api/session", json={"token": ops_token(tokens, login)}).status_code == 200
@@ -210,3 +210,35 @@ def test_a_month_is_published_once_and_frozen(as_: As) -> None:
     good(supervisor.post("/api/desk/scores/2026-01/publish", json={"why": "月度公布"}))
     assert supervisor.post("/api/desk/scores/2026-01/publish", json={}).status_code == 409
     assert [each["month"] for each in good(clerk.get("/api/desk/published"))["months"]] == ["2026-01"]
+
+
+def test_what_was_sent_twice_because_its_answer_was_lost_is_done_once(as_: As) -> None:
+    clerk, operator = as_("qian"), as_("zhao")
+
+    def sent(client: httpx.Client, path: str, key: str, body: dict[str, Any]) -> httpx.Response:
+        return client.post(path, json=body, headers={"idempotency-key": key})
+
+    body = {"site": "t01", "text": "全镇上不了网"}
+    first, again = (good(sent(clerk, "/api/desk/reports", "report-0001", body)) for _ in range(2))
+    assert first["ticket"]["id"] == again["ticket"]["id"]
+    assert good(sent(clerk, "/api/desk/reports", "report-0002", body))["ticket"]["id"] != first["ticket"]["id"]
+    other = sent(clerk, "/api/desk/reports", "report-0001", {**body, "text": "别的"})
+    assert (other.status_code, "reload" in other.json()["detail"]["en"]) == (422, True)
+    assert sent(clerk, "/api/desk/reports", "no", body).status_code == 422
+
+    detail = {"rate": "1G"}
+    asked = {"site": "t01", "request": "bandwidth", "text": "课多", "detail": detail}
+    made = {good(sent(clerk, "/api/desk/requests", "request-1", asked))["ticket"]["id"] for _ in range(2)}
+    assert len(made) == 1
+
+    for _ in range(2):
+        noted = good(sent(operator, "/api/desk/shift/note", "shift-note-1", {"text": "巡检"}))
+        told = good(
+            sent(operator, f"/api/desk/tickets/{first['ticket']['id']}/comment", "comment-1", {"text": "已派人"})
+        )
+        window = good(sent(operator, "/api/maintenance", "window-01", {"sites": ["t01"], "minutes": 30, "why": "割接"}))
+    assert [each["text"] for each in noted["current"]["notes"]].count("巡检") == 1
+    assert [each["what"] for each in told["history"]].count("comment") == 1
+    shown = good(operator.get("/api/maintenance"))["windows"]
+    assert [each["id"] for each in shown] == [window["id"]]
+    assert window["end_at"] - window["start_at"] == 1800

@@ -28,7 +28,7 @@ def as_(county: County) -> Iterator[As]:
 
     def open_(login: str) -> httpx.Client:
         client = httpx.Client(
-            base_url=county.base, verify=county.trust, trust_env=False, headers={"origin": county.base}
+            base_url=county.base, verify=county.trust, trust_env=False, headers={"origin": county.base}, timeout=60
         )
         made.append(client)
         if login:
@@ -177,3 +177,18 @@ def test_what_is_no_sign_in_at_all(county: County, as_: As, body: dict[str, obje
 def test_a_made_up_cookie_opens_nothing(county: County, as_: As) -> None:
     for value in ("x", "%00", "a" * 4000, "../..", '"'):
         assert as_("").get("/api/own", headers={"cookie": f"{COOKIE}={value}"}).status_code == 401
+
+
+def test_a_walls_session_shows_and_does_nothing(county: County, as_: As) -> None:
+    wall = as_("zhao")
+    assert "handle" in good(wall.get("/api/session"))["rights"]
+    assert good(wall.post("/api/session/screen"))["stage"] == "screen"
+    shown = good(wall.get("/api/session"))
+    assert (shown["rights"], shown["screen"]) == (["watch"], True)
+    good(wall.get("/api/state"))
+    assert "only shows" in said(wall.post("/api/own/password", json={"old": GOOD, "new": BETTER}), 403)
+    assert wall.post("/api/desk/shift/note", json={"text": "x"}).status_code == 403
+    assert wall.post("/api/session/screen").status_code == 403
+    assert [each["how"] for each in good(wall.get("/api/own"))["sessions"] if each["this"]] == ["screen"]
+    good(wall.delete("/api/session"))
+    assert wall.get("/api/session").status_code == 401

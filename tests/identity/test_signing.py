@@ -72,12 +72,46 @@ def test_guessing_waits_longer_and_longer_also_after_a_restart(desk: Desk) -> No
 
 def test_an_address_that_guesses_many_logins_waits_and_others_do_not(desk: Desk) -> None:
     desk.join("zhao")
-    for number in range(20):
+    for number in range(100):
         with pytest.raises(SignRefused, match="wrong"):
             desk.on.password(f"guess{number}", GOOD, HERE)
     with pytest.raises(SignRefused, match="too many"):
         desk.on.password("zhao", GOOD, HERE)
     assert desk.on.password("zhao", GOOD, Caller("198.51.100.8")).stage == "in"
+
+
+def test_who_is_known_in_a_browser_waits_for_nobody_elses_guesses(desk: Desk) -> None:
+    desk.join("zhao")
+    own = Caller(HERE.address, known="zhao", device="browser-1")
+    for _ in range(5):
+        with pytest.raises(SignRefused, match="wrong"):
+            desk.on.password("zhao", "Wrong-Tree7-Lamp", HERE)  # somebody else behind the same address
+    with pytest.raises(SignRefused, match="too many"):
+        desk.on.password("zhao", GOOD, HERE)
+    assert desk.on.password("zhao", GOOD, own).stage == "in"
+    with pytest.raises(SignRefused, match="too many"):
+        desk.on.password("zhao", GOOD, Caller(HERE.address, known="qian", device="browser-2"))
+    for _ in range(5):  # and a stolen browser gives no more guesses than any
+        with pytest.raises(SignRefused, match="wrong"):
+            desk.on.password("zhao", "Wrong-Tree7-Lamp", own)
+    with pytest.raises(SignRefused, match="too many"):
+        desk.on.password("zhao", GOOD, own)
+
+
+def test_a_walls_session_only_looks_and_is_never_idle(desk: Desk) -> None:
+    opened = desk.join("zhao")
+    wall = desk.on.screen(opened.cookie, HERE)
+    assert wall.stage == "screen"
+    desk.clock.pass_(days=29)
+    with desk.on.store.reading() as session:
+        assert sessions.find(session, wall.cookie, desk.on.now()) is not None
+        assert sessions.find(session, opened.cookie, desk.on.now()) is None
+    with pytest.raises(SignRefused, match="too long"):
+        desk.on.begin_enrolment(wall.cookie, "", HERE)
+    desk.clock.pass_(days=2)
+    with desk.on.store.reading() as session:
+        assert sessions.find(session, wall.cookie, desk.on.now()) is None
+    assert "sign.screen" in deeds(desk)
 
 
 def test_an_engineer_enrols_a_telephone_and_no_code_is_taken_twice(desk: Desk) -> None:

@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def all_models() -> None:
     """Import every room's tables, so that the metadata is whole."""
-    import_module("store.audit")
+    for name in ("store.audit", "store.once"):
+        import_module(name)
     for path in sorted((*ROOT.glob("*/tables.py"), *ROOT.glob("*/*/tables.py"))):
         import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
 

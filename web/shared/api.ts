@@ -13,6 +13,14 @@ export class ApiError extends Error {
 }
 
 const TIMEOUT_MS = 10_000;
+const ATTENDED_MS = 60_000;
+
+let touchedAt = Date.now();
+for (const kind of ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"])
+  window.addEventListener(kind, () => (touchedAt = Date.now()), { passive: true, capture: true });
+
+/** Whether somebody is at this page: what it asks while nobody is keeps no session alive (`dashboards/access.py`). */
+export const attended = (): boolean => Date.now() - touchedAt < ATTENDED_MS;
 
 /** The server says why in one language, or in both. */
 function wordsOf(detail: unknown): string {
@@ -21,11 +29,28 @@ function wordsOf(detail: unknown): string {
   return say([String(detail.zh), String(detail.en)]);
 }
 
-async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+/** Keys of changes whose answer was lost: the same change asked for again carries the same key, and is done once. */
+const unanswered = new Map<string, string>();
+
+async function change<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const asked = `${method} ${path} ${JSON.stringify(body)}`;
+  const key = unanswered.get(asked) ?? crypto.randomUUID();
+  unanswered.set(asked, key);
+  try {
+    const answer = await call<T>(method, path, body, { "idempotency-key": key });
+    unanswered.delete(asked);
+    return answer;
+  } catch (problem) {
+    if (problem instanceof ApiError && problem.status < 500) unanswered.delete(asked);
+    throw problem;
+  }
+}
+
+async function call<T>(method: string, path: string, body?: unknown, more: Record<string, string> = {}): Promise<T> {
   const init: RequestInit = {
     method,
     credentials: "same-origin",
-    headers: { accept: "application/json" },
+    headers: { accept: "application/json", ...(attended() ? {} : { "sanwang-unattended": "1" }), ...more },
     signal: AbortSignal.timeout(TIMEOUT_MS),
   };
   if (body !== undefined) {
@@ -44,9 +69,9 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
 }
 
 export const get = <T>(path: string): Promise<T> => call<T>("GET", path);
-export const post = <T>(path: string, body?: unknown): Promise<T> => call<T>("POST", path, body);
-export const put = <T>(path: string, body?: unknown): Promise<T> => call<T>("PUT", path, body);
-export const del = <T>(path: string, body?: unknown): Promise<T> => call<T>("DELETE", path, body);
+export const post = <T>(path: string, body?: unknown): Promise<T> => change<T>("POST", path, body);
+export const put = <T>(path: string, body?: unknown): Promise<T> => change<T>("PUT", path, body);
+export const del = <T>(path: string, body?: unknown): Promise<T> => change<T>("DELETE", path, body);
 
 export interface Live {
   close(): void;

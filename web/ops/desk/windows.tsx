@@ -93,6 +93,6 @@ const begin = (values: Values): Promise<Window> =>
   post<Window>("/api/maintenance", {
     sites: values["site"] ? [values["site"]] : [],
     links: values["link"] ? [values["link"]] : [],
-    end_at: Date.now() / 1000 + 60 * Number(values["minutes"]),
+    minutes: Number(values["minutes"]),
     why: values["why"] ?? "",
   });

@@ -12,6 +12,7 @@ import { duration, list, rate, time, day } from "../format";
 import { CountyMap } from "../map";
 import { FaultRow } from "../panel";
 import { go } from "../shell/router";
+import { becomeScreen, person } from "../shell/session";
 import { soundOn, switchSound, useChime } from "../sound";
 import { clock, county, links, linkState, now, siteState } from "../store";
 import { StatusStrip } from "../top";
@@ -44,6 +45,7 @@ export default function ScreenPage() {
             <i key={one} class={one === shown ? "here" : ""} />
           ))}
         </nav>
+        <Alone />
         <Sound />
         <time class="figures">
           {day(clock.value)} {time(clock.value)}
@@ -127,6 +129,17 @@ function Sound() {
   return (
     <button class={`sound ${heard ? "up" : "degraded"}`} onClick={switchSound}>
       <Icon path={heard ? ICONS.sound : ICONS.mute} /> {!soundOn.value ? t("muted") : heard ? t("soundOn") : t("soundOff")}
+    </button>
+  );
+}
+
+/** Whether the wall may stay alone: as somebody's own session it ends after half an hour without a hand. */
+function Alone() {
+  if (!person.value) return null;
+  if (person.value.screen) return <span class="quiet">{t("onlyLooks")}</span>;
+  return (
+    <button class="sound" title={t("stayMore")} onClick={() => void becomeScreen()}>
+      {t("stay")}
     </button>
   );
 }

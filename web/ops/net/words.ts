@@ -151,6 +151,9 @@ export const t = words({
   evidence: ["证据", "Evidence"],
   andMore: ["等 {n} 台", "{n} in all"],
   // screen
+  stay: ["设为大屏", "Keep it on"],
+  stayMore: ["此浏览器改为只读大屏：只能查看，无人操作也不退出，30天后或在“我的账户”中结束", "This browser becomes a wall: it only looks, and stays signed in with nobody there, for 30 days or until you end it on the page of your account"],
+  onlyLooks: ["只读大屏", "Wall, only looks"],
   screen: ["大屏", "Big screen"],
   exitScreen: ["按 Esc 退出", "Esc leaves"],
   soundOff: ["声音未开启:按任意键", "Sound is off: press any key"],
@@ -179,6 +182,9 @@ export const KINDS: Record<string, Pair> = {
   "site-down": ["站点停机", "Site down"],
   "service-down": ["进程停止", "Daemon stopped"],
   "tunnel-down": ["隧道中断", "Tunnel down"],
+  "wrong-neighbour": ["接错线缆", "Wrong neighbour"],
+  "rogue-dhcp": ["非法 DHCP", "Rogue DHCP"],
+  "check-failed": ["业务不应答", "Service does not answer"],
 };
 
 export const VERDICT: Record<string, Pair> = {

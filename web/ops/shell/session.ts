@@ -1,6 +1,6 @@
 /** Who is signed in, and what that person may see. The server judges every request itself: here it only decides what is offered. */
 import { signal } from "@preact/signals";
-import { ApiError, get, post } from "../../shared/api";
+import { ApiError, attended, get, post } from "../../shared/api";
 import type { Named } from "../types";
 
 export type Right =
@@ -22,6 +22,8 @@ export interface Person extends Named {
   rights: Right[];
   /** Site codes that the person speaks for; none: the whole county. */
   units: string[];
+  /** A wall's session: it can only look, and stays while nobody is there. */
+  screen: boolean;
 }
 
 export type Phase = "starting" | "out" | "in" | "lost";
@@ -32,6 +34,17 @@ export const person = signal<Person | null>(null);
 export const refusal = signal("");
 
 const RETRY_MS = 2_000;
+const LOOK_MS = 30_000;
+const STILL_HERE_MS = 5 * 60_000;
+
+let toldAt = Date.now();
+
+// Who reads the map asks the server for nothing: that somebody is here is told all the same.
+window.setInterval(() => {
+  if (phase.value !== "in" || !attended() || Date.now() - toldAt < STILL_HERE_MS) return;
+  toldAt = Date.now();
+  void get("/api/session").catch(() => undefined);
+}, LOOK_MS);
 
 /** Sign in with the one-time token of the link when there is one; then ask who that is. `?screen` opens the wall. */
 export async function begin(): Promise<void> {
@@ -45,6 +58,13 @@ export async function begin(): Promise<void> {
     });
   }
   if (wall) location.hash = "#/screen";
+  await enter();
+  if (wall && may("watch") && !person.value?.screen) await becomeScreen();
+}
+
+/** Make this browser a wall: from now on it only looks, and is not signed out for sitting alone. */
+export async function becomeScreen(): Promise<void> {
+  await post("/api/session/screen");
   await enter();
 }
 

@@ -137,6 +137,7 @@ const ROLES: Record<string, Pair> = {
 };
 
 const WAYS: Record<string, Pair> = {
+  screen: ["只读大屏", "Wall, only looks"],
   password: ["口令", "password"],
   link: ["一次性链接", "one-time link"],
   certificate: ["数字证书", "certificate"],
