@@ -68,10 +68,13 @@ def undo(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
     """The programme as it was before its last change; once."""
     if state.undo is None:
         raise Refused("nothing")
-    before = state.undo.before
-    if before.poll is not None:
-        current = before.poll.venue if state.there(before.poll.venue) else _next(state, before.poll.venues, "")
-        before = replace(before, poll=replace(before.poll, venue=current, next_at=now + before.poll.interval_s))
+    before, running = state.undo.before, state.programme.poll
+    polling = before.poll
+    if polling is not None and running is not None and _list(running) == _list(polling):
+        before = replace(before, poll=running)  # it went on meanwhile
+    elif polling is not None:
+        first = _next(state, polling.venues, "")
+        before = replace(before, poll=replace(polling, venue=first, next_at=now + polling.interval_s))
     return Outcome(replace(state, programme=before, undo=None))
 
 
@@ -89,6 +92,10 @@ def polled_on(state: Conference, now: float) -> Conference:
         return state
     following = replace(poll, venue=_next(state, poll.venues, poll.venue), next_at=now + poll.interval_s)
     return replace(state, programme=replace(state.programme, poll=following))
+
+
+def _list(poll: Poll) -> tuple[str, tuple[str, ...], float]:
+    return poll.scope, poll.venues, poll.interval_s
 
 
 def _next(state: Conference, venues: tuple[str, ...], after: str) -> str:
