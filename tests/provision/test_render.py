@@ -12,10 +12,10 @@ import pytest
 
 from inventory.load import load_model
 from inventory.model import ROUTERS, NetworkModel, Role
+from inventory.optics import receive_dbm
 from provision.environment import EnvironmentProblem, load_environment
 from provision.render import GROUPS, render
 from provision.render.nft import zones
-from provision.render.watch import receive_dbm
 
 TWIN = load_environment("twin")
 ENROLMENT = frozenset({"mgmt"})
@@ -107,6 +107,14 @@ def test_run_scripts_are_shell(model: NetworkModel) -> None:
     }
     whole = "".join(f"f{place}() {{\n{text}\n}}\n" for place, text in enumerate(scripts))
     assert subprocess.run(["sh", "-n"], input=whole, text=True, capture_output=True, check=False).stderr == ""
+
+
+def test_what_must_never_wait_goes_first_and_wakes_with_slack(model: NetworkModel) -> None:
+    router = next(model.by_role(*ROUTERS))
+    for name in ("bfdd", "ospfd"):
+        before, _, start = texts(model, router.name)[f"/etc/sanwang/sv/{name}/run"].rpartition("\nexec ")
+        assert "/proc/$$/timerslack_ns" in before
+        assert start.startswith("'nice' '-n' '-20' "), "a real-time priority has no slack"
 
 
 def test_no_bfd_session_is_faster_than_the_environment_stands(model: NetworkModel) -> None:
