@@ -13,6 +13,7 @@ import logging
 import re
 import socket
 import ssl
+from collections.abc import Iterable
 from urllib.parse import parse_qs, urlsplit
 
 import h11
@@ -50,19 +51,21 @@ class CertificateDoor:
     def __init__(self, authority: CountyCA, tokens: Tokens) -> None:
         self._authority, self._tokens = authority, tokens
         self._free = asyncio.Semaphore(_MOST_AT_ONCE)
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
-    async def open(self, listening: socket.socket, context: ssl.SSLContext) -> None:
+    async def open(self, listening: Iterable[socket.socket], context: ssl.SSLContext) -> None:
         """Begin to answer."""
-        self._server = await asyncio.start_server(
-            self._answer, sock=listening, ssl=context, limit=_MOST_BYTES, ssl_handshake_timeout=_LONGEST_S
-        )
+        for each in listening:
+            server = await asyncio.start_server(
+                self._answer, sock=each, ssl=context, limit=_MOST_BYTES, ssl_handshake_timeout=_LONGEST_S
+            )
+            self._servers.append(server)
 
     async def close(self) -> None:
         """Answer no more."""
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
+        for server in self._servers:
+            server.close()
+            await server.wait_closed()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):

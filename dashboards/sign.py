@@ -20,6 +20,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -37,6 +38,7 @@ from identity.tokens import TokenRefused
 from store.audit import record
 
 Document = dict[str, Any]
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
 _Text = Annotated[str, Body(embed=True, max_length=4096)]
 _Short = Annotated[str, Body(embed=True, max_length=256)]
 _SHOWN = 12
@@ -49,7 +51,7 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
     Args:
         access: Who is let in.
         ways: Other ways in, as the sign-in page is told them: ``oidc`` (names of the provider) and ``certificate``
-            (a port, which the machine's own loopback does not lead to).
+            (a port of the management address).
     """
     router = APIRouter(prefix="/api")
     sign_on = access.sign_on
@@ -104,8 +106,12 @@ def build_sign(access: Access, ways: Document) -> APIRouter:
     def where(request: Request) -> Document:
         with sign_on.store.reading() as reading:
             row = sessions.find(reading, request.cookies.get(COOKIE, ""), sign_on.now())
-        at_hand = {**ways, "certificate": ways["certificate"] if access.caller(request).address != LOCAL else None}
-        return {"stage": row.stage if row else "", "login": row.login if row else "", **at_hand}
+        port = ways["certificate"]
+        if access.caller(request).address == LOCAL:  # the forwarded port has the other door beside it
+            own = request.headers.get("host", "").rpartition(":")[2]
+            port = int(own) + 1 if _PORT.fullmatch(own) else port
+        stage, login = (row.stage, row.login) if row else ("", "")
+        return {"stage": stage, "login": login, **ways, "certificate": port}
 
     @router.post("/sign/password", dependencies=ours)
     def password(request: Request, response: Response, login: _Short, password: _Text) -> Document:

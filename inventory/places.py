@@ -64,6 +64,11 @@ class Places:
         """Where the pages are also offered, for the machine's own loopback."""
         return self.run / "serve.sock"
 
+    @property
+    def door_socket(self) -> Path:
+        """The same for the door that asks for a person's certificate."""
+        return self.run / "door.sock"
+
 
 def current_instance() -> str:
     """The instance that commands act on: SANWANG_INSTANCE, else ``shili``."""

@@ -1,7 +1,7 @@
 """``sanwang serve``: the one place that assembles the web application and offers it over HTTPS.
 
-Listens on the management address (tcp 443) and on a unix socket that the machine's own loopback is forwarded to; TLS
-on both, with a certificate of the county's authority.
+Listens on the management address (tcp 443, and 444 for people with a certificate) and on two unix sockets that the
+machine's own loopback is forwarded to; TLS on all, with a certificate of the county's authority.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def tls_context(secrets: Secrets, management: str) -> ssl.SSLContext:
 
 
 def listeners(management: str, port: int, path: Path) -> list[socket.socket]:
-    """The management address and the unix socket."""
+    """The management address, and a unix socket that the machine's own loopback is forwarded to."""
     inet = listener(management, port)
     path.unlink(missing_ok=True)
     unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -267,8 +267,8 @@ def serve(
         relay = relay_client(model, tls)
         application = assemble(model, places, store, secrets, relay, costs=county.intent.costs, oidc=oidc)
         sockets = listeners(management, port, places.serve_socket)
-        door = listener(management, certificate.PORT)
-        asyncio.run(_run(application, secrets, management, sockets, door, exporter(county, store, secrets)))
+        doors = listeners(management, certificate.PORT, places.door_socket)
+        asyncio.run(_run(application, secrets, management, sockets, doors, exporter(county, store, secrets)))
     except Lacking as lack:
         print(f"sanwang serve: {lack}", file=sys.stderr)
         return 3
@@ -286,12 +286,12 @@ async def _run(
     secrets: Secrets,
     management: str,
     sockets: list[socket.socket],
-    door_socket: socket.socket,
+    door_sockets: list[socket.socket],
     audit: Exporter | None,
 ) -> None:
     """The pages, and beside them the door for people with a certificate, and the audit log's way out."""
     door = certificate.CertificateDoor(secrets.ca, Tokens(secrets.resolve(ops_link.KEY)))
-    await door.open(door_socket, certificate.asking(tls_context(secrets, management), secrets.ca))
+    await door.open(door_sockets, certificate.asking(tls_context(secrets, management), secrets.ca))
     telling = asyncio.create_task(audit.run(), name="audit") if audit is not None else None
     if telling is not None:
         telling.add_done_callback(_end_when_failed)

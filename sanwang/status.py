@@ -36,6 +36,8 @@ def status(
                     mark = "✓" if part["ok"] == part["expected"] else "✗"
                     print(f"{mark} {name:<9} {part['ok']} of {part['expected']}")
             print(f"  {seen['cpu_cores']} cores, {seen['memory_mb']} MB")
+            for name, address in seen["doors"].items():
+                print(f"  {name:<11} {address}")
             for switched in seen["switched"]:
                 print(f"  {switched}")
             for problem in seen.get("problems", []):

@@ -70,6 +70,7 @@ def _summary(arrived: Arrived) -> None:
     print("  " + ", ".join(f"{name} {seconds} s" for name, seconds in arrived.seconds.items()))
     if arrived.port:
         print(f"\noperations page (one use):  {link(arrived.lab.places, arrived.port)}")
+        print(f"sign in by certificate:     https://127.0.0.1:{arrived.port + 1}/?back={arrived.port}")
         print("county CA for your browser: " + str(arrived.lab.places.lib / "identity" / "ca.pem"))
     print("book a meeting:             sanwang meet book --help")
     print("cut a fibre:                sanwang fault cut ring-c1-c2")

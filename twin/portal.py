@@ -1,7 +1,8 @@
-"""The machine's own door to the county's pages: 127.0.0.1:PORT forwarded, byte by byte, to a unix socket.
+"""The machine's own doors to the county's pages: ports of 127.0.0.1 forwarded, byte by byte, to unix sockets.
 
-The pages live on the management host; its socket is visible in the machine. Nothing else of the machine's network is
-touched. Runs alone as ``python -I portal.py FD SOCKET`` (stdlib only).
+PORT leads to the pages, PORT + 1 to the door that asks for a person's certificate. Both live on the management host;
+its sockets are visible in the machine. Nothing else of the machine's network is touched.
+Runs alone as ``python -I portal.py FD SOCKET FD SOCKET`` (stdlib only).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,25 +51,27 @@ async def forward(listening: socket.socket, target: str) -> None:
     await server.serve_forever()
 
 
+async def forward_all(doors: Sequence[tuple[socket.socket, str]]) -> None:
+    """Several doors at once, for ever."""
+    await asyncio.gather(*(forward(listening, target) for listening, target in doors))
+
+
 def start(places: Places, port: int = DEFAULT_PORT) -> None:
-    """Open the door; it ends with the twin. TwinError (exit code 3) when the port is taken."""
+    """Open both doors; they end with the twin. TwinError (exit code 3) when one of the ports is taken."""
     from twin import children
-    from twin.errors import TwinError
     from twin.state import State
 
     state = State(places)
     state.stop_helper("portal")
-    with socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind(("127.0.0.1", port))
-        except OSError as error:
-            text = f"port {port} on 127.0.0.1 cannot be opened ({error.strerror}). Next: stop its owner or use --port"
-            raise TwinError(text, 3) from None
-        listening.listen(128)
+    with contextlib.ExitStack() as opened:
+        arguments: list[str] = []
+        listening: list[int] = []
+        for number, target in ((port, places.serve_socket), (port + 1, places.door_socket)):
+            listening.append(opened.enter_context(_listening(number)).fileno())
+            arguments += (str(listening[-1]), str(target))
         door = subprocess.Popen(
-            [sys.executable, "-I", __file__, str(listening.fileno()), str(places.serve_socket)],
-            pass_fds=[listening.fileno()],
+            [sys.executable, "-I", __file__, *arguments],
+            pass_fds=listening,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -75,8 +79,41 @@ def start(places: Places, port: int = DEFAULT_PORT) -> None:
             start_new_session=True,
         )
     state.record_helper("portal", door.pid)
+    (state.folder / "portal-port").write_text(f"{port}\n")
     children.keep(door)
 
 
+def addresses(places: Places) -> dict[str, str]:
+    """Where the pages, and signing in by certificate, are on this machine; {} while no door is open."""
+    from twin.state import State
+
+    state = State(places)
+    door = state.helpers().get("portal")
+    if door is None or not door.alive:
+        return {}
+    port = int((state.folder / "portal-port").read_text())
+    return {
+        "pages": f"https://127.0.0.1:{port}/ops/",
+        "certificate": f"https://127.0.0.1:{port + 1}/?back={port}",
+    }
+
+
+def _listening(port: int) -> socket.socket:
+    from twin.errors import TwinError
+
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        why = error.strerror if isinstance(error, OSError) else "no such port"
+        text = f"port {port} on 127.0.0.1 cannot be opened ({why}). Next: stop its owner or use --port"
+        raise TwinError(text, 3) from None
+    listening.listen(128)
+    return listening
+
+
 if __name__ == "__main__":
-    asyncio.run(forward(socket.socket(fileno=int(sys.argv[1])), sys.argv[2]))
+    pairs = zip(sys.argv[1::2], sys.argv[2::2], strict=True)
+    asyncio.run(forward_all([(socket.socket(fileno=int(number)), target) for number, target in pairs]))

@@ -1,6 +1,11 @@
-"""``GET /api/desk/report/2026-11``: the monthly report; with ``.html`` the same as one page to print."""
+"""``GET /api/desk/report/2026-11``: the monthly report; with ``.html`` as one page, with ``.pdf`` printed."""
 
 from __future__ import annotations
+
+import asyncio
+import subprocess
+import tempfile
+from pathlib import Path
 
 from fastapi import APIRouter, Depends, HTTPException, Response
 
@@ -10,6 +15,8 @@ from dashboards.desk.month import MonthReport
 from dashboards.desk.page import html
 from dashboards.desk.tables import Document
 from identity.people import Right
+from identity.refusal import Refusal
+from provision.printing import print_pdf
 
 
 def build_month(report: MonthReport | None, access: Access) -> APIRouter:
@@ -29,8 +36,31 @@ def build_month(report: MonthReport | None, access: Access) -> APIRouter:
     async def page(month: str) -> Response:
         return Response(html(await made(month)), media_type="text/html; charset=utf-8")
 
+    printing = asyncio.Lock()  # a Chromium each: one at a time
+
+    @router.get("/{month}.pdf", dependencies=[reader])
+    async def printed(month: str) -> Response:
+        text = html(await made(month))
+        async with printing:
+            try:
+                content = await asyncio.to_thread(_printed, text)
+            except (RuntimeError, OSError, subprocess.SubprocessError) as problem:
+                zh = "服务器上无法生成 PDF：请打开“打印”，用浏览器另存为 PDF"
+                raise said(
+                    503, Refusal(f"{problem}; next step: open the page to print, and print it there", zh)
+                ) from None
+        name = f'attachment; filename="{month}.pdf"'
+        return Response(content, media_type="application/pdf", headers={"content-disposition": name})
+
     @router.get("/{month}", dependencies=[reader])
     async def document(month: str) -> Document:
         return await made(month)
 
     return router
+
+
+def _printed(text: str) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="sanwang-month-") as folder:
+        path = Path(folder) / "month.pdf"
+        print_pdf(text, path)
+        return path.read_bytes()

@@ -41,7 +41,7 @@ def port(running_county: County) -> Iterator[int]:
         asyncio.run_coroutine_threadsafe(work, loop).result(10)  # type: ignore[arg-type]
 
     door = CertificateDoor(secrets.ca, Tokens(secrets.resolve(ops_link.KEY)))
-    run(door.open(listening, asking(serve.tls_context(secrets, MANAGEMENT), secrets.ca)))
+    run(door.open([listening], asking(serve.tls_context(secrets, MANAGEMENT), secrets.ca)))
     yield int(listening.getsockname()[1])
     run(door.close())
     loop.call_soon_threadsafe(loop.stop)
@@ -59,7 +59,7 @@ def visit(county: County, port: int, tmp_path: Path) -> Visit:
             file = tmp_path / "pair.pem"
             file.write_text("".join(pair))
             trust.load_cert_chain(file)
-        with httpx.Client(verify=trust, trust_env=False) as client:
+        with httpx.Client(verify=trust, trust_env=False, timeout=60) as client:
             return client.get(f"https://{MANAGEMENT}:{port}{target}")
 
     return go

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 import ssl
 import subprocess
 import time
@@ -16,14 +17,16 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 
 from dashboards.access import ops_token
-from drills import centre, meeting, paths, replace, restore, ring, succession, watchers
+from drills import centre, meeting, paths, replace, restore, ring, status, succession, watchers
 from drills import fault as fault_drill
-from drills.browser import Halls
+from drills.browser import Halls, visit
 from drills.lab import Lab
 from drills.policy import allowed_checks
 from drills.talk import Listeners, reaches
+from identity import person_certificate
 from identity.people import rights_of
 from identity.secrets import Secrets
 from identity.tokens import Tokens
@@ -35,7 +38,8 @@ from provision.change.plan import Plan
 from tests.dashboards.queries import NAME, queries
 from tests.drills.by_hand import type_in
 from tests.drills.notebook import INSTANCE, eventually, proof, sanwang
-from twin import faults, rewire
+from twin import faults, portal, rewire
+from twin.state import State
 
 pytestmark = [pytest.mark.twin, pytest.mark.browser]
 
@@ -332,6 +336,37 @@ def test_pages_refuse_strangers_and_welcome_the_operator(lab: Lab) -> None:
         assert client.get("/ops/").status_code in (200, 401, 403)
 
 
+def test_a_persons_certificate_opens_the_pages_on_this_machine(lab: Lab, tmp_path: Path) -> None:
+    ca, login = Secrets(lab.places.lib / "identity").ca, next(iter(lab.model.people))
+    file, _ = person_certificate.make(ca, login, "phrase of a test")
+    key, certificate, _ = pkcs12.load_key_and_certificates(file, b"phrase of a test")
+    assert key is not None
+    assert certificate is not None
+    own = tmp_path / "own.pem"
+    own.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
+    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    portal.start(lab.places, port)
+    try:
+        doors = status.status(lab, 0.1)["doors"]
+        trust = ssl.create_default_context(cadata=ca.certificate_pem)
+        with httpx.Client(verify=trust, trust_env=False) as client:
+            assert client.get(doors["certificate"]).status_code == 403
+            offered = client.get(f"https://127.0.0.1:{port}/api/sign").json()["certificate"]
+            assert doors["certificate"] == f"https://127.0.0.1:{offered}/?back={port}"
+        trust.load_cert_chain(own)
+        base = f"https://127.0.0.1:{port}"
+        with httpx.Client(verify=trust, trust_env=False, headers={"origin": base}) as client:
+            back = client.get(doors["certificate"]).headers["location"]
+            assert back.startswith(f"{base}/ops/#token=")
+            entered = client.post(f"{base}/api/session", json={"token": back.partition("token=")[2]})
+            assert (entered.status_code, entered.json()["login"]) == (200, login)
+    finally:
+        State(lab.places).stop_helper("portal")
+
+
 def _prometheus(lab: Lab, path: str, **parameters: str) -> Any:
     encoded = [part for name, value in parameters.items() for part in ("--data-urlencode", f"{name}={value}")]
     answer = lab.twin.run(lab.model.nms, ["curl", "-s", "-G", f"http://127.0.0.1:9090/api/v1/{path}", *encoded])
@@ -385,7 +420,7 @@ def test_the_network_pages_show_the_running_county(lab: Lab, tmp_path: Path) -> 
                 ("/tickets", ".page-head"),
                 ("/screen", ".banner"),
             ):
-                page.evaluate("address => { location.hash = address }", f"#{address}")
+                visit(page, address)
                 page.wait_for_selector(f"main {wanted}", state="attached")
             assert [message for message in opened.messages if message.startswith(("error", "warning"))] == []
     finally:

@@ -227,6 +227,9 @@ def test_the_portal_carries_bytes_from_the_machine_to_the_pages_socket(twin: Twi
             assert client.recv(100) == b"HELLO"
             assert client.recv(100) == b""
         thread.join()
+        assert portal.addresses(twin.places)["certificate"] == f"https://127.0.0.1:{port + 1}/?back={port}"
+        with socket.create_connection(("127.0.0.1", port + 1), timeout=10) as client:
+            assert client.recv(100) == b"", "nobody serves the door here: it is closed at once"
 
 
 def test_usage_counts_what_hosts_burn(twin: Twin) -> None:

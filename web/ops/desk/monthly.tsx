@@ -49,6 +49,9 @@ export default function MonthlyReport({ query }: PageProps) {
         <a class="button" href={`/api/desk/report/${encodeURIComponent(month)}.html`} target="_blank" rel="noopener">
           {t("print")}
         </a>
+        <a class="button" href={`/api/desk/report/${encodeURIComponent(month)}.pdf`} download={`${month}.pdf`}>
+          PDF
+        </a>
       </PageHead>
       <Loading from={report} />
       <div class="month">
