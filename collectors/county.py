@@ -81,6 +81,8 @@ class County:
             return
         view.relayed_at = time.monotonic()
         services = view.sections["services"]
+        dark = told.get("dark")
+        view.relayed_dark = frozenset(map(str, dark)) if isinstance(dark, list) else frozenset()
         for name in {*stopped, *view.relayed}:
             before = services.get(name, {"pid": 0, "since": 0})
             if before.get("up") == (name not in stopped) or (host, name) not in self.expected.services:

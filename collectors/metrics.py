@@ -17,7 +17,6 @@ from prometheus_client.registry import Collector
 from collectors.county import County
 from collectors.probe.halls import hall_figures
 from collectors.status import tunnel_up
-from collectors.strangers import oddities
 from inventory.probes import link_key
 
 _UP = {"up": 1.0, "down": 0.0}
@@ -208,14 +207,7 @@ class SlowMetrics(Collector):
                     took.add_metric(row, seconds)
                 if isinstance(end := value.get("not_after"), int | float) and end:
                     ends.add_metric([*row, str(value.get("backend", ""))], end)
-        odd = GaugeMetricFamily(
-            "sanwang_oddity",
-            "1 for each neighbour, DHCP server or answer that should not be",
-            labels=["kind", "subject", "site"],
-        )
-        for found in oddities(county.model, county.views, now):
-            odd.add_metric([found.kind, found.subject, found.site], 1.0)
-        yield from (up, took, ends, odd)
+        yield from (up, took, ends)
 
     def _certificates(self, now: float) -> Metric:
         ends = GaugeMetricFamily(

@@ -21,7 +21,15 @@ class Oddity:
     subject: str  # "<host>/<port>", "<site>/<network>/<MAC>" or the service
     site: str
     words: str
-    detail: Mapping[str, Any]
+    detail: Mapping[str, Any]  # ``host``: who tells
+
+    @property
+    def key(self) -> str:
+        """Of its fault, as ``collectors.faults.diagnose.Root.key``."""
+        return f"{self.kind.partition('-')[0]}:{self.subject}"
+
+
+KINDS = frozenset({"wrong-neighbour", "rogue-dhcp", "check-failed"})
 
 
 def wrong_neighbour(model: NetworkModel, host: str, port: str, value: Value) -> Oddity | None:
@@ -47,14 +55,14 @@ def rogue_dhcp(model: NetworkModel, host: str, value: Value) -> Oddity:
     return Oddity("rogue-dhcp", f"{site}/{value.get('vrf')}/{value.get('mac')}", site, words, {"host": host, **value})
 
 
-def failed_check(model: NetworkModel, service: str, value: Value) -> Oddity | None:
+def failed_check(model: NetworkModel, host: str, service: str, value: Value) -> Oddity | None:
     """A hosted service that did not answer as it should, twice."""
     found = model.services.get(service)
     if found is None or value.get("up") is not False:
         return None
     site = found.backends[0].centre if found.backends else ""
     words = f"{service} ({value.get('kind')} {value.get('address')}:{value.get('port')}): {value.get('words')}"
-    return Oddity("check-failed", service, site, words, dict(value))
+    return Oddity("check-failed", service, site, words, {**value, "host": host})
 
 
 SECTIONS = ("lldp", "dhcp", "checks")
@@ -67,7 +75,7 @@ def oddity(model: NetworkModel, host: str, section: str, key: str, value: Value 
         return None
     if section == "lldp":
         return wrong_neighbour(model, host, key, value)
-    return rogue_dhcp(model, host, value) if section == "dhcp" else failed_check(model, key, value)
+    return rogue_dhcp(model, host, value) if section == "dhcp" else failed_check(model, host, key, value)
 
 
 def oddities(model: NetworkModel, views: Mapping[str, AgentView], now: float) -> Iterator[Oddity]:

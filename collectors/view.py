@@ -26,6 +26,7 @@ class AgentView:
         self.heard_at: float | None = None
         self.relayed_at: float | None = None  # its neighbours passed on what it told them
         self.relayed: frozenset[str] = frozenset()  # the services of it that do not run, as they said
+        self.relayed_dark: frozenset[str] = frozenset()  # addresses at the other ends of its dark fibres, as they said
         self.boot = ""
         self.dropped = 0
         self.lines = 0

@@ -171,8 +171,8 @@ def _set_and_heal(lab: Lab, flows: Pings, alerts: Alertmanager, halls: list[str]
         _judge(lab, told)
         lost = flows.lost_each_ms(mark)
         told.cut = (told.cut[0], [code for code, ms in zip(halls, lost.values(), strict=True) if ms >= OUTAGE_MS])
-        crossed = {code for code in halls if _crosses(lab.model, wanted, before.get(code, ()))}
-        told.rerouted = (told.rerouted[0], sorted(crossed - set(told.cut[1])) if wanted.kind in QUICK else [])
+        moved = _moved(lab, halls, wanted, before, set(told.rerouted[0]))
+        told.rerouted = (told.rerouted[0], sorted(moved - set(told.cut[1])))
     finally:
         injection.heal()
     _quiet(lab, alerts)
@@ -197,12 +197,23 @@ def _judge(lab: Lab, told: Told) -> None:
     told.rerouted = (sorted(code for code, state in states.items() if state == "rerouted"), [])
 
 
+def _moved(lab: Lab, halls: list[str], wanted: Wanted, before: dict[str, tuple[str, ...]], told: set[str]) -> set[str]:
+    """Halls whose path the fault has moved.
+
+    Of a cable or box: those whose path crossed it.  What a daemon's stop does to paths is nobody's to know
+    beforehand: they are traced again.  A cable that is merely bad loses its BFD session now and then and paths leave
+    it for seconds: whoever crossed it may be told as moved, or not.
+    """
+    if wanted.kind == "stop-daemon":
+        now = traced(lab, halls)
+        return {code for code in halls if now[code] and now[code] != before.get(code, ())}
+    crossed = {code for code in halls if _crosses(lab.model, wanted, before.get(code, ()))}
+    return crossed if wanted.kind in QUICK else crossed & told
+
+
 def _crosses(model: NetworkModel, wanted: Wanted, path: tuple[str, ...]) -> bool:
     """Whether a path rode what was broken."""
-    if wanted.kind == "stop-daemon":
-        if wanted.daemon not in ("zebra", "ospfd", "staticd"):
-            return False
-    elif wanted.kind != "kill-host":
+    if wanted.kind != "kill-host":
         return wanted.target in path
     return any(end.host == wanted.target for name in path for end in model.links[name].ends)
 

@@ -22,11 +22,10 @@ from inventory.load import load_model
 from inventory.model import NetworkModel
 from inventory.places import Places, current_instance
 from inventory.risks import Risk, risks, shared_ducts
+from inventory.whatif import UnknownTarget, cut_of, what_if
 from sanwang.cli import run_app
 from sanwang.report import BAD_INPUT, emit, guarded
 from store.engine import open_store
-from twin import targets
-from twin.errors import TwinError
 
 app = typer.Typer(
     help="What a cut would cost, before it happens.\n\nExample: sanwang impact cut ring-c1-c2",
@@ -60,22 +59,21 @@ def cut(
         model = _model(places, county)
         try:
             start, end = _window(at)
-            asked = _faults(model, target)
-        except ValueError as problem:
+            cut_of(model, target)
+        except (ValueError, UnknownTarget) as problem:
             print(f"sanwang impact: {problem}", file=sys.stderr)
             return BAD_INPUT
-        where = ImpactMap(model)
         known = "" if county else places.instance
         already, loads = _seen(model, known)
         booked = _booked(places, start, end) if known else ()
-        now = where.of(already, booked, loads)
-        then = where.of(_both(already, asked), booked, loads)
+        found = what_if(ImpactMap(model), target, already, booked, loads)
+        asked = found.cut
         if as_json:
             emit({"target": target, "from": start.isoformat(), "until": end.isoformat(), "links": sorted(asked.links),
-                  "hosts": sorted(asked.hosts), "already": document(now), "impact": document(then),
+                  "hosts": sorted(asked.hosts), "already": document(found.now), "impact": document(found.then),
                   "meetings_booked": len(booked)})  # fmt: skip
         else:
-            print("\n".join(_words(model, asked, then, already)))
+            print("\n".join(_words(model, asked, found.then, already)))
         return 0
 
     return guarded(action)
@@ -134,18 +132,6 @@ def _window(at: str) -> tuple[datetime, datetime]:
     return moment, moment + timedelta(seconds=1)
 
 
-def _faults(model: NetworkModel, word: str) -> Faults:
-    """ValueError when the word names nothing."""
-    if word in model.sites:
-        return Faults(hosts=frozenset(host.name for host in model.site_hosts(word)))
-    if word in model.hosts:
-        return Faults(hosts=frozenset({word}))
-    try:
-        return Faults(links=frozenset(link.name for link in targets.links(model, word)))
-    except TwinError as problem:
-        raise ValueError(str(problem)) from None
-
-
 def _seen(model: NetworkModel, instance: str) -> tuple[Faults, dict[str, float] | None]:
     """What is broken in the running county already, and the load of its links; nothing when it does not run."""
     if not instance:
@@ -179,10 +165,6 @@ def _booked(places: Places, start: datetime, end: datetime) -> tuple[Meeting, ..
             return meetings_between(session, start, end)
     finally:
         store.close()
-
-
-def _both(a: Faults, b: Faults) -> Faults:
-    return Faults(a.links | b.links, a.hosts | b.hosts, degraded=a.degraded)
 
 
 def _words(model: NetworkModel, asked: Faults, impact: Impact, already: Faults) -> list[str]:

@@ -1,8 +1,10 @@
-"""Telling the routers at the other ends of this one's fibres which of its daemons do not run, and passing on theirs.
+"""Telling the routers at the other ends of this one's fibres which of its daemons do not run and which of its fibres
+have fallen silent, and passing on theirs.
 
 A router whose ospfd, zebra or staticd stands still has no way to the collector left, but its fibres are there: it says
-so to whoever is at their other ends, and they tell the collector (section "told").  One datagram a fibre, sent when a
-daemon stops or runs again, then every second while one does not run, and never else.
+so to whoever is at their other ends, and they tell the collector (section "told").  A router whose fibre falls silent
+is heard over its other one before routes have turned.  One datagram a fibre, sent when a daemon stops or runs again or
+a fibre's BFD session ends or returns, then every second while a daemon does not run, and never else.
 
 What comes is believed only with a time to live of 255 from the address at the other end of that fibre: nobody further
 away can send it (RFC 5082).
@@ -23,6 +25,7 @@ _TTL = 255
 _IP_RECVTTL = 12  # linux/in.h
 _LARGEST = 4096
 _AT_ONCE = 50  # datagrams read at a time
+_FEW = 4  # a centre's own words always find a way, and would wake everybody around it
 
 
 def fibres(config: AgentConfig) -> dict[str, str]:
@@ -42,7 +45,7 @@ class Neighbours:
         self._fibres = fibres(config)
         self._peers = frozenset(self._fibres.values())
         self._sent = 0
-        self._told: frozenset[str] = frozenset()
+        self._told: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())  # stopped, dark
         self.link: socket.socket | None = None
         if self._fibres:
             state.listen(self._changed)
@@ -69,23 +72,33 @@ class Neighbours:
             if not value.get("up")
         }
 
+    def _dark(self) -> frozenset[str]:
+        """Other ends of fibres without a BFD session, as long as bfdd answers."""
+        if not self._state.sections["sources"].get("bfdd", {}).get("ok"):
+            return frozenset()
+        if len(self._peers) > _FEW:
+            return frozenset()
+        sessions = self._state.sections["bfd"]
+        return frozenset(peer for peer in self._peers if not sessions.get(f"/{peer}", {}).get("up"))
+
     def _changed(self, change: Change) -> None:
-        if change[0] == "services":
-            stopped = self._stopped()
-            if frozenset(stopped) != self._told:
-                self._tell(stopped)
+        if change[0] in ("services", "bfd"):
+            stopped, dark = self._stopped(), self._dark()
+            if (frozenset(stopped), dark) != self._told:
+                self._tell(stopped, dark)
 
     def tick(self) -> None:
         """Call every second."""
         if stopped := self._stopped():
-            self._tell(stopped)
+            self._tell(stopped, self._dark())
 
-    def _tell(self, stopped: dict[str, str]) -> None:
+    def _tell(self, stopped: dict[str, str], dark: frozenset[str]) -> None:
         if self.link is None:
             return
-        self._told = frozenset(stopped)
+        self._told = frozenset(stopped), dark
         self._sent += 1
-        words = json.dumps({"host": self._host, "number": self._sent, "stopped": stopped}).encode()
+        told = {"host": self._host, "number": self._sent, "stopped": stopped, "dark": sorted(dark)}
+        words = json.dumps(told).encode()
         for peer in self._fibres.values():
             with contextlib.suppress(OSError):  # that fibre is dark
                 self.link.sendto(words, (peer, PORT))
@@ -101,8 +114,9 @@ class Neighbours:
             ttl = next((int.from_bytes(value[:4], "little") for level, kind, value in control
                         if (level, kind) == (socket.IPPROTO_IP, socket.IP_TTL)), 0)  # fmt: skip
             if ttl == _TTL and address[0] in self._peers and (told := parse(data)) is not None:
-                host, number, stopped = told
-                self._state.put("told", host, {"number": number, "stopped": stopped, "from": address[0]})
+                host, number, stopped, dark = told
+                said = {"number": number, "stopped": stopped, "dark": dark, "from": address[0]}
+                self._state.put("told", host, said)
 
     def close(self) -> None:
         """Close the socket."""
@@ -111,17 +125,19 @@ class Neighbours:
             self.link = None
 
 
-def parse(data: bytes) -> tuple[str, int, dict[str, str]] | None:
-    """(host, number, stopped services with their states) of a datagram; None for anything else."""
+def parse(data: bytes) -> tuple[str, int, dict[str, str], list[str]] | None:
+    """(host, number, stopped services with their states, other ends of dark fibres); None for anything else."""
     try:
         words = json.loads(data)
     except (ValueError, RecursionError):
         return None
     if not isinstance(words, dict):
         return None
-    host, number, stopped = words.get("host"), words.get("number"), words.get("stopped")
+    host, number, stopped, dark = (words.get(key) for key in ("host", "number", "stopped", "dark"))
     if not isinstance(host, str) or not isinstance(number, int) or not isinstance(stopped, dict) or len(stopped) > 100:
         return None
     if not all(isinstance(key, str) and isinstance(value, str) for key, value in stopped.items()):
         return None
-    return host, number, stopped
+    if not isinstance(dark, list) or len(dark) > 1000 or not all(isinstance(each, str) for each in dark):
+        return None
+    return host, number, stopped, dark

@@ -37,8 +37,8 @@ def parse_status(data: bytes) -> tuple[str, int, float]:
     (pid,) = struct.unpack_from("<I", data, 12)
     paused = data[16] != 0
     state = _STATES[data[19]]
-    if state == "down" and data[17:18] == b"d":
-        state = "stopped"  # somebody asked for it; else its supervisor is about to start it again
+    if data[17:18] == b"d":  # somebody asked for it; else its supervisor is about to start it again
+        state = {"down": "stopped", "run": "stopping"}.get(state, state)
     return ("paused" if paused and state == "run" else state), pid, seconds - _TAI_OFFSET + nanoseconds / 1e9
 
 
@@ -54,7 +54,7 @@ def process_state(pid: int) -> str:
 def read_services(folder: Path = FOLDER) -> dict[str, Value]:
     """Every service of the folder: ``{"up", "state", "pid", "since"}``.
 
-    ``state`` is stopped (as asked), down, run, finish, paused, frozen (stopped by a signal) or unsupervised.
+    ``state`` is stopped (as asked), stopping, down, run, finish, paused, frozen (stopped by a signal) or unsupervised.
     """
     services: dict[str, Value] = {}
     try:

@@ -26,8 +26,6 @@ CLEAR_S = {
 CLEAR_ELSE_S = 4.0
 FLAP_WITHIN_S = 60.0
 FLAPS = 3
-SILENT_S = 5.0
-"""BFD on a link that loses packets may give up for a moment: so long, and it is no moment."""
 AFTERMATH_S = 30.0
 """So long after a fault is over its children may still be coming back."""
 
@@ -107,10 +105,9 @@ class Book:
         """True while anything is entered, sure or not."""
         return bool(self._entries or self._aftermath)
 
-    @property
-    def unsure(self) -> bool:
-        """True while something is entered that is not sure yet."""
-        return any(entry.fault is None for entry in self._entries.values())
+    def unsure(self, patient: Collection[str] = ()) -> bool:
+        """True while something is entered that is not sure yet; kinds of ``patient`` do not count."""
+        return any(entry.fault is None and entry.root.kind not in patient for entry in self._entries.values())
 
     def adopt(self, faults: Iterable[Fault], next_id: int, now: float) -> None:
         """Take over what was open when an earlier collector ended."""
@@ -164,14 +161,12 @@ class Book:
             self._next += 1
             entry.shelter = self._shelter(key, root.links, root.hosts)
             return [Change("opened", entry.fault)]
-        dead = root.kind == "link-down" or (root.kind == "link-silent" and now - root.since > SILENT_S)
+        dead = root.kind in ("link-down", "link-silent")
         if entry.fault.severity != "critical" and dead:  # what was bad is dead now: another call
             over = self._over(entry, wall, {"became": root.kind})
             self._entries[key] = _Entry(root, now)
             return [over, *self._present(key, root, now, wall)]
         kind, severity = self._kind(root, key, now), root.severity
-        if entry.fault.severity != "critical" and root.kind == "link-silent":
-            kind, severity = entry.fault.kind, entry.fault.severity  # BFD gave up for a moment: it is bad, not dead
         if "critical" in (severity, entry.fault.severity):
             severity = "critical"
         children = tuple(dict.fromkeys((*entry.fault.children, *root.children)))

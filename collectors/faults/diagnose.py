@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from collectors.expected import Expected
+from collectors.strangers import Oddity
 from inventory.model import ROUTERS, LinkKind, NetworkModel, Role
 
 TOGETHER_S = 2.0
@@ -44,11 +45,12 @@ class Symptoms:
     services: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (host, service) -> its state
     tunnels: Collection[str] = frozenset()
     degraded: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # link -> measured figures
+    odd: tuple[Oddity, ...] = ()  # what is there and should not be
 
     @property
     def none(self) -> bool:
         """True when all is well."""
-        return not (self.links or self.hosts or self.services or self.tunnels or self.degraded)
+        return not (self.links or self.hosts or self.services or self.tunnels or self.degraded or self.odd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class Diagnosis:
             *(self._degraded(name, symptoms.degraded[name]) for name in symptoms.degraded
               if name not in cut and not dead.intersection(self._ends(name))),
         ]  # fmt: skip
-        return self._with_children(roots, symptoms)
+        return (*self._with_children(roots, symptoms), *(_odd(each) for each in symptoms.odd))
 
     def shelter(self, key: str, links: Collection[str], hosts: Collection[str]) -> frozenset[Child]:
         """All that a fault may take down with it, now or while it comes back."""
@@ -326,3 +328,7 @@ class Diagnosis:
             if touched & lost[index]:
                 return index
         return 0
+
+
+def _odd(found: Oddity) -> Root:
+    return Root(found.kind, found.subject, found.site, "warning", detail={**found.detail, "reason": found.words})

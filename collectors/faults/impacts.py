@@ -6,10 +6,9 @@ A fault's impact is what would not be so without it: two cut fibres that togethe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import reduce
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 from collectors.faults.book import Fault
 from inventory.impact import Faults, ImpactMap, Meeting, document
 from inventory.model import NetworkModel, Role
+from inventory.whatif import together
 from store.queries import booked_meetings
 
 AHEAD = timedelta(hours=24)
@@ -52,8 +52,9 @@ def load_of_links(exposition: bytes) -> dict[str, float]:
 def impact_faults(model: NetworkModel, fault: Fault) -> Faults:
     """A fault as ``inventory.impact`` takes it.
 
-    Without staticd an access router has no way to its centres; a centre's routes to its sites are told by their other
-    homes.  Without bgpd a centre knows no other.  Without bfdd adjacencies end, and come back by themselves.
+    Without staticd an access router has no way to its centres.  A centre without it still takes what its halls send to
+    their relays (nobody's path moves, traced on the cables); what comes back to them goes by their sites' other homes.
+    Without bgpd a centre knows no other.  Without bfdd adjacencies end, and come back by themselves.
     """
     links, hosts = frozenset(fault.links), frozenset(fault.hosts)
     if fault.kind == "link-degraded":
@@ -67,22 +68,6 @@ def impact_faults(model: NetworkModel, fault: Fault) -> Faults:
             return Faults(apart=frozenset({host}))
         return Faults(mute=frozenset({host})) if service in _ANSWERS else Faults()
     return Faults(links, hosts)
-
-
-def together(faults: Iterable[Faults]) -> Faults:
-    """All of them at once."""
-    return reduce(
-        lambda a, b: Faults(
-            a.links | b.links,
-            a.hosts | b.hosts,
-            a.stuck | b.stuck,
-            a.apart | b.apart,
-            a.mute | b.mute,
-            a.degraded | b.degraded,
-        ),
-        faults,
-        Faults(),
-    )
 
 
 def impacts(

@@ -28,7 +28,7 @@ def fault_document(model: NetworkModel, fault: Fault, marks: Mapping[str, Any] |
         "kind": fault.kind,
         "subject": fault.subject,
         "link": subject if kind == "link" else "",
-        "host": subject.partition("/")[0] if kind in ("host", "service") else "",
+        "host": subject.partition("/")[0] if kind in ("host", "service", "wrong") else "",
         "site": fault.site,
         "severity": fault.severity,
         "zh": said.zh,

@@ -23,6 +23,9 @@ KINDS = (
     "site-down",  # all boxes of a site at one moment
     "service-down",
     "tunnel-down",
+    "wrong-neighbour",  # LLDP hears another box or port than the model has there
+    "rogue-dhcp",
+    "check-failed",  # a hosted service does not answer, and no other fault is open
 )
 
 
@@ -37,9 +40,9 @@ class FaultRow(Base):
     __table_args__ = (Index("ix_fault_opened_at", "opened_at"), Index("ix_fault_cleared_at", "cleared_at"))
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    key: Mapped[str] = mapped_column(String(128))  # "link:ring-c1-c2", "host:c1-core", "service:t01-rt/ospfd" ...
+    key: Mapped[str] = mapped_column(String(128))  # "link:ring-c1-c2", "host:c1-core", "rogue:t01/gov/02:..." ...
     kind: Mapped[str] = mapped_column(String(24))  # one of KINDS
-    subject: Mapped[str] = mapped_column(String(128))  # the link, host, duct, site, tunnel, or "host/service"
+    subject: Mapped[str] = mapped_column(String(128))  # the link, host, duct, site, tunnel, "host/service" or oddity
     site: Mapped[str] = mapped_column(String(16))  # site code; of a link, end a's; "" for a duct
     severity: Mapped[str] = mapped_column(String(16))  # "critical" or "warning"
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -31,6 +31,9 @@ _NAMES = {
     "site-down": "SiteDown",
     "service-down": "DaemonDown",
     "tunnel-down": "TunnelDown",
+    "wrong-neighbour": "WrongNeighbour",
+    "rogue-dhcp": "RogueDhcp",
+    "check-failed": "ServiceCheckFailed",
 }
 
 
@@ -53,6 +56,8 @@ def alert(fault: Fault, words: Words, now: float) -> dict[str, Any]:
         labels["host"], _, labels["service"] = fault.subject.partition("/")
     elif kind == "host":
         labels["host"] = fault.subject
+    elif kind in ("wrong", "rogue", "check"):
+        labels["subject"] = fault.subject
     return {
         "labels": {name: value for name, value in labels.items() if value},
         "annotations": {"summary": words.en, "summary_zh": words.zh, "next_step": words.next_step},

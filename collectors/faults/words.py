@@ -54,9 +54,22 @@ def _what(model: NetworkModel, fault: Fault) -> tuple[str, str]:
             return f"{_site(model, name)} 整点断电或损坏", f"{name}: every box of the site is down"
         case "service-down":
             host, _, service = name.partition("/")
+            if service == "snmp":
+                return f"{host} 管理可达,但 SNMP 无应答", f"{host} answers its management and no SNMP"
             return f"{host} 上的 {service} 未运行", f"{service} on {host} does not run"
         case "tunnel-down":
             return f"{_site(model, fault.site)} 的 VPN 隧道 {name} 中断", f"VPN tunnel {name} of {fault.site} is down"
+        case "wrong-neighbour":
+            found, expected = detail.get("found"), detail.get("expected")
+            zh = f"{fault.site} 的 {name} 接错：发现 {found}，应为 {expected}"
+            return zh, f"Wrong cable at {fault.site} in {name}: found {found}, expected {expected}"
+        case "rogue-dhcp":
+            zh = f"{_site(model, fault.site)} {detail.get('vrf')} 网内有私设 DHCP：{detail.get('mac')}"
+            return zh, f"Rogue DHCP server: {detail.get('reason')}"
+        case "check-failed":
+            system = model.services.get(name)
+            said = detail.get("words") or detail.get("reason")
+            return f"业务 {system.zh if system else name} 不应答：{said}", f"Service {name} does not answer: {said}"
     return f"{fault.kind} {name}", f"{fault.kind} {name}"
 
 
@@ -121,7 +134,15 @@ def _next(model: NetworkModel, fault: Fault) -> str:
             return f"Its neighbours see its ports: look at it over its console, then sanwang shell {fault.subject}."
         case "service-down":
             on, _, service = fault.subject.partition("/")
+            if service == "snmp":
+                return f"Compare its SNMP lines, access list and keys with what is intended: sanwang drift {on}."
             return f"Read /var/log/{service}.log on {on}."
         case "tunnel-down":
             return "Ask the site whether its line and its box have power; then look at the carrier."
+        case "wrong-neighbour":
+            return "Put the cable into the right port, or write the new one into the county's files (sanwang plan)."
+        case "rogue-dhcp":
+            return "Find the box by its MAC and unplug it: users near it lose the network."
+        case "check-failed":
+            return "Ask the owner of the system; sanwang path shows whether packets get there."
     return "sanwang alert show"

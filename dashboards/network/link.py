@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from collectors.faults.tables import FaultRow, faults_between
 from dashboards.causes import impact_document, named
-from inventory.impact import Faults, ImpactMap, Meeting
+from inventory.impact import Faults, ImpactMap
 from inventory.model import NetworkModel
+from inventory.whatif import WhatIf
 from store.engine import Store
 
 Document = dict[str, Any]
@@ -18,46 +19,14 @@ HISTORY = timedelta(days=90)
 _MOST = 100
 
 
-class UnknownTarget(LookupError):
-    """What is asked to be cut is no link, duct, host or site of the county."""
-
-
-def cut_of(model: NetworkModel, name: str) -> Faults:
-    """What fails when this is cut: a link, every link of a duct, a host, every host of a site.
-
-    Raises:
-        UnknownTarget: there is no such thing.
-    """
-    if name in model.links:
-        return Faults(links=frozenset({name}))
-    if name in model.ducts:
-        return Faults(links=frozenset(link.name for link in model.links.values() if name in link.ducts))
-    if name in model.hosts:
-        return Faults(hosts=frozenset({name}))
-    if name in model.sites:
-        return Faults(hosts=frozenset(host.name for host in model.site_hosts(name)))
-    raise UnknownTarget(f"{name!r}: expected a link, duct, device or site of the county")
-
-
-def what_if(
-    impacts: ImpactMap,
-    name: str,
-    now: Faults,
-    meetings: Sequence[Meeting] = (),
-    load_bps: Mapping[str, float] | None = None,
-) -> Document:
+def cut_document(model: NetworkModel, name: str, found: WhatIf) -> Document:
     """The impact of this cut on top of what is broken now; ``before`` says what is out of service without it."""
-    cut = cut_of(impacts.model, name)
-    together = Faults(now.links | cut.links, now.hosts | cut.hosts)
-    impact = impacts.of(together, meetings, load_bps)
-    found = impact_document(impact, named(impacts.model, together.links, together.hosts))
-    before = impacts.of(now)
     return {
         "cut": name,
-        "links_cut": sorted(cut.links),
-        "hosts_cut": sorted(cut.hosts),
-        "before": {"sites_cut": before.sites_cut, "sites_unprotected": before.sites_unprotected},
-        "impact": found,
+        "links_cut": sorted(found.cut.links),
+        "hosts_cut": sorted(found.cut.hosts),
+        "before": {"sites_cut": found.now.sites_cut, "sites_unprotected": found.now.sites_unprotected},
+        "impact": impact_document(found.then, named(model, found.together.links, found.together.hosts)),
     }
 
 

@@ -27,7 +27,7 @@ from dashboards.live import Live
 from dashboards.network.capacity import Capacity
 from dashboards.network.changes import Changes, NoSuchChange
 from dashboards.network.halls import Booked, Ways, meetings_document
-from dashboards.network.link import UnknownTarget, faults_of, link_document, what_if
+from dashboards.network.link import cut_document, faults_of, link_document
 from dashboards.network.optics import RECEIVER_LIMIT_DBM, Optics
 from dashboards.network.search import Entry, Index, tickets
 from dashboards.sources import Collector, Prometheus, SourceDown
@@ -35,6 +35,7 @@ from identity.people import Right
 from inventory.impact import Meeting
 from inventory.model import NetworkModel
 from inventory.places import Places
+from inventory.whatif import UnknownTarget, what_if
 from store.engine import Store
 
 T = TypeVar("T")
@@ -92,7 +93,7 @@ def build_network(
         booked = await asyncio.to_thread(meetings)
         try:
             shown = [Meeting(each.id, each.title, each.halls) for each in booked]
-            return what_if(live.impacts, cut, live.faults, shown, live.loads or None)
+            return cut_document(model, cut, what_if(live.impacts, cut, live.faults, shown, live.loads or None))
         except UnknownTarget as problem:
             raise HTTPException(404, str(problem)) from None
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.agent import config, http, neighbours, routing, services, vpn, vty
+from collectors.agent import config, http, neighbours, routing, services, state, vpn, vty
 
 SETTINGS: dict[str, Any] = {
     "host": "c1-core",
@@ -69,7 +70,7 @@ def test_vty_answer(text: str, status: int, rest: bytes) -> None:
 def test_runit_status_is_parsed_or_refused(data: bytes) -> None:
     if len(data) == 20 and data[19] in (0, 1, 2):
         state, pid, _ = services.parse_status(data)
-        assert state in ("stopped", "down", "run", "finish", "paused")
+        assert state in ("stopped", "stopping", "down", "run", "finish", "paused")
         assert pid == int.from_bytes(data[12:16], "little")
     else:
         with pytest.raises(services.BadStatus):
@@ -89,7 +90,11 @@ def test_a_frozen_and_a_dead_daemon_do_not_count_as_running(tmp_path: Path) -> N
             folder.mkdir(parents=True)
             (folder / "status").write_bytes(stamp + struct.pack("<I", pid) + bytes([0]) + b"u" + bytes([0, 1]))
         (tmp_path / "never").mkdir()
+        folder = tmp_path / "leaving" / "supervise"
+        folder.mkdir(parents=True)
+        (folder / "status").write_bytes(stamp + struct.pack("<I", process.pid) + bytes([0]) + b"d" + bytes([1, 1]))
         found = services.read_services(tmp_path)
+        assert (found["leaving"]["up"], found["leaving"]["state"]) == (False, "stopping")
         assert found["good"] == {"up": True, "state": "run", "pid": process.pid, "since": 1_700_000_000}
         assert found["dead"]["state"] == "down"
         assert found["never"]["state"] == "unsupervised"
@@ -185,15 +190,47 @@ def test_http_request_line_is_read_or_refused(head: bytes) -> None:
 
 @given(st.binary(max_size=300) | st.recursive(
     st.none() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["host", "number", "stopped", "x"]), inner, max_size=4), max_leaves=8,
+    | st.dictionaries(st.sampled_from(["host", "number", "stopped", "dark"]), inner, max_size=4), max_leaves=8,
 ).map(lambda value: json.dumps(value).encode()))  # fmt: skip
 def test_what_a_neighbour_tells_is_understood_or_left_alone(data: bytes) -> None:
     told = neighbours.parse(data)
     if told is not None:
-        host, number, stopped = told
+        host, number, stopped, dark = told
         assert isinstance(host, str)
         assert isinstance(number, int)
         assert all(isinstance(name, str) and isinstance(state, str) for name, state in stopped.items())
+        assert all(isinstance(peer, str) for peer in dark)
+
+
+def test_a_router_whose_fibre_falls_silent_says_so_over_all_of_them_and_again_when_it_is_back() -> None:
+    def probe(number: int) -> dict[str, str]:
+        return {"name": f"link:{number}", "vrf": "", "source": f"172.20.0.{number}", "target": f"172.20.0.{number - 1}",
+                "port": f"p{number}"}  # fmt: skip
+
+    document = {"host": "t01-rt", "management": "10.32.11.1", "management_vrf": "mgmt", "nms": "10.32.2.6",
+                "collector": "10.32.2.6:9810", "reflectors": [], "senders": [probe(9), probe(11)]}  # fmt: skip
+    picture = state.AgentState()
+    picture.put("sources", "bfdd", {"ok": True, "error": ""})
+    picture.replace("bfd", {"/172.20.0.8": {"up": True}, "/172.20.0.10": {"up": True}})
+    ours = neighbours.Neighbours(config.parse(document), picture)
+    heard: list[tuple[dict[str, Any], str]] = []
+
+    class Ear:
+        def sendto(self, data: bytes, address: tuple[str, int]) -> None:
+            heard.append((json.loads(data), address[0]))
+
+    ours.link = cast(socket.socket, Ear())
+    ours.tick()
+    assert heard == []
+    picture.put("bfd", "/172.20.0.8", None)
+    assert {to for _, to in heard} == {"172.20.0.8", "172.20.0.10"}
+    assert {(tuple(said["stopped"]), tuple(said["dark"])) for said, _ in heard} == {((), ("172.20.0.8",))}
+    ours.tick()
+    picture.put("bfd", "/172.20.0.8", {"up": True})
+    assert [said["dark"] for said, _ in heard[2:]] == [[], []]
+    picture.put("sources", "bfdd", {"ok": False, "error": "gone"})
+    picture.replace("bfd", {})  # its daemon is what ended
+    assert len(heard) == 4
 
 
 def test_the_fibres_of_a_router_are_those_that_are_probed() -> None:

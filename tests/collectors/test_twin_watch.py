@@ -70,7 +70,7 @@ def test_cables_tell_who_is_plugged_in(lab: Lab) -> None:
         }
 
     lab.wait(heard, "both neighbours of c1-core; a user's box says nothing", 40)
-    assert "sanwang_oddity{" not in lab.http.get("/metrics?part=slow").text
+    assert opened(lab) == {}
 
 
 def opened(lab: Lab) -> dict[str, str]:

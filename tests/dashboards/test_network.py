@@ -18,13 +18,14 @@ from collectors.faults.tables import FaultRow
 from dashboards.network.capacity import exit_users, peaks, row
 from dashboards.network.changes import Changes, NoSuchChange
 from dashboards.network.halls import Booked, Ways, meetings_document, need_bps
-from dashboards.network.link import UnknownTarget, cut_of, faults_of, what_if
+from dashboards.network.link import cut_document, faults_of
 from dashboards.network.optics import RECEIVER_LIMIT_DBM, ends, trends_of
 from dashboards.network.search import Entry, Index, initials
 from dashboards.network.trend import fit
 from inventory.impact import Faults, ImpactMap, Meeting
 from inventory.load import load_model
 from inventory.places import CHECKOUT, Places
+from inventory.whatif import UnknownTarget, cut_of, what_if
 from provision.backup.archive import Archive, Kept, Snapshot, place
 from provision.render.qos import SHARES
 from store.audit import record
@@ -181,16 +182,17 @@ def test_more_halls_need_more_room() -> None:
 def test_a_duct_cuts_all_its_links_and_a_site_all_its_hosts() -> None:
     assert cut_of(MODEL, "north").links == {name for name, link in MODEL.links.items() if "north" in link.ducts}
     assert cut_of(MODEL, "t01").hosts == {host.name for host in MODEL.site_hosts("t01")}
-    with pytest.raises(UnknownTarget):
-        cut_of(MODEL, "nowhere")
+    assert cut_of(MODEL, "t01-c1-core").links == {"t01-c1"}
+    with pytest.raises(UnknownTarget, match="near it"):
+        cut_of(MODEL, "t01-cc1")
 
 
 def test_a_cut_is_judged_on_top_of_what_is_broken() -> None:
     meeting = [Meeting("1", "会", ("t01",))]
-    alone = what_if(IMPACTS, "t01-c1", Faults(), meeting)
+    alone = cut_document(MODEL, "t01-c1", what_if(IMPACTS, "t01-c1", Faults(), meeting))
     assert "t01" not in alone["impact"]["sites_cut"]
     assert "t01" in alone["impact"]["sites_unprotected"]
-    second = what_if(IMPACTS, "t01-c1", Faults(frozenset({"t01-c2"})), meeting)
+    second = cut_document(MODEL, "t01-c1", what_if(IMPACTS, "t01-c1", Faults(frozenset({"t01-c2"})), meeting))
     assert "t01" in second["impact"]["sites_cut"]
     assert second["before"]["sites_cut"] == ()
     assert second["impact"]["meetings"]

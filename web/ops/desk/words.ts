@@ -85,6 +85,9 @@ export const FAULT: Record<string, Pair> = {
   "site-down": ["站点 {name} 全部设备停机", "Site {name}: all boxes are down"],
   "service-down": ["进程 {name} 停止", "Daemon {name} does not run"],
   "tunnel-down": ["VPN 隧道 {name} 中断", "VPN tunnel {name} is down"],
+  "wrong-neighbour": ["端口 {name} 接错线缆", "Wrong cable in {name}"],
+  "rogue-dhcp": ["私设 DHCP {name}", "Rogue DHCP server {name}"],
+  "check-failed": ["业务 {name} 不应答", "Service {name} does not answer"],
 };
 
 /** What to do first. */
@@ -100,6 +103,9 @@ export const NEXT: Record<string, Pair> = {
   "site-down": ["打电话问站点是否停电", "telephone the site: is there power"],
   "service-down": ["看设备上的日志,进程会自己重启", "read the log on the device; the daemon is restarted by itself"],
   "tunnel-down": ["查站点宽带和盒子的电源", "look at the site's broadband and its box's power"],
+  "wrong-neighbour": ["查谁在那里施工,插回原端口,或按变更登记", "who worked there? put it back, or write it down as a change"],
+  "rogue-dhcp": ["按 MAC 找到设备并拔掉", "find the box by its MAC and unplug it"],
+  "check-failed": ["联系业务系统负责人", "ask the owner of the system"],
 };
 
 export const LINE: Pair = ["线路", "Line"];
