@@ -57,8 +57,8 @@ fuzz: setup  ## every property test for MINUTES together (default 15), then 1,00
 	$(BIN)/pytest -q -p tests.fuzzing --fuzz-minutes $(MINUTES) $(ARGS)
 	$(BIN)/python -m tests.datagrams --datagrams $(DATAGRAMS)
 
-shots: setup  ## screenshots of every page, from the running county, into docs/images
-	@$(BIN)/sanwang shots $(ARGS)
+shots: setup  ## screenshots of every page, from the running county, into build/shots; the manual's into docs/images
+	@$(BIN)/sanwang shots --docs $(ARGS)
 
 bundle: setup  ## one archive for a machine that reaches no registry (build/sanwang-<commit>.tar)
 	@scripts/bundle

@@ -6,9 +6,13 @@ router and its centres, a VLAN and its ports on its switch).  It is put in, take
 signed and applied as any other; after each kill every device must be as it was before or as it is after, by its own
 timer or by ``apply --resume``.
 
-In each stage the controller is killed once and the broker once, in an order and at moments drawn from the seed, while a
-device of the platform is being changed that the fewest kills have met.  Most kills are followed by ``--resume`` at
-once; those that met a platform for the first time are left to the devices' own timers, all of them at the same time.
+In every stage the controller is killed and the broker is, in an order and at moments drawn from the seed; nobody is
+killed in a stage again before everybody was killed in every stage as often.  The first kills of each wait until one
+device of every platform of the stage that it never met is being changed, all at once; later ones aim at the platform
+it met least.  Whether it is being changed is read while the controller is held still, right before the kill: a kill
+that would come too late is not made, and made up for when the change goes over the county again.  Most kills are
+followed by ``--resume`` at once; those of the controller that met a platform for the first time are left to the
+devices' own timers, all of them at the same time.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ from drills.policy import Place
 from inventory.model import NetworkModel
 from inventory.places import CHECKOUT
 from provision.broker.wire import BrokerError
-from provision.change.journal import Journal
+from provision.change.journal import Journal, in_flight
 from provision.change.plan import Plan, Stage, state_fingerprint
 from provision.change.runner import waits_s
 from provision.change.undo import UNDO, timer_s
@@ -50,7 +54,8 @@ RESTART_S = 15
 """A stand-in's restart takes seconds where the real device takes minutes."""
 
 PROBE_MS = 200.0
-_STAGE_S = 1.5  # a kill falls this long after a device was begun with, at most
+_STAGE_S = 1.5  # a kill falls this long after the devices it waits for were begun with, at most
+_ALL_S = 0.3  # ... when it waits for several platforms
 _STAGE_WITHIN_S = 180.0
 _QUIET_WITHIN_S = 150.0
 _VICTIMS = ("controller", "broker")
@@ -72,6 +77,10 @@ class Found:
     def met(self, platform: str, victim: str = "") -> int:
         """How many kills fell while a device of this platform was being changed."""
         return sum(platform in row["platforms"] and victim in ("", row["victim"]) for row in self.rows)
+
+    def fell(self, stage: str, victim: str) -> int:
+        """How many kills this one had in that stage."""
+        return sum((row["stage"], row["victim"]) == (stage, victim) for row in self.rows)
 
     def left_alone(self) -> frozenset[str]:
         """Platforms whose devices were left to their own timers."""
@@ -150,14 +159,16 @@ class Drill:
     kills: int
     progress: Progress
     stages: frozenset[str] = frozenset()
+    known: set[str] = field(default_factory=set)  # stages to be killed in, of every plan so far
+    late: int = 0  # kills that came too late
 
     def carry(self) -> None:
         """One change from planning to the end, killed at every stage of it."""
-        plan, path = self.changes.plan()
+        plan, path = self._plan()
         for attempt in range(len(plan.stages) * 3 + 3):
             journal, mark = Journal(self.lab.places, plan.id), self.flows.mark()
             with _running(self.lab, path, resume=bool(journal.current) and not journal.ended) as run:
-                killed = self._kill_in(plan, run)
+                killed = self._kill_in(plan, run, len(journal.steps))
                 code = None if killed and killed["victim"] == "controller" else run.wait()
             if killed and killed["left_alone"]:
                 self._leave_alone(plan, killed)
@@ -169,46 +180,73 @@ class Drill:
                 if outcome == "applied":
                     return
                 self.progress(f"attempt {attempt + 1} ended: {outcome}")
-                plan, path = self.changes.plan()
+                plan, path = self._plan()
         raise Missing(f"plan {plan.id} did not come to its end", f"look at {journal.path} and the broker's log")
 
-    def _kill_in(self, plan: Plan, run: subprocess.Popen[bytes]) -> dict[str, Any] | None:
-        """Kill in each stage that was not met yet, until the controller is dead; its row."""
+    def _plan(self) -> tuple[Plan, Path]:
+        plan, path = self.changes.plan()
+        self.known |= {stage.name for stage in plan.stages if not self.stages or stage.name in self.stages}
+        return plan, path
+
+    def _kill_in(self, plan: Plan, run: subprocess.Popen[bytes], since: int) -> dict[str, Any] | None:
+        """Kill wherever it is due, until the controller is dead; the last row.  ``since``: steps before this run."""
         last = None
         for stage in plan.stages:
-            while left := self._left(plan, stage):
-                aimed = self._aim(plan, stage)
-                if not _reached(self.lab, plan, run, stage.name, aimed):
+            while due := self._due(stage.name):
+                victim = self.dice.choice(due)
+                aimed = self._aim(plan, stage, victim)
+                if not self._reached(plan, run, stage.name, aimed, since):
                     break
-                after_s = self.dice.uniform(0.0, _STAGE_S)
+                # When it waited for all at once, the stage is nearly over.
+                longest_s = _STAGE_S if len(aimed) == 1 else _ALL_S
+                after_s = self.dice.uniform(0.0, longest_s / (1 + self.late))
                 time.sleep(after_s)
-                if run.poll() is not None:
-                    return last
-                last = self._kill(plan, stage, run, self.dice.choice(left), after_s)
-                if last["victim"] == "controller":
+                with _held(run):
+                    met = self._changing(plan, stage.name, since)
+                    if run.poll() is not None or not aimed <= met:
+                        self.late += 1
+                        continue
+                    last = self._kill(plan, stage, run, victim, met, after_s)
+                if victim == "controller":
                     return last
         return last
 
-    def _left(self, plan: Plan, stage: Stage) -> list[str]:
-        """Who was not killed yet in this stage."""
-        if self.found.kills >= self.kills or (self.stages and stage.name not in self.stages):
+    def _due(self, stage: str) -> list[str]:
+        """Who may be killed in this stage: those who were killed there as rarely as anybody anywhere."""
+        if self.found.kills >= self.kills or stage not in self.known:
             return []
-        rows = [row for row in self.found.rows if (row["plan"], row["stage"]) == (plan.id, stage.name)]
-        return [who for who in _VICTIMS if all(row["victim"] != who for row in rows)]
+        fewest = min(self.found.fell(name, who) for name in self.known for who in _VICTIMS)
+        return [who for who in _VICTIMS if self.found.fell(stage, who) == fewest]
 
-    def _aim(self, plan: Plan, stage: Stage) -> frozenset[str]:
-        """The devices of the stage whose platform the fewest kills have met."""
-        platforms = {host: plan.device(host).platform for host in stage.hosts}
-        rarest = min(sorted(set(platforms.values())), key=lambda each: (self.found.met(each), self.dice.random()))
-        return frozenset(host for host, platform in platforms.items() if platform == rarest)
+    def _aim(self, plan: Plan, stage: Stage, victim: str) -> frozenset[str]:
+        """The platforms of the stage that this victim never met, or else the one it met least."""
+        met = {platform: self.found.met(platform, victim) for platform in map(_platform(plan), stage.hosts)}
+        unmet = frozenset(platform for platform, times in met.items() if not times)
+        return unmet or frozenset({min(sorted(met), key=lambda each: (met[each], self.dice.random()))})
+
+    def _changing(self, plan: Plan, stage: str, since: int) -> frozenset[str]:
+        """Platforms of the devices that this run has sent the stage to, and that are not confirmed yet."""
+        steps = Journal(self.lab.places, plan.id).steps[since:]
+        return frozenset(map(_platform(plan), in_flight(step for step in steps if step.stage == stage)))
+
+    def _reached(self, plan: Plan, run: subprocess.Popen[bytes], stage: str, aimed: frozenset[str], since: int) -> bool:
+        """Wait until all these platforms are being changed; False when the run ends, or has passed the stage."""
+        end = time.monotonic() + _STAGE_WITHIN_S
+        while time.monotonic() < end and run.poll() is None:
+            if aimed <= self._changing(plan, stage, since):
+                return True
+            steps = Journal(self.lab.places, plan.id).current
+            if any(step.what in ("passed", "back") and step.stage in (stage, "") for step in steps):
+                return False
+            time.sleep(0.05)
+        return False
 
     def _kill(
-        self, plan: Plan, stage: Stage, run: subprocess.Popen[bytes], victim: str, after_s: float
+        self, plan: Plan, stage: Stage, run: subprocess.Popen[bytes], victim: str, met: frozenset[str], after_s: float
     ) -> dict[str, Any]:
         """kill -9; its row."""
-        met = sorted({plan.device(host).platform for host in Journal(self.lab.places, plan.id).in_flight})
-        alone = victim == "controller" and bool({*met} - self.found.left_alone())
-        row = {"plan": plan.id, "stage": stage.name, "victim": victim, "platforms": met, "left_alone": alone}
+        alone = victim == "controller" and bool(met - self.found.left_alone())
+        row = {"plan": plan.id, "stage": stage.name, "victim": victim, "platforms": sorted(met), "left_alone": alone}
         row |= {"after_s": round(after_s, 2)}
         if victim == "controller":
             run.send_signal(signal.SIGKILL)
@@ -217,7 +255,9 @@ class Drill:
             _kill_broker(self.lab)
         self.found.kills += 1
         self.found.rows.append(row)
-        self.progress(f"kill {self.found.kills}: {victim}, {after_s:.1f} s into {', '.join(met) or stage.name}")
+        self.progress(
+            f"kill {self.found.kills}: {victim}, {after_s:.1f} s into {', '.join(sorted(met))} ({stage.name})"
+        )
         return row
 
     def _leave_alone(self, plan: Plan, row: dict[str, Any]) -> None:
@@ -284,19 +324,18 @@ def _running(lab: Lab, path: Path, *, resume: bool) -> Iterator[subprocess.Popen
                 run.wait()
 
 
-def _reached(lab: Lab, plan: Plan, run: subprocess.Popen[bytes], stage: str, aimed: frozenset[str]) -> bool:
-    """Wait until the run begins with one of these devices; False when it ends, or has passed the stage already."""
-    end = time.monotonic() + _STAGE_WITHIN_S
-    while time.monotonic() < end:
-        steps = Journal(lab.places, plan.id).current
-        if any(step.what in ("passed", "back") and step.stage in (stage, "") for step in steps):
-            return False
-        if any(step.what in ("sending", "applied") and step.host in aimed for step in steps):
-            return True
-        if run.poll() is not None:
-            return False
-        time.sleep(0.05)
-    return False
+@contextmanager
+def _held(run: subprocess.Popen[bytes]) -> Iterator[None]:
+    """The run stands still in the block."""
+    run.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        run.send_signal(signal.SIGCONT)
+
+
+def _platform(plan: Plan) -> Callable[[str], str]:
+    return lambda host: plan.device(host).platform
 
 
 def _kill_broker(lab: Lab) -> None:

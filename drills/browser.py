@@ -26,6 +26,7 @@ from typing import Any
 
 import av
 from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import TimeoutError as StaysSo
 
 CHROMIUM = Path("/usr/bin/chromium")
 WIDTH, HEIGHT, RATE = 640, 360, 25
@@ -47,6 +48,30 @@ _FLAGS = (
     "--no-pings",
     "--lang=zh-CN",
 )
+
+
+_WHOLE = """path => document.documentElement.dataset.at === path
+    && document.querySelector('main') && !document.querySelector('main[aria-busy], main [aria-busy]')"""
+
+
+def visit(page: Page, address: str) -> None:
+    """Go to an address of the operations pages ("/link/ring-c1-c2"), until that page has all it asked for."""
+    page.evaluate("address => { location.hash = address }", f"#{address}")
+    page.wait_for_function(_WHOLE, arg=address.partition("?")[0])
+
+
+def painted(page: Page) -> None:
+    """Until something was painted since the document was loaded; Chromium drops the keys that come before."""
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
+
+
+def fits(page: Page, width: int, where: str = "") -> None:
+    """Until nothing is wider than a screen of this width (pixels); AssertionError when something stays so."""
+    try:
+        page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width, timeout=10_000)
+    except StaysSo:
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        raise AssertionError(f"{where or page.url}: {wide} px wide on a screen of {width} px") from None
 
 
 class BrowserMissing(RuntimeError):

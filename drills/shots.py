@@ -1,18 +1,24 @@
 """Screenshots of every page, taken from the running county: what the manual shows is what there is.
 
 Two halls are in a meeting while the pictures are taken, and one fibre that carries it is cut for some of them;
-afterwards the county is as before.
+afterwards the county is as before.  A picture has 256 colours, which is a third of the bytes and looks the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import io
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
+import av
 from playwright.sync_api import Page
 
 from dashboards.access import ops_token
+from drills.browser import visit
 from drills.errors import Missing
 from drills.halls import booked_halls, rooms
 from drills.lab import Lab
@@ -28,7 +34,7 @@ TITLE = "防汛会商"
 WIDE = {"width": 1920, "height": 1080}
 PHONE = {"width": 390, "height": 844}
 _READY_MS = 60_000
-_WHOLE = "() => document.querySelector('main') && !document.querySelector('main[aria-busy], main [aria-busy]')"
+_SHOWN = re.compile(r"images/([\w-]+\.png)")
 
 FAULTY = (
     ("/alerts", "ops-alerts"),
@@ -45,11 +51,23 @@ CALM = (
     ("/events", "ops-events"),
     ("/shift", "ops-shift"),
     ("/report", "ops-report"),
+    ("/monthly", "ops-monthly"),
+    ("/scores", "ops-scores"),
+    ("/own", "ops-own"),
 )
+
+SMALL = (
+    ("/", "ops-map-phone"),
+    ("/alerts", "ops-alerts-phone"),
+    ("/tickets", "ops-tickets-phone"),
+    ("/light", "ops-light-phone"),
+)
+"""On a telephone, while a fibre is cut."""
 
 OTHERS = (
     ("leader", (("/leaders", "lead-overview"),)),
     ("supervisor", (("/board", "supervision-board"), ("/scores", "supervision-scores"))),
+    ("clerk", (("/report", "clerk-report"),)),
     ("sysadmin", (("/accounts", "admin-accounts"),)),
     ("secadmin", (("/roles", "admin-roles"),)),
     ("auditor", (("/audit", "admin-audit"),)),
@@ -70,7 +88,7 @@ class Album:
         """One picture, when moving parts have come to rest."""
         page.wait_for_timeout(1200)
         path = self.folder / f"{name}.png"
-        page.screenshot(path=str(path), animations="disabled")
+        _fewer_colours(page.screenshot(animations="disabled"), path)
         self.progress(f"{path.name}")
         return path
 
@@ -105,6 +123,7 @@ def shots(lab: Lab, folder: Path, progress: Progress) -> list[Path]:
         link = f"{base}/ops/#token={ops_token(tokens, _somebody(lab, 'operator'))}"
         network = ["nsenter", f"--net={lab.namespace(lab.model.nms)}", "--"]
         operator = browsers.open_hall(network, link, name="ops", probe=False)
+        operator.page.set_default_timeout(_READY_MS)
         taken += _operations(lab, album, operator.page, pair[0])
         for role, pages in OTHERS:
             # Another person at the same computer: a new link, read by a page that has forgotten the old one.
@@ -113,6 +132,48 @@ def shots(lab: Lab, folder: Path, progress: Progress) -> list[Path]:
             operator.page.wait_for_selector(".menu", timeout=_READY_MS)
             taken += _pages(album, operator.page, pages)
     return taken
+
+
+def keep_shown(taken: Iterable[Path], checkout: Path) -> list[Path]:
+    """Copy the pictures that the manual shows (README, docs/*.md) into docs/images; the others there are removed."""
+    texts = [*checkout.glob("README*.md"), *checkout.glob("docs/*.md")]
+    shown = {name for text in texts for name in _SHOWN.findall(text.read_text(encoding="utf-8"))}
+    images = checkout / "docs" / "images"
+    images.mkdir(exist_ok=True)
+    for old in images.glob("*.png"):
+        if old.name not in shown:
+            old.unlink()
+    return [Path(shutil.copy(path, images / path.name)) for path in taken if path.name in shown]
+
+
+def _fewer_colours(png: bytes, path: Path) -> None:
+    """Write the picture with a palette of its own."""
+    with av.open(io.BytesIO(png), "r", format="png_pipe") as source:
+        picture = next(source.decode(video=0))
+    graph = av.filter.Graph()
+    start = graph.add_buffer(width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1))
+    split, palette, use = (
+        graph.add("split"),
+        graph.add("palettegen", "stats_mode=full"),
+        graph.add("paletteuse", "dither=none"),
+    )
+    end = graph.add("buffersink")
+    start.link_to(split)
+    split.link_to(use, 0, 0)
+    split.link_to(palette, 1, 0)
+    palette.link_to(use, 0, 1)
+    use.link_to(end)
+    graph.configure()
+    picture.pts = 0
+    start.push(picture)
+    start.push(None)
+    found = end.pull()
+    assert isinstance(found, av.VideoFrame)
+    with av.open(str(path), "w", format="image2pipe") as out:
+        stream = out.add_stream("png")
+        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "pal8"
+        out.mux(stream.encode(found))
+        out.mux(stream.encode(None))
 
 
 def _somebody(lab: Lab, role: str) -> str:
@@ -126,8 +187,7 @@ def _somebody(lab: Lab, role: str) -> str:
 def _pages(album: Album, page: Page, pages: tuple[tuple[str, str], ...]) -> Iterator[Path]:
     """One picture of each page (address, name), when it has all it asked for."""
     for address, name in pages:
-        page.evaluate("address => { location.hash = address }", f"#{address}")
-        page.wait_for_function(_WHOLE, timeout=_READY_MS)
+        visit(page, address)
         yield album.take(page, name)
 
 
@@ -137,10 +197,10 @@ def _operations(lab: Lab, album: Album, page: Page, room: Room) -> Iterator[Path
     page.wait_for_selector(".strip .verdict.up, .strip .verdict.down", timeout=_READY_MS)
     page.wait_for_selector(".map .node", timeout=_READY_MS)
     yield album.take(page, "ops-map")
-    page.evaluate("code => { location.hash = `#/site/${code}` }", room.site)
+    visit(page, f"/site/{room.site}")
     page.wait_for_selector("aside.site", timeout=_READY_MS)
     yield album.take(page, "ops-site")
-    page.evaluate("() => { location.hash = '#/' }")
+    visit(page, "/")
     page.click("button.language")
     yield album.take(page, "ops-map-en")
     cut = ring_link_in_use(lab)
@@ -152,7 +212,7 @@ def _operations(lab: Lab, album: Album, page: Page, room: Room) -> Iterator[Path
         yield album.take(page, "ops-cut")
         yield from _pages(album, page, ((f"/link/{cut}", "ops-link"), *FAULTY))
         page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
-        yield from _pages(album, page, (("/", "ops-map-phone"), ("/alerts", "ops-alerts-phone")))
+        yield from _pages(album, page, SMALL)
         page.set_viewport_size({"width": WIDE["width"], "height": WIDE["height"]})
     finally:
         faults.heal(lab.twin, fault)

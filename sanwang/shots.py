@@ -16,7 +16,8 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def shots(
-    folder: Annotated[Path, typer.Argument(help="where to")] = CHECKOUT / "docs" / "images",
+    folder: Annotated[Path, typer.Argument(help="where to")] = CHECKOUT / "build" / "shots",
+    docs: Annotated[bool, typer.Option("--docs", help="put those that the manual shows into docs/images")] = False,
     instance: Annotated[str, typer.Option(help="name of the instance")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document as the last line")] = False,
 ) -> int:
@@ -37,8 +38,9 @@ def shots(
             taken = album.shots(lab, folder, lines.note)
         except BrowserMissing as lack:
             raise Missing(str(lack)) from lack
+        kept = album.keep_shown(taken, CHECKOUT) if docs else []
         if as_json:
-            emit({"pictures": [str(path) for path in taken]})
+            emit({"pictures": [str(path) for path in taken], "kept": [str(path) for path in kept]})
         else:
             print(f"{len(taken)} pictures in {folder}")
         return 0

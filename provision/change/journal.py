@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -86,13 +86,7 @@ class Journal:
     @property
     def in_flight(self) -> frozenset[str]:
         """Devices of the last run that are being changed, or wait for their confirmation."""
-        found: set[str] = set()
-        for step in self.current:
-            if step.what in ("sending", "applied"):
-                found.add(step.host)
-            elif step.what in ("confirmed", "reverted", "rolled-back"):
-                found.discard(step.host)
-        return frozenset(found)
+        return in_flight(self.current)
 
     @property
     def confirmed(self) -> frozenset[str]:
@@ -104,6 +98,17 @@ class Journal:
             elif step.what == "rolled-back":
                 found.discard(step.host)
         return frozenset(found)
+
+
+def in_flight(steps: Iterable[Step]) -> frozenset[str]:
+    """Devices that these steps leave being changed, or waiting for their confirmation."""
+    found: set[str] = set()
+    for step in steps:
+        if step.what in ("sending", "applied"):
+            found.add(step.host)
+        elif step.what in ("confirmed", "reverted", "rolled-back"):
+            found.discard(step.host)
+    return frozenset(found)
 
 
 def folder(places: Places) -> Path:

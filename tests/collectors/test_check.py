@@ -60,7 +60,7 @@ def daemon(words: list[str], port: int) -> Iterator[None]:
     """A daemon in the foreground, once it listens (TCP)."""
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            end = time.monotonic() + 10
+            end = time.monotonic() + 60
             while time.monotonic() < end:
                 try:
                     socket.create_connection(("127.0.0.1", port), 1).close()

@@ -100,7 +100,7 @@ def test_a_real_server_answers_our_question(rogue: str) -> None:
     link = packet_socket("", 0, dhcp.FILTER)
     link.bind((rogue, 0x0800))
     with link:
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             link.send(dhcp.discover(device_mac(link, rogue), 7))
             time.sleep(0.5)

@@ -29,6 +29,8 @@ from tests.dashboards.fake import FakeSources
 from vconf import meetings
 
 MANAGEMENT = "127.0.0.1"
+WAIT_S = 60.0
+"""For what a busy machine does late; nothing here is a measurement."""
 
 
 @pytest.fixture(scope="session")
@@ -122,6 +124,8 @@ def running_county(
 ) -> Iterator[County]:
     """The pages' server, running."""
     secrets = Secrets(places.lib / "identity")
+    patch = pytest.MonkeyPatch()
+    patch.setattr("dashboards.sources._TIMEOUT", httpx.Timeout(WAIT_S))  # the sources share this very process
 
     def transport() -> httpx.AsyncHTTPTransport:
         return httpx.AsyncHTTPTransport(uds=str(running_sources.socket))
@@ -146,15 +150,16 @@ def running_county(
     _wait_started(server)
     trust = ssl.create_default_context(cadata=secrets.ca.certificate_pem)
     tokens = Tokens(secrets.resolve(ops_link.KEY))
-    with httpx.Client(base_url=base, verify=trust, trust_env=False, headers={"origin": base}) as client:
+    with httpx.Client(base_url=base, verify=trust, trust_env=False, headers={"origin": base}, timeout=WAIT_S) as client:
         yield County(client, base, trust, secrets, lambda: ops_token(tokens))
+    patch.undo()
     server.should_exit = True
-    thread.join(10)
+    thread.join(WAIT_S)
     assert not thread.is_alive(), "the server did not end"
 
 
 def _wait_started(server: uvicorn.Server) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + WAIT_S
     while not server.started:
         assert time.monotonic() < deadline, "the server did not start"
         time.sleep(0.01)

@@ -49,7 +49,7 @@ class FakeSources:
     def start(self) -> None:
         """Serve in a thread until ``stop``."""
         self._thread.start()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while not self._server.started:
             assert time.monotonic() < deadline, "the fake sources did not start"
             time.sleep(0.01)
@@ -57,7 +57,7 @@ class FakeSources:
     def stop(self) -> None:
         """End the thread."""
         self._server.should_exit = True
-        self._thread.join(5)
+        self._thread.join(60)
 
     def reset(self) -> None:
         """Everything up, nothing told, every question forgotten."""

@@ -36,7 +36,7 @@ def read(feed: ClientConnection) -> dict[str, Any]:
 
 def wait_for(client: httpx.Client, good: Any, what: str) -> dict[str, Any]:
     """Ask ``/api/state`` until it is as expected."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         state: dict[str, Any] = client.get("/api/state").json()
         if good(state):

@@ -121,7 +121,7 @@ def test_every_explanation_gives_its_figure(county: County, planted: Store, sour
 def wait_known(county: County) -> None:
     """Until the live picture has asked its sources."""
     client = sign_in(county, "liu")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while client.get("/api/state").json()["sources"]["collector"] != "ok":
         assert time.monotonic() < deadline, "the live picture did not come"
         time.sleep(0.05)
@@ -154,7 +154,7 @@ def test_the_figures_are_those_of_what_was_planted(
 def test_what_nobody_knows_is_unknown_and_says_why(county: County, sources: FakeSources) -> None:
     wait_known(county)
     sources.fall_silent()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while (found := figures(county))["in_service"]["value"] is not None:
         assert time.monotonic() < deadline, "a silent collector still gave a figure"
         time.sleep(0.05)
@@ -171,7 +171,7 @@ def test_a_lost_site_is_not_in_service(county: County, sources: FakeSources, mod
     before = figures(county)["in_service"]["value"]
     for host in model.site_hosts("t01"):
         sources.host(host.name, "down")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while (now := figures(county)["in_service"])["value"] == before:
         assert time.monotonic() < deadline, "the lost site still counts"
         time.sleep(0.05)
@@ -191,7 +191,7 @@ def test_each_unit_has_its_state_use_quality_and_cost(
     sources.vectors["quantile_over_time(0.95, (max by (link)"] = {"t01-c1": 30e6, "t01-c2": 5e6, "s001-t01": 90e6}
     wait_known(county)
     sources.link("t01-c1", "down")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while (rows := units(county))["t01"]["state"] == "up":
         assert time.monotonic() < deadline, "the lost arm was not seen"
         time.sleep(0.05)

@@ -92,7 +92,7 @@ def people(store: Store) -> None:
 @pytest.fixture
 def browser(county: County, provider: str, people: None) -> Iterator[httpx.Client]:
     """A browser that trusts the county."""
-    with httpx.Client(verify=county.trust, trust_env=False, base_url=county.base, timeout=20) as client:
+    with httpx.Client(verify=county.trust, trust_env=False, base_url=county.base, timeout=60) as client:
         yield client
 
 
@@ -150,7 +150,7 @@ def test_who_is_no_person_with_an_account_stays_out(browser: httpx.Client, login
 
 def test_an_answer_is_good_once_and_in_its_own_browser(browser: httpx.Client, county: County) -> None:
     back = at_provider(browser, "zhao")
-    with httpx.Client(verify=county.trust, trust_env=False) as other:
+    with httpx.Client(verify=county.trust, trust_env=False, timeout=60) as other:
         assert other.get(back).status_code == 401, "another browser must not be signed in by it"
     assert browser.get(back).status_code == 401, "the state was used"
     for query in ("", "?state=x&code=y", "?error=access_denied", "?state=&code="):

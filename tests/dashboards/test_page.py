@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from drills.browser import Hall, Halls
+from drills.browser import Hall, Halls, fits, painted
 from inventory.places import CHECKOUT
 from sanwang import serve
 from tests.dashboards.conftest import County
@@ -46,6 +46,7 @@ def page(browser: Hall, sources: FakeSources) -> Page:
     browser.page.evaluate("location.hash = '#/'")
     browser.page.wait_for_selector(".strip .verdict.up")
     browser.page.wait_for_selector(".map .node")  # the map is a file of its own, loaded after the shell
+    painted(browser.page)
     expect(browser.page.locator(".banner")).to_have_count(0)
     return browser.page
 
@@ -103,8 +104,7 @@ def test_a_dead_centre_is_shown_plainly(page: Page, sources: FakeSources) -> Non
 def test_the_keyboard_reaches_a_site_and_its_page_draws_charts(page: Page) -> None:
     page.locator('.node[data-site="c1"]').focus()
     page.keyboard.press("ArrowDown")
-    reached = page.evaluate("document.activeElement.dataset.site")
-    assert reached not in (None, "c1")
+    page.wait_for_function("![undefined, 'c1'].includes(document.activeElement.dataset.site)")
     page.locator('.node[data-site="t02"]').focus()
     page.keyboard.press("Enter")
     site = page.locator("aside.site")
@@ -120,7 +120,7 @@ def test_the_language_switch_is_remembered(page: Page) -> None:
     expect(page.locator("h1")).to_contain_text("Shili")
     page.reload()
     expect(page.locator("h1")).to_contain_text("Shili")
-    assert page.evaluate("document.documentElement.lang") == "en"
+    expect(page.locator("html")).to_have_attribute("lang", "en")
     page.click("button.language")
     expect(page.locator("h1")).to_have_text("示例县")
 
@@ -139,8 +139,7 @@ def test_nothing_is_wider_than_the_screen(page: Page, sources: FakeSources, widt
     page.wait_for_selector(".banner")
     page.set_viewport_size({"width": width, "height": height})
     try:
-        page.wait_for_timeout(300)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        fits(page, width)
     finally:
         page.set_viewport_size({"width": 1920, "height": 1080})
 

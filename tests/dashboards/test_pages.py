@@ -18,7 +18,7 @@ from collectors.desk.steps import Desk
 from collectors.desk.tick import tick
 from collectors.faults.tables import FaultRow
 from dashboards.access import ops_token
-from drills.browser import CHROMIUM, trusting_home
+from drills.browser import CHROMIUM, fits, painted, trusting_home, visit
 from identity.people import rights_of
 from identity.tokens import Tokens
 from inventory.model import NetworkModel
@@ -106,19 +106,9 @@ class Windows:
             page.on("console", lambda message: self._said(login, page, message.type, message.text))
             page.goto(f"{self._county.base}/ops/#token={ops_token(self._tokens, login)}")
             page.wait_for_selector(".menu")
-            self._until_keys_are_heard(page)
+            painted(page)
             self._open[login] = context, page
         return self._open[login][1]
-
-    @staticmethod
-    def _until_keys_are_heard(page: Page) -> None:
-        """Chromium drops keys until a new window was painted; once one was heard, every one is."""
-        for language in ("en", "zh-CN"):
-            for _ in range(_WAIT_MS // 500):
-                page.keyboard.press("l")
-                page.wait_for_timeout(500)
-                if page.evaluate("document.documentElement.lang") == language:
-                    break
 
     def _said(self, login: str, page: Page, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
@@ -128,10 +118,7 @@ class Windows:
         """Open a page and wait until it has all it asked for."""
         page = self.of(login)
         page.set_viewport_size({"width": width, "height": height})
-        page.evaluate("path => { location.hash = path }", f"#{address}")
-        page.wait_for_function(
-            "() => document.querySelector('main') && !document.querySelector('main[aria-busy], main [aria-busy]')"
-        )
+        visit(page, address)
         return page
 
     def close(self) -> None:
@@ -183,16 +170,15 @@ def test_a_page_stands_on_every_screen_in_both_languages(windows: Windows, fault
     windows.complaints.clear()
     for width, height in ((1440, 900), (390, 844)):
         page = windows.go(login, row.address, width, height)
-        assert page.locator("h1").count() == 1
+        expect(page.locator("h1")).to_have_count(1)
         expect(page.locator("main .nothing")).to_have_count(0)
         if "watch" in windows.rights(login):
             expect(page.locator(".banner")).to_contain_text("光缆中断")
         for language in ("en", "zh-CN"):
             page.keyboard.press("l")
             page.wait_for_function("language => document.documentElement.lang === language", arg=language)
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, f"{row.path}: {wide} px wide on a screen of {width} px in {language}"
-        assert page.locator("main").inner_text().strip() != ""
+            fits(page, width)
+        expect(page.locator("main")).not_to_be_empty()
     assert windows.complaints == []
 
 
@@ -231,8 +217,9 @@ def test_everybody_sees_what_he_may_and_no_more(windows: Windows, sources: FakeS
     rights = windows.rights(login)
     assert SEES[login] <= rights
     page = windows.of(login)
-    offered = {str(link.get_attribute("href"))[1:] for link in page.locator(".menu a").all()}
     allowed = {row.path for row in ROWS if row.menu and (row.rights is None or row.rights & rights)}
+    expect(page.locator(".menu a")).to_have_count(len(allowed))
+    offered = {str(link.get_attribute("href"))[1:] for link in page.locator(".menu a").all()}
     assert offered == allowed
     closed = [row for row in ROWS if row.rights is not None and not row.rights & rights]
     assert closed, "somebody may see everything"
@@ -321,7 +308,7 @@ def test_keys_go_to_pages_and_say_so(windows: Windows, sources: FakeSources) -> 
     page = windows.go("zhao", "/")
     page.keyboard.press("?")
     expect(page.locator("dialog .keys")).to_be_visible()
-    keys = page.locator("dialog .keys section:nth-child(2) dt").all_inner_texts()
+    keys = page.locator("dialog .keys section:nth-child(2) dt").all_inner_texts()  # drawn with the dialog
     assert len(keys) == len(set(keys)) > 9, "two pages have one key"
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
@@ -344,7 +331,7 @@ def test_the_wall_turns_by_itself_and_shows_a_new_fault_at_once(windows: Windows
     expect(wall).to_have_attribute("data-scene", "meetings")
     sources.link(FAULT, "down")
     expect(wall).to_have_attribute("data-scene", "map")
-    assert page.evaluate("document.documentElement.scrollHeight") <= 1080
+    page.wait_for_function("document.documentElement.scrollHeight <= 1080")
     page.keyboard.press("Escape")
     expect(page.locator(".menu")).to_be_visible()
 

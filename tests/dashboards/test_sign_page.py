@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboards.access import ops_token
-from drills.browser import Hall, Halls
+from drills.browser import Hall, Halls, fits
 from identity.second_factor import code_at
 from identity.tokens import Tokens
 from inventory.places import CHECKOUT
@@ -54,8 +54,7 @@ def look(page: Page, name: str) -> None:
                 .map(one => `${one.tagName}.${one.className} ${one.textContent.slice(0, 40)}`)""",
             width + 1,
         )
-        across = page.evaluate("document.documentElement.scrollWidth")
-        assert across <= width, f"{name}: {across} px wide on a screen of {width}: {wide[:6]}"
+        fits(page, width, f"{name}: {wide[:6]}")
         if _PICTURES:
             page.screenshot(path=f"{_PICTURES}/{name}-{width}.png")
     page.set_viewport_size({"width": 1920, "height": 1080})
@@ -67,6 +66,7 @@ def enter(page: Page, county: County, login: str) -> None:
     token = ops_token(Tokens(county.secrets.resolve(ops_link.KEY)), login)
     page.goto("about:blank")
     page.goto(f"{county.base}/ops/#token={token}")
+    expect(page.locator("nav.menu")).to_be_visible()
 
 
 def fill(page: Page, **values: str) -> None:
@@ -104,7 +104,7 @@ def test_from_the_first_account_to_a_signed_in_engineer(browser: Hall, running_c
     fill(page, password=GOOD, repeat=GOOD)
     code = page.locator(".enrol img")
     expect(code).to_be_visible()
-    assert page.evaluate("document.querySelector('.enrol img').naturalWidth") > 0
+    page.wait_for_function("document.querySelector('.enrol img').naturalWidth > 0")
     look(page, "enrol")
     secret = secret_of(code.get_attribute("alt") or "")
     fill(page, code=code_at(secret, utc_now()))
@@ -141,7 +141,7 @@ def test_from_the_first_account_to_a_signed_in_engineer(browser: Hall, running_c
     page.goto(f"{county.base}/ops/#/own")
     expect(page.locator("main")).to_contain_text("剩 7 个恢复码")
     look(page, "own")
-    assert page.locator('a[href="#/audit"]').count() == 0
+    expect(page.locator('a[href="#/audit"]')).to_have_count(0)
 
     enter(page, county, "sun")
     page.goto(f"{county.base}/ops/#/audit")

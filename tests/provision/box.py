@@ -147,7 +147,7 @@ class Box:
     def boot(self) -> subprocess.Popen[str]:
         """What the machine's supervisor starts first; returns when the network is up."""
         process = self.begin(TOOL, "boot")
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while self.run("test", "-e", "/run/sanwang-network.ready").returncode:
             assert time.monotonic() < end, "the network did not come up"
             time.sleep(0.05)

@@ -52,7 +52,7 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
     )
     Path("/run/sshd").mkdir(exist_ok=True)
     with subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(config)], stderr=subprocess.DEVNULL) as process:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
                 break

@@ -80,7 +80,7 @@ def test_both_ends_see_the_same_light(deeds: list[str]) -> None:
             namespaces.ip_batch([f"link set m9000{side} {'down' if cut else 'up'}" for side in "ab"], ROOM)
         else:
             namespaces.ip_batch([deed], ROOM)
-        deadline = time.monotonic() + 4
+        deadline = time.monotonic() + 30
         while not as_it_should(cut) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert as_it_should(cut), (deed, flags())

@@ -70,7 +70,7 @@ def reaches(twin: Twin, host: str, address: str) -> bool:
 
 
 def eventually(what: Callable[[], bool], why: str) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not what():
         assert time.monotonic() < end, why
         time.sleep(0.2)

@@ -21,12 +21,12 @@ export const typing = (event: KeyboardEvent): boolean => {
 
 export function useKeys(): void {
   useEffect(() => {
-    let g = 0;
+    let g = -G_MS;
     const onKey = (event: KeyboardEvent): void => {
       if (phase.value !== "in" || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
       if (typing(event) || document.querySelector("dialog[open]")) return;
-      const afterG = performance.now() - g < G_MS;
-      g = 0;
+      const afterG = event.timeStamp - g < G_MS; // when they were pressed, however late the page hears of them
+      g = -G_MS;
       if (afterG) {
         const row = PAGES.find((one) => one.key === event.key && may(one.right));
         if (row) go(row.path);
@@ -34,7 +34,7 @@ export function useKeys(): void {
       }
       switch (event.key) {
         case "g":
-          g = performance.now();
+          g = event.timeStamp;
           break;
         case "/":
           searchOpen.value = true;

@@ -3,6 +3,8 @@ import { computed, signal } from "@preact/signals";
 import { PAGES, type PageRow } from "../pages";
 
 export interface Route {
+  /** The address without what stands behind `?`: `/link/ring-c1-c2`. */
+  path: string;
   row: PageRow | null;
   params: Record<string, string>;
   query: URLSearchParams;
@@ -33,14 +35,15 @@ function decoded(text: string): string {
 }
 
 export const route = computed<Route>(() => {
-  const [path = "", question = ""] = hash.value.replace(/^#/, "").split("?", 2);
+  const [asked = "", question = ""] = hash.value.replace(/^#/, "").split("?", 2);
+  const path = asked || "/";
   const query = new URLSearchParams(question);
   for (const row of PAGES)
     for (const pattern of [row.path, ...(row.also ?? [])]) {
-      const params = fits(pattern, path || "/");
-      if (params) return { row, params, query };
+      const params = fits(pattern, path);
+      if (params) return { path, row, params, query };
     }
-  return { row: null, params: {}, query };
+  return { path, row: null, params: {}, query };
 });
 
 /** The address of a path, for `href`. */

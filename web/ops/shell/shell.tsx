@@ -1,6 +1,6 @@
 /** What stands around every page: menu, heading, banner of faults, search, help; and the sign-in page before all of it. */
 import type { ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { say } from "../../shared/i18n";
 import { Banner } from "../banner";
 import type { PageProps, PageRow } from "../pages";
@@ -28,13 +28,16 @@ export function Shell() {
 }
 
 function Frame() {
-  const { row } = route.value;
+  const { path, row } = route.value;
   const watching = may("watch");
   const title = row ? say(row.words) : "";
   useNewFaults(row?.bare !== true && may("handle"));
   useEffect(() => {
     document.title = title ? `${title} · ${words("product")}` : words("product");
   }, [title]);
+  useLayoutEffect(() => {
+    document.documentElement.dataset.at = path; // what is drawn now, which the address runs ahead of
+  }, [path]);
   if (row?.bare && may(row.right)) return <Place row={row} />;
   return (
     <div class={row?.full ? "shell full" : "shell"}>
