@@ -61,7 +61,11 @@ class RelayServer:
             "closePeer": lambda p: engine.close_peer(_text(p, "room"), _text(p, "peer")),
             "produce": lambda p: {
                 "id": engine.produce(
-                    _text(p, "transport"), _text(p, "kind"), p.get("rtpParameters"), paused=p.get("paused") is True
+                    _text(p, "transport"),
+                    _text(p, "kind"),
+                    p.get("rtpParameters"),
+                    paused=p.get("paused") is True,
+                    source=_text(p, "source") if p.get("source") else "",
                 )
             },
             "pauseProducer": lambda p: engine.pause_producer(_text(p, "producer"), p.get("paused") is True),
@@ -69,6 +73,11 @@ class RelayServer:
             "consume": lambda p: engine.consume(
                 _text(p, "transport"), _text(p, "producer"), p.get("rtpCapabilities"), _text(p, "cname")
             ),
+            "consumeAudio": lambda p: engine.consume_audio(
+                _text(p, "transport"), int(p.get("slots", 3)), p.get("rtpCapabilities"), _text(p, "cname")
+            ),
+            "roomAudio": lambda p: engine.room_audio(_text(p, "room"), int(p["loudest"])),
+            "prefer": lambda p: engine.prefer(_text(p, "consumer"), p.get("priority"), p.get("maxLayer")),
             "pauseConsumer": lambda p: engine.pause_consumer(_text(p, "consumer"), p.get("paused") is True),
             "closeConsumer": lambda p: engine.close_consumer(_text(p, "consumer")),
         }

@@ -29,7 +29,7 @@ class _Dtls(RTCDtlsTransport):
         chosen = self._ssl.get_selected_srtp_profile()
         profile = next(p for p in srtp.PROFILES if p.openssl_profile == chosen)
         material = self._ssl.export_keying_material(srtp.LABEL, srtp.keying_bytes(profile))
-        self.pair = srtp.pair(profile, material, server=False)
+        self.pair = srtp.pair(srtp.keys(profile, material, server=False))
 
 
 class Client(asyncio.DatagramProtocol):

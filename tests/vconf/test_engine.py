@@ -118,7 +118,8 @@ def test_a_stream_reaches_the_receiver_in_its_own_numbers() -> None:
         await until(lambda: len(world.receiver.rtp) == 20)
         first = world.receiver.rtp[0]
         assert first.ssrc == parameters["encodings"][0]["ssrc"]
-        assert (first.payload_type, first.payload, first.extensions) == (102, KEY, {1: parameters["mid"].encode()})
+        assert (first.payload_type, first.payload, first.extensions[1]) == (102, KEY, parameters["mid"].encode())
+        assert [int.from_bytes(p.extensions[5]) for p in world.receiver.rtp] == list(range(20))  # transport-wide
         numbers = [(p.sequence - first.sequence) & 0xFFFF for p in world.receiver.rtp]
         assert numbers == list(range(20))
         await until(lambda: any(raw[1] == 205 and raw[0] & 31 == 15 for raw in world.sender.rtcp_raw))

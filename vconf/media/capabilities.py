@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from vconf.media.plane import LEVEL_ID, MID_ID, ORIENTATION_ID, TRANSPORT_CC_ID
+
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 RID = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
 REPAIRED_RID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
@@ -25,12 +27,12 @@ _VIDEO_FEEDBACK = [
     {"type": "transport-cc"},
 ]
 _EXTENSIONS = [
-    (MID, 1, ("audio", "video"), "sendrecv"),
+    (MID, MID_ID, ("audio", "video"), "sendrecv"),
     (RID, 2, ("video",), "recvonly"),
     (REPAIRED_RID, 3, ("video",), "recvonly"),
-    (TRANSPORT_CC, 5, ("audio", "video"), "recvonly"),
-    (AUDIO_LEVEL, 10, ("audio",), "sendrecv"),
-    (ORIENTATION, 11, ("video",), "sendrecv"),
+    (TRANSPORT_CC, TRANSPORT_CC_ID, ("audio", "video"), "sendrecv"),
+    (AUDIO_LEVEL, LEVEL_ID, ("audio",), "sendrecv"),
+    (ORIENTATION, ORIENTATION_ID, ("video",), "sendrecv"),
 ]
 
 

@@ -58,7 +58,7 @@ class _Link:
 
 
 class DtlsServer(RTCDtlsTransport):
-    """The server's end of one handshake; ``on_keys`` receives the SRTP sessions, ``on_end`` a reason.
+    """The server's end of one handshake; ``on_keys`` receives the SRTP keys, ``on_end`` a reason.
 
     The server chooses the SRTP profile, so the browser is always the client.
     """
@@ -67,7 +67,7 @@ class DtlsServer(RTCDtlsTransport):
         self,
         certificate: RTCCertificate,
         send: Callable[[bytes], None],
-        on_keys: Callable[[srtp.SrtpPair], None],
+        on_keys: Callable[[srtp.SrtpKeys], None],
         on_end: Callable[[str], None],
     ) -> None:
         self._link = _Link(send)
@@ -126,13 +126,13 @@ class DtlsServer(RTCDtlsTransport):
             self._on_end("DTLS closed by the peer")
 
     def _setup_srtp(self) -> None:
-        """Give the sessions to the engine; aiortc keeps none, so it never sees media."""
+        """Give the keys to the engine; aiortc keeps none, so it never sees media."""
         assert self._ssl is not None  # the handshake is done
         chosen = self._ssl.get_selected_srtp_profile()
         for profile in self._srtp_profiles:
             if profile.openssl_profile == chosen:
                 material = self._ssl.export_keying_material(srtp.LABEL, srtp.keying_bytes(profile))
-                self._on_keys(srtp.pair(profile, material, server=True))
+                self._on_keys(srtp.keys(profile, material, server=True))
                 return
         self._set_state(State.FAILED)
 

@@ -1,50 +1,39 @@
-"""The forwarding engine of one media worker: one UDP port, one core, no decoding.
+"""The media engine of one worker: one UDP port, one core, no decoding.
 
-Datagrams are told apart by their first byte (RFC 7983), find their transport by STUN user name or latched
-address, and leave for every receiver with that receiver's numbers.  SSRCs and payload types that were not
-announced are dropped and counted.
+Rooms, transports, producers and consumers, as the signalling asks for them.  ``Control`` gives them life: it reads the
+plane's events, keeps the reports' clocks and chooses layers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from aiortc.rtcdtlstransport import RTCCertificate
 
-from vconf.media import capabilities, dtls, ortc, stun
-from vconf.media.forward import Forwarder, Inbound
-from vconf.media.ice import Address
-from vconf.media.port import MediaPort
-from vconf.media.producer import Consumer, Producer
-from vconf.media.sink import Sink, SinkFormat
+from vconf.media import capabilities, dtls, ortc
+from vconf.media.control import Control
+from vconf.media.plane import AF41, EF, Address, LegFormat, Plane
+from vconf.media.producer import PRIORITY, SOURCES, Consumer, Producer
+from vconf.media.pyplane import PyPlane
+from vconf.media.status import quality, status
 from vconf.media.transport import Transport
 
-FEEDBACK_S = 0.05
-REPORT_S = 1.0
-WATCH_S = 0.5
+MOST_PLACES = 8
+_LAYERS = 4
 
 
 class EngineError(ValueError):
     """A request that cannot be met; the text says why."""
 
 
-@dataclass(slots=True)
-class Drops:
-    """Datagrams that went no further, by reason."""
-
-    stun: int = 0  # not valid, or for nobody
-    stranger: int = 0  # media from an address that no transport latched
-
-
 class Engine:
-    """Rooms, transports, producers and consumers of one worker.
+    """Requests of the signalling.
 
-    ``on_event(name, values)`` is told ``transport`` {transport, room, peer, state, reason}.
+    ``on_event(name, values)`` is told ``transport`` {transport, room, peer, state, reason} and ``speakers``
+    {room, peers}.
     """
 
     def __init__(
@@ -54,48 +43,35 @@ class Engine:
         announce: str | None = None,
         coalesce_ms: float = 0.0,
         on_event: Callable[[str, dict[str, Any]], None] = lambda name, values: None,
+        make_plane: Callable[[Address], Plane] = PyPlane,
     ) -> None:
         self.on_event = on_event
-        self.drops = Drops()
-        self.transports: dict[str, Transport] = {}
-        self.producers: dict[str, Producer] = {}
-        self.consumers: dict[str, Consumer] = {}
+        self.plane = make_plane(bind)
+        self.address = self.plane.address
+        self.control = Control(self.plane, coalesce_ms, self._speakers)
         self._announce = announce or bind[0]
         self._certificate = RTCCertificate.generateCertificate()
-        self._fragments: dict[str, Transport] = {}
-        self._addresses: dict[Address, Transport] = {}
-        self._forwarder = Forwarder()
-        self._mids: dict[str, int] = {}
-        self._port = MediaPort(bind, self._datagram, coalesce_ms=coalesce_ms)
-        self.address = self._port.address
         self._closing: set[asyncio.Task[None]] = set()
-        self._clock = asyncio.get_running_loop().create_task(self._tick())
+
+    @property
+    def transports(self) -> dict[str, Transport]:
+        """By id."""
+        return self.control.transports
 
     async def close(self) -> None:
         """Close every transport and the port."""
-        self._clock.cancel()
         for identifier in list(self.transports):
             self.close_transport(identifier)
         await asyncio.gather(*self._closing, return_exceptions=True)
-        self._port.close()
+        self.control.close()
+        self.plane.close()
 
-    # -- what the signalling asks for ---------------------------------------------------------
+    # -- transports ---------------------------------------------------------------------------
 
     def create_transport(self, room: str, peer: str) -> dict[str, Any]:
         """A new transport, as mediasoup-client's createSendTransport and createRecvTransport take it."""
-        transport = Transport(
-            secrets.token_hex(8),
-            room,
-            peer,
-            self._port,
-            self._certificate,
-            on_rtp=self._forwarder.on_rtp,
-            on_rtcp=self._forwarder.on_rtcp,
-            on_state=self._state,
-        )
-        self.transports[transport.id] = transport
-        self._fragments[transport.ice.credentials.fragment] = transport
-        self._forwarder.inbound[transport.id] = Inbound()
+        transport = Transport(secrets.token_hex(8), room, peer, self.plane, self._certificate, self._state)
+        self.control.add_transport(transport)
         return {
             "id": transport.id,
             "iceParameters": self._ice_parameters(transport),
@@ -120,23 +96,19 @@ class Engine:
     def restart_ice(self, transport: str) -> dict[str, Any]:
         """New ICE credentials; DTLS and SRTP go on."""
         known = self._transport(transport)
-        self._fragments.pop(known.ice.credentials.fragment, None)
-        self._fragments[known.ice.restart().fragment] = known
+        self.control.restart_ice(known)
         return self._ice_parameters(known)
 
     def close_transport(self, transport: str) -> None:
         """Close a transport with its producers and consumers; unknown ones are closed already."""
-        known = self.transports.pop(transport, None)
+        known = self.transports.get(transport)
         if known is None:
             return
-        for producer in [p for p in self.producers.values() if p.transport is known]:
+        for producer in [p for p in self.control.producers.values() if p.transport is known]:
             self.close_producer(producer.id)
-        for consumer in [c for c in self.consumers.values() if c.transport is known]:
+        for consumer in [c for c in self.control.consumers.values() if c.transport is known]:
             self.close_consumer(consumer.id)
-        self._fragments.pop(known.ice.credentials.fragment, None)
-        self._addresses = {a: t for a, t in self._addresses.items() if t is not known}
-        self._forwarder.inbound.pop(transport, None)
-        self._mids.pop(transport, None)
+        self.control.remove_transport(known)
         task = asyncio.get_running_loop().create_task(known.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
@@ -146,180 +118,136 @@ class Engine:
         for transport in [t.id for t in self.transports.values() if t.room == room and t.peer == peer]:
             self.close_transport(transport)
 
-    def produce(self, transport: str, kind: str, parameters: Any, *, paused: bool = False) -> str:
-        """Take a stream in; returns the producer's id."""
+    # -- what a venue sends -------------------------------------------------------------------
+
+    def produce(self, transport: str, kind: str, parameters: Any, *, paused: bool = False, source: str = "") -> str:
+        """Take a stream in; returns the producer's id.  ``source``: "camera", "slides" or "microphone"."""
         known = self._transport(transport)
         announced = ortc.read(kind, parameters)
-        producer = Producer(secrets.token_hex(8), known, announced, paused)
-        try:
-            self._forwarder.add_producer(producer)
-        except ValueError as error:
-            raise EngineError(str(error)) from None
-        known.twcc_id = announced.extensions.get(capabilities.TRANSPORT_CC, known.twcc_id)
-        self.producers[producer.id] = producer
+        tag = source or ("microphone" if kind == "audio" else "camera")
+        if SOURCES.get(tag) != kind:
+            raise EngineError(f"source {tag!r} of kind {kind}: expected one of {', '.join(SOURCES)}")
+        taken = {ssrc for handle, ssrc in self.control.reports.sources if handle == known.handle}
+        for encoding in announced.encodings:
+            if encoding.ssrc and encoding.ssrc in taken:
+                raise EngineError(f"SSRC {encoding.ssrc} is announced already")
+        producer = Producer(secrets.token_hex(8), known, announced, self.plane, tag, paused)
+        known.sends = True
+        if number := announced.extensions.get(capabilities.TRANSPORT_CC):
+            self.plane.set_transport_cc(known.handle, number)
+        self.control.add_producer(producer)
         return producer.id
 
     def pause_producer(self, producer: str, paused: bool) -> None:
         """Stop or start a stream for everybody."""
         known = self._producer(producer)
         known.paused = paused
+        known.gate()
         if not paused:
-            for consumer in known.consumers.values():
-                consumer.sink.restart()
+            self.control.ask_keyframes(known)
 
     def close_producer(self, producer: str) -> None:
         """End a stream and all its consumers."""
-        known = self.producers.pop(producer, None)
+        known = self.control.producers.get(producer)
         if known is None:
             return
-        for consumer in list(known.consumers):
-            self.close_consumer(consumer)
-        self._forwarder.remove_producer(known)
+        for consumer in list(known.consumers.values()):
+            if consumer.is_place:
+                self.control.voices.give(consumer, None)
+            else:
+                self.close_consumer(consumer.id)
+        self.control.remove_producer(known)
+
+    def room_audio(self, room: str, loudest: int) -> None:
+        """How many voices of a room are heard at once; 0 all."""
+        if not 0 <= loudest <= MOST_PLACES:
+            raise EngineError(f"loudest {loudest}: expected 0 to {MOST_PLACES}")
+        self.control.voices.set_loudest(room, loudest)
+
+    # -- what a receiver gets -----------------------------------------------------------------
 
     def consume(self, transport: str, producer: str, receiver: Any, cname: str) -> dict[str, Any]:
         """Offer a stream to a receiver with these rtpCapabilities; it stays paused until resumed."""
         known, stream = self._transport(transport), self._producer(producer)
         if stream.transport.room != known.room:
             raise EngineError("the stream belongs to another meeting")
-        number = self._mids.get(transport, 0)
-        ssrc, rtx_ssrc = secrets.randbits(31) | 1, secrets.randbits(31) & ~1
-        offer = ortc.offer(stream.announced, receiver, mid=str(number), ssrc=ssrc, rtx_ssrc=rtx_ssrc, cname=cname)
-        self._mids[transport] = number + 1
-        form = SinkFormat(
-            ssrc=ssrc,
-            payload_type=offer.payload_type,
-            cname=cname,
-            mid=str(number).encode(),
-            mid_extension=offer.mid_extension,
-            rtx_ssrc=rtx_ssrc if offer.rtx_payload_type else 0,
-            rtx_payload_type=offer.rtx_payload_type,
-            passed_extensions=offer.passed,
-        )
-        consumer = Consumer(secrets.token_hex(8), known, stream, Sink(stream.kind, form))
-        self.consumers[consumer.id] = stream.consumers[consumer.id] = consumer
-        self._forwarder.add_consumer(consumer)
-        consumer.sink.want(stream.best())
+        consumer, parameters = self._leg(known, stream.kind, stream.announced.codec, receiver, cname)
+        consumer.producer = stream
+        consumer.priority = PRIORITY.get(stream.source, 0)
+        stream.consumers[consumer.id] = consumer
+        self.control.add_consumer(consumer)
         return {
             "id": consumer.id,
             "producerId": stream.id,
             "kind": stream.kind,
-            "rtpParameters": offer.parameters,
+            "source": stream.source,
+            "rtpParameters": parameters,
             "paused": stream.paused,
         }
 
+    def consume_audio(self, transport: str, places: int, receiver: Any, cname: str) -> dict[str, Any]:
+        """Places for whoever speaks in the room, instead of a consumer for each voice; paused until resumed."""
+        known = self._transport(transport)
+        if not 1 <= places <= MOST_PLACES:
+            raise EngineError(f"slots {places}: expected 1 to {MOST_PLACES}")
+        made = []
+        for number in range(places):
+            consumer, parameters = self._leg(known, "audio", "opus", receiver, f"{cname}-{number}")
+            consumer.is_place = True
+            self.control.add_consumer(consumer)
+            made.append({"id": consumer.id, "kind": "audio", "rtpParameters": parameters})
+        return {"consumers": made}
+
+    def prefer(self, consumer: str, priority: int | None, most: int | None) -> None:
+        """Which picture goes first when not all fits, and the highest layer that is wanted (None: any)."""
+        known = self._consumer(consumer)
+        if priority is not None:
+            known.priority = max(0, min(9, priority))
+        known.most = None if most is None else max(0, min(_LAYERS - 1, most))
+        self.control.allocate(known.transport)
+
     def pause_consumer(self, consumer: str, paused: bool) -> None:
         """Stop or start one receiver's share; video goes on with a keyframe."""
-        sink = self._consumer(consumer).sink
-        if paused:
-            sink.paused = True
-        else:
-            sink.want(self._consumer(consumer).producer.best())
-            sink.resume()
-            self._forwarder.ask_keyframes(self._consumer(consumer).producer, time.monotonic())
+        known = self._consumer(consumer)
+        known.paused = paused
+        self.control.resume(known)
 
     def close_consumer(self, consumer: str) -> None:
         """End one receiver's share."""
-        known = self.consumers.pop(consumer, None)
+        known = self.control.consumers.get(consumer)
         if known is not None:
-            known.producer.consumers.pop(consumer, None)
-            self._forwarder.remove_consumer(known)
+            if known.producer is not None:
+                known.producer.consumers.pop(consumer, None)
+            self.control.remove_consumer(known)
 
     def status(self) -> dict[str, Any]:
         """Figures since the start; counters only grow."""
-        port = self._port.counters
-        return {
-            "rooms": len({t.room for t in self.transports.values()}),
-            "peers": len({(t.room, t.peer) for t in self.transports.values()}),
-            "transports": len(self.transports),
-            "producers": len(self.producers),
-            "consumers": len(self.consumers),
-            "packets_in": port.packets_in,
-            "packets_out": port.packets_out,
-            "bytes_in": port.bytes_in,
-            "bytes_out": port.bytes_out,
-            "sends": port.sends,
-            "drops": {
-                "stun": self.drops.stun,
-                "stranger": self.drops.stranger,
-                "unannounced": self._forwarder.unannounced,
-                "stale": self._forwarder.stale,
-                "queue_full": port.dropped_full,
-                "send_error": port.dropped_error,
-                "rejected": sum(t.rejected for t in self.transports.values()),
-            },
-        }
+        return status(self.control)
 
     def quality(self) -> list[dict[str, Any]]:
         """One entry a consumer: what was sent and what the receiver reported."""
-        return [
-            {
-                "room": c.transport.room,
-                "from": c.producer.transport.peer,
-                "to": c.transport.peer,
-                "kind": c.producer.kind,
-                "codec": c.producer.announced.codec,
-                "packets": c.sink.counters.packets,
-                "octets": c.sink.counters.octets,
-                "retransmitted": c.sink.counters.retransmitted,
-                "lost_percent": round(c.sink.counters.fraction_lost / 2.56, 1),
-                "keyframe_requests": c.sink.counters.keyframe_requests,
-                "upstream_lost": sum(s.lost for s in c.producer.sources()),
-            }
-            for c in self.consumers.values()
-        ]
-
-    # -- packets and time ---------------------------------------------------------------------
-
-    def _datagram(self, data: bytes, address: Address) -> None:
-        if not data:
-            return
-        if data[0] < 4:
-            self._stun(data, address)
-            return
-        transport = self._addresses.get(address)
-        if transport is None:
-            self.drops.stranger += 1
-            return
-        transport.datagram(data, time.monotonic())
-
-    def _stun(self, data: bytes, address: Address) -> None:
-        try:
-            message = stun.parse(data)
-            transport = self._fragments.get(message.username.split(":", 1)[0])
-        except stun.StunError:
-            transport = None
-        if transport is None:
-            self.drops.stun += 1
-            return
-        before = transport.ice.address
-        if not transport.binding(data, message, address):
-            self.drops.stun += 1
-        elif transport.ice.address != before and transport.ice.address is not None:
-            if before is not None and self._addresses.get(before) is transport:
-                del self._addresses[before]
-            self._addresses[transport.ice.address] = transport
-
-    async def _tick(self) -> None:
-        """Feedback every 50 ms, reports every second, silence every half second."""
-        reported = watched = time.monotonic()
-        while True:
-            await asyncio.sleep(FEEDBACK_S if self.transports else WATCH_S)
-            now = time.monotonic()
-            reporting = now - reported >= REPORT_S
-            for transport in self.transports.values():
-                self._forwarder.feedback(transport, now)
-                if reporting:
-                    self._forwarder.report(transport, now)
-            if reporting:
-                reported = now
-            if now - watched >= WATCH_S:
-                watched = now
-                for transport in list(self.transports.values()):
-                    transport.watch(now)
-                for producer in self.producers.values():
-                    producer.choose_layers()
+        return quality(self.control)
 
     # -- helpers ------------------------------------------------------------------------------
+
+    def _leg(
+        self, transport: Transport, kind: str, codec: str, receiver: Any, cname: str
+    ) -> tuple[Consumer, dict[str, Any]]:
+        mid = transport.next_mid()
+        ssrc, rtx_ssrc = secrets.randbits(31) | 1, secrets.randbits(31) & ~1
+        offer = ortc.offer(codec, receiver, mid=mid, ssrc=ssrc, rtx_ssrc=rtx_ssrc, cname=cname)
+        form = LegFormat(
+            ssrc,
+            mid.encode(),
+            EF if kind == "audio" else AF41,
+            rtx_ssrc if offer.rtx_payload_type else 0,
+            secrets.randbelow(0x7000),  # libsrtp and browsers guess the roll-over counter
+            secrets.randbits(32),
+            secrets.randbelow(0x7000),
+        )
+        leg = self.plane.add_leg(transport.handle, form)
+        made = Consumer(secrets.token_hex(8), transport, None, leg, kind, ssrc, cname)
+        return made, offer.parameters
 
     def _state(self, transport: Transport, state: str) -> None:
         self.on_event(
@@ -334,6 +262,9 @@ class Engine:
         )
         if state == "closed":
             self.close_transport(transport.id)
+
+    def _speakers(self, room: str, peers: list[str]) -> None:
+        self.on_event("speakers", {"room": room, "peers": peers})
 
     def _ice_parameters(self, transport: Transport) -> dict[str, Any]:
         credentials = transport.ice.credentials
@@ -351,12 +282,12 @@ class Engine:
 
     def _producer(self, identifier: str) -> Producer:
         try:
-            return self.producers[identifier]
+            return self.control.producers[identifier]
         except KeyError:
             raise EngineError(f"no producer {identifier!r}") from None
 
     def _consumer(self, identifier: str) -> Consumer:
         try:
-            return self.consumers[identifier]
+            return self.control.consumers[identifier]
         except KeyError:
             raise EngineError(f"no consumer {identifier!r}") from None

@@ -11,8 +11,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from vconf.media import stun
-
-Address = tuple[str, int]
+from vconf.media.plane import Address
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,14 +125,13 @@ class Offer:
 
     payload_type: int
     rtx_payload_type: int
-    passed: tuple[tuple[str, int], ...]
-    mid_extension: int
     parameters: dict[str, Any]  # rtpParameters for mediasoup-client
 
 
-def offer(announced: Announced, receiver: Any, *, mid: str, ssrc: int, rtx_ssrc: int, cname: str) -> Offer:
-    """rtpParameters for a receiver with these rtpCapabilities; OrtcError when it cannot decode the stream."""
-    entry = router_codec(announced.codec)
+def offer(codec_name: str, receiver: Any, *, mid: str, ssrc: int, rtx_ssrc: int, cname: str) -> Offer:
+    """rtpParameters for a receiver with these rtpCapabilities; OrtcError when it cannot decode the codec."""
+    entry = router_codec(codec_name)
+    kind = str(entry["kind"])
     payload_type = int(entry["preferredPayloadType"])
     codecs = receiver.get("codecs") if isinstance(receiver, dict) else None
     if not isinstance(codecs, list) or not all(isinstance(c, dict) for c in codecs):
@@ -150,7 +149,7 @@ def offer(announced: Announced, receiver: Any, *, mid: str, ssrc: int, rtx_ssrc:
         "payloadType": payload_type,
         "clockRate": entry["clockRate"],
         "parameters": entry["parameters"],
-        "rtcpFeedback": [f for f in entry["rtcpFeedback"] if f["type"] != "transport-cc"],
+        "rtcpFeedback": entry["rtcpFeedback"],
     }
     if "channels" in entry:
         codec["channels"] = entry["channels"]
@@ -170,13 +169,11 @@ def offer(announced: Announced, receiver: Any, *, mid: str, ssrc: int, rtx_ssrc:
     ids = {
         e["uri"]: e["preferredId"]
         for e in capabilities.router_capabilities()["headerExtensions"]
-        if e["kind"] == announced.kind and e["direction"] == "sendrecv"
+        if e["kind"] == kind and e["direction"] == "sendrecv"
     }
     return Offer(
         payload_type,
         rtx_payload_type,
-        tuple((uri, ids[uri]) for uri in capabilities.PASSED[announced.kind]),
-        ids[capabilities.MID],
         {
             "mid": mid,
             "codecs": answer,

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 Address = tuple[str, int]
 
@@ -32,8 +32,9 @@ MID_BYTES = 4
 RING = 1024
 """Packets kept of each incoming stream."""
 
-QUEUE_PACKETS = 512
-"""Most packets that wait for a slow receiver; beyond that video is dropped until the next keyframe."""
+QUEUE_PACKETS, QUEUE_US = 512, 1_000_000
+"""The most that waits for a slow receiver (packets, and time at its rate); beyond it video is dropped until the next
+keyframe."""
 
 PAD_MOST = 16
 """Browsers cut a frame into parts that differ by an octet or two."""
@@ -60,8 +61,8 @@ class Keys:
 class StreamFormat:
     """An incoming stream: one SSRC, one simulcast layer."""
 
-    kind: Literal["audio", "video"]
-    codec: Literal["opus", "h264", "vp8"]
+    kind: str  # "audio" or "video"
+    codec: str  # "opus", "h264", "vp8"
     clock_hz: int
     payload_type: int  # as it arrives
     rtx_payload_type: int  # 0: none
@@ -251,7 +252,7 @@ class Plane(Protocol):
     def sent(self, transport: int, sequence: int) -> tuple[int, int] | None:
         """(microseconds, octets of datagrams sent before it) of an outgoing transport-wide sequence number (16 bits).
 
-        None when it is no more known (the newest 1,024 runs of equal packets are), or was never sent.
+        Packets of a run count alike.  None when it is no more known (the newest 512 runs are), or was never sent.
         """
 
     def heard_us(self, transport: int) -> int:
@@ -306,4 +307,7 @@ class Plane(Protocol):
         """Queue retransmissions of outgoing sequence numbers (16 bits); returns how many the ring still had."""
 
     def probe(self, leg: int, packets: int, now_us: int) -> int:
-        """Queue the newest packets of the leg's stream once more as RTX, to see what the path carries; how many."""
+        """Send so many packets of nothing but 255 octets of padding as RTX, to see what the path carries; how many.
+
+        None from a leg without RTX, or that has sent nothing yet.
+        """

@@ -1,39 +1,59 @@
-"""One thing a venue sends (camera, microphone), and the receivers it goes to."""
+"""One thing a venue sends (camera, slides, microphone) and the receivers' shares of it, on the control side."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from vconf.media import capabilities, rtp
+from vconf.media import capabilities, ortc
 from vconf.media.ortc import Announced
-from vconf.media.port import AF41, EF
-from vconf.media.sink import Sink
+from vconf.media.plane import LEVEL_ID, ORIENTATION_ID, Plane, StreamFormat
 from vconf.media.source import Source
 from vconf.media.transport import Transport
+
+SOURCES = {"microphone": "audio", "camera": "video", "slides": "video"}
+PRIORITY = {"slides": 1}
+"""Slides before cameras; consumers may say otherwise."""
+
+_OURS = {capabilities.AUDIO_LEVEL: LEVEL_ID, capabilities.ORIENTATION: ORIENTATION_ID}
+_LIVE_US = 1_000_000
 
 
 @dataclass(slots=True)
 class Consumer:
-    """A receiver's share of a producer."""
+    """A receiver's share of a producer, or a place for whoever speaks (``producer``: who has it, None nobody)."""
 
     id: str
     transport: Transport
-    producer: Producer
-    sink: Sink
+    producer: Producer | None
+    leg: int  # in the plane
+    kind: str
+    ssrc: int
+    cname: str
+    paused: bool = True  # by the page
+    withheld: bool = False  # the path does not carry it
+    priority: int = 0
+    most: int | None = None  # highest layer allowed
+    layer: int = -1  # index of the one chosen
+    keyframe_requests: int = 0
+    fraction_lost: int = 0  # last report, 0..255
+    is_place: bool = False  # for whoever speaks
+    reported_s: float = -1e9
 
 
 @dataclass(slots=True)
 class Producer:
-    """Sources by layer, consumers by id.
+    """Layers lowest first, as the browser announces them; consumers by id.
 
-    Layers are kept lowest first, as the browser announces them.  SSRCs of layers known only by rid are pinned
-    at first sight, because browsers send the rid only on the first packets.
+    SSRCs of layers known only by rid are pinned at first sight: browsers send the rid on the first packets only.
     """
 
     id: str
     transport: Transport
     announced: Announced
+    plane: Plane
+    source: str  # one of SOURCES
     paused: bool = False
+    audible: bool = True  # among the loudest
     consumers: dict[str, Consumer] = field(default_factory=dict)
     layers: list[Source | None] = field(default_factory=list)
 
@@ -45,66 +65,57 @@ class Producer:
         """ "audio" or "video"."""
         return self.announced.kind
 
-    @property
-    def tos(self) -> int:
-        """The mark of its packets: voice before picture."""
-        return EF if self.kind == "audio" else AF41
-
     def sources(self) -> list[Source]:
         """The layers that were seen or announced by SSRC, lowest first."""
         return [source for source in self.layers if source is not None]
 
-    def pin(self, rid: str, ssrc: int) -> Source | None:
+    def pin(self, rid: str, ssrc: int, now_us: int) -> Source | None:
         """Tie an SSRC to the layer of that rid; None when the rid was not announced or is taken."""
         for index, encoding in enumerate(self.announced.encodings):
             if encoding.rid == rid:
                 if self.layers[index] is None:
-                    self.layers[index] = self._source(ssrc, rid)
+                    self.layers[index] = made = self._source(ssrc, rid)
+                    made.seen_us = now_us
                 source = self.layers[index]
                 return source if source is not None and source.ssrc == ssrc else None
         return None
 
-    def best(self) -> Source | None:
-        """The highest layer that arrives; the highest announced one before anything does."""
-        sources = self.sources()
-        newest = max((source.last_arrival_s for source in sources), default=0.0)
-        live = [source for source in sources if source.packets and newest - source.last_arrival_s < 1.0]
-        chosen = live or sources
-        return chosen[-1] if chosen else None
+    def live(self) -> list[bool]:
+        """Which layers arrive, lowest first; before anything does, the highest that is known."""
+        arrivals = [
+            max(self.plane.stream_state(s.stream).arrival_us, s.seen_us) if s is not None else 0 for s in self.layers
+        ]
+        newest = max(arrivals, default=0)
+        if newest:
+            return [bool(at) and newest - at < _LIVE_US for at in arrivals]
+        known = [index for index, source in enumerate(self.layers) if source is not None]
+        return [bool(known) and index == known[-1] for index in range(len(self.layers))]
 
-    def forward(self, packet: rtp.Packet, source: Source, now_s: float) -> None:
-        """Send a packet to every consumer that takes this source."""
-        if self.paused:
-            return
-        extensions = self.passed(packet)
-        for consumer in self.consumers.values():
-            data = consumer.sink.rewrite(packet, source, extensions, now_s)
-            if data is not None:
-                consumer.transport.send_rtp(data, self.tos)
-
-    def passed(self, packet: rtp.Packet) -> dict[str, bytes]:
-        """Header extensions that travel on, by URI."""
-        ids = self.announced.extensions
-        return {
-            uri: packet.extensions[number]
-            for uri in capabilities.PASSED[self.kind]
-            if (number := ids.get(uri)) in packet.extensions and number is not None
-        }
-
-    def choose_layers(self) -> None:
-        """Point every consumer at the best layer."""
-        best = self.best()
-        for consumer in self.consumers.values():
-            if consumer.sink.wanted is not best:
-                consumer.sink.want(best)
+    def gate(self) -> None:
+        """Tell the plane whether it is forwarded."""
+        for source in self.sources():
+            self.plane.set_open(source.stream, self.audible and not self.paused)
 
     def _source(self, ssrc: int, rid: str) -> Source:
         announced = self.announced
-        return Source(
-            ssrc,
-            kind=announced.kind,
-            codec=announced.codec,
-            clock_hz=announced.clock_hz,
-            payload_type=announced.payload_type,
-            rid=rid,
+        entry = ortc.router_codec(announced.codec)
+        payload_type = int(entry["preferredPayloadType"])
+        form = StreamFormat(
+            announced.kind,
+            announced.codec,
+            announced.clock_hz,
+            announced.payload_type,
+            announced.rtx_payload_type,
+            payload_type,
+            payload_type + 1,
+            tuple(
+                (announced.extensions[uri], _OURS[uri])
+                for uri in capabilities.PASSED[announced.kind]
+                if uri in announced.extensions
+            ),
+            announced.extensions.get(capabilities.AUDIO_LEVEL, 0),
         )
+        source = Source(self.plane.add_stream(form), ssrc, announced.kind, rid)
+        self.plane.set_open(source.stream, self.audible and not self.paused)
+        self.plane.bind(self.transport.handle, ssrc, source.stream)
+        return source

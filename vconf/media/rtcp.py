@@ -83,7 +83,14 @@ class Bye:
     sources: tuple[int, ...]
 
 
-Report = SenderReport | ReceiverReport | Nack | KeyframeRequest | Remb | Bye
+@dataclass(frozen=True, slots=True)
+class TransportCc:
+    """Transport-wide feedback as it came, head included; ``twcc.summary`` reads it."""
+
+    packet: bytes
+
+
+Report = TransportCc | SenderReport | ReceiverReport | Nack | KeyframeRequest | Remb | Bye
 
 
 def parse(data: bytes) -> list[Report]:
@@ -104,6 +111,8 @@ def parse(data: bytes) -> list[Report]:
             if not body or body[-1] == 0 or body[-1] > len(body):
                 raise RtcpError("bad padding")
             body = body[: -body[-1]]
+        if kind == RTPFB and first & 0x1F == TRANSPORT_CC:
+            found.append(TransportCc(data[offset:end]))
         try:
             found.extend(_one(kind, first & 0x1F, body))
         except struct.error as error:

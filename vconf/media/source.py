@@ -1,127 +1,94 @@
-"""One incoming stream (one SSRC): loss, jitter, retransmission requests, and the ring others resend from.
+"""The control side's view of one incoming layer: what to ask its sender for, and what to tell it.
 
-RFC 3550 sections 6.4.1 and A.3, A.8 for the report's figures; RFC 4585 for NACK.
+RFC 4585 for NACK and PLI, RFC 3550 section 6.4.1 for the report.  Packets themselves are the plane's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from vconf.media.payload import h264_keyframe, vp8_keyframe
+from vconf.media.plane import RING, StreamState
 from vconf.media.rtcp import ReportBlock, SenderReport
-from vconf.media.rtp import Packet
 
-RING = 1024
 _NACK_TRIES = 8
 _NACK_AGAIN_S = 0.06
 _NACK_MOST = 200  # missing at once: beyond that a keyframe is cheaper
 _PLI_EVERY_S = 0.5
+_RATE_OVER_S = 1.0
 
 
 @dataclass(slots=True)
 class _Missing:
-    first_s: float
     asked_s: float
     tries: int
 
 
 class Source:
-    """Reception state of one SSRC of a producer."""
+    """One SSRC of a producer; ``stream`` is its handle in the plane."""
 
-    def __init__(self, ssrc: int, *, kind: str, codec: str, clock_hz: int, payload_type: int, rid: str = "") -> None:
+    def __init__(self, stream: int, ssrc: int, kind: str, rid: str = "") -> None:
+        self.stream = stream
         self.ssrc = ssrc
         self.kind = kind  # "audio" or "video"
-        self.codec = codec  # "h264", "vp8", "opus"
-        self.clock_hz = clock_hz
-        self.payload_type = payload_type
         self.rid = rid
-        self.packets = 0
-        self.octets = 0
-        self.duplicates = 0
-        self.recovered = 0  # arrived after a NACK
-        self.keyframes = 0
-        self.last_arrival_s = 0.0
+        self.seen_us = 0  # when it was pinned, for one that was not announced
+        self.bps = 0  # as received, over the last second
+        self.nacked = self.plis = 0
         self.report: SenderReport | None = None
         self.report_at_s = 0.0
-        self._ring: list[Packet | None] = [None] * RING
-        self._highest = -1  # extended sequence number
-        self._base = 0
-        self._jitter = 0.0
-        self._transit = 0.0
-        self._prior_expected = 0
-        self._prior_received = 0
+        self._prior_expected = self._prior_received = 0
         self._missing: dict[int, _Missing] = {}  # extended sequence -> what was asked
         self._wants_keyframe = False
         self._asked_keyframe_s = -1e9
+        self._measured: tuple[float, int] = (0.0, 0)
 
-    @property
-    def lost(self) -> int:
-        """Packets expected and never seen (a late one counts back)."""
-        return self._highest + 1 - self._base - self.packets if self._highest >= 0 else 0
+    def gap(self, first: int, missing: int) -> None:
+        """Extended sequence numbers that did not come."""
+        if self.kind != "video":  # Opus conceals: a resent packet would come too late
+            return
+        if missing + len(self._missing) > _NACK_MOST:
+            self._missing.clear()
+            self._wants_keyframe = True
+            return
+        for extended in range(first, first + missing):
+            self._missing[extended] = _Missing(-1e9, 0)
 
-    def receive(self, packet: Packet, now_s: float) -> bool:
-        """Take one packet in; False for a duplicate or one too old for the ring, which goes no further."""
-        if self._highest < 0:
-            extended = packet.sequence + 0x10000
-            self._base = extended
-            self._highest = extended - 1
-        else:
-            extended = self._highest + ((packet.sequence - self._highest + 0x8000) & 0xFFFF) - 0x8000
-        distance = extended - self._highest
-        if distance > 0:
-            self._note_missing(extended, now_s)
-            self._highest = extended
-        else:
-            if distance <= -RING or extended < self._base:
-                self.duplicates += 1
-                return False
-            held = self._ring[extended % RING]
-            if held is not None and held.sequence == packet.sequence:
-                self.duplicates += 1
-                return False
-            if self._missing.pop(extended, None) is not None:
-                self.recovered += 1
-        self.packets += 1
-        self.octets += len(packet.payload)
-        self.last_arrival_s = now_s
-        self._note_jitter(packet.timestamp, now_s)
-        if self.kind == "video" and self._starts_keyframe(packet.payload):
-            packet.keyframe = True
-            self.keyframes += 1
-            self._wants_keyframe = False
-        self._ring[extended % RING] = packet
-        return True
-
-    def find(self, sequence: int) -> Packet | None:
-        """The packet of that 16-bit sequence number while the ring holds it."""
-        if self._highest < 0:
-            return None
-        extended = self._highest + ((sequence - self._highest + 0x8000) & 0xFFFF) - 0x8000
-        held = self._ring[extended % RING]
-        return held if held is not None and held.sequence == sequence else None
-
-    def nacks(self, now_s: float) -> list[int]:
+    def nacks(self, now_s: float, state: StreamState, holds: Callable[[int, int], bool]) -> list[int]:
         """Sequence numbers to ask for now, ascending; gives up after a while and wants a keyframe instead."""
         due: list[int] = []
-        for extended, state in list(self._missing.items()):
-            if state.tries >= _NACK_TRIES or extended <= self._highest - RING:
+        for extended, asked in list(self._missing.items()):
+            if holds(self.stream, extended):
                 del self._missing[extended]
-                self._wants_keyframe = self.kind == "video"
-            elif now_s - state.asked_s >= _NACK_AGAIN_S:
-                state.asked_s = now_s
-                state.tries += 1
+            elif asked.tries >= _NACK_TRIES or extended <= state.highest - RING:
+                del self._missing[extended]
+                self._wants_keyframe = True
+            elif now_s - asked.asked_s >= _NACK_AGAIN_S:
+                asked.asked_s = now_s
+                asked.tries += 1
                 due.append(extended & 0xFFFF)
+        self.nacked += len(due)
         return due
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is something to ask for."""
+        return bool(self._missing)
 
     def ask_keyframe(self) -> None:
         """A receiver needs a keyframe."""
         self._wants_keyframe = True
+
+    def keyframe_came(self) -> None:
+        """Whoever asked has it."""
+        self._wants_keyframe = False
 
     def keyframe_due(self, now_s: float) -> bool:
         """True when a PLI should go out now; requests within half a second become one."""
         if not self._wants_keyframe or now_s - self._asked_keyframe_s < _PLI_EVERY_S:
             return False
         self._asked_keyframe_s = now_s
+        self.plis += 1
         return True
 
     def sender_report(self, report: SenderReport, now_s: float) -> None:
@@ -129,41 +96,26 @@ class Source:
         self.report = report
         self.report_at_s = now_s
 
-    def report_block(self, now_s: float) -> ReportBlock | None:
+    def measure(self, state: StreamState, now_s: float) -> None:
+        """Called now and then: the rate over the last second or so."""
+        since_s, octets = self._measured
+        if now_s - since_s >= _RATE_OVER_S:
+            if since_s:
+                self.bps = int((state.octets - octets) * 8 / (now_s - since_s))
+            self._measured = (now_s, state.octets)
+
+    def report_block(self, state: StreamState, now_s: float) -> ReportBlock | None:
         """The block for the next receiver report; None before the first packet."""
-        if self._highest < 0:
+        if state.highest < 0:
             return None
-        expected = self._highest + 1 - self._base
+        expected = state.highest + 1 - state.base
         expected_now = expected - self._prior_expected
-        lost_now = expected_now - (self.packets - self._prior_received)
-        self._prior_expected, self._prior_received = expected, self.packets
+        lost_now = expected_now - (state.packets - self._prior_received)
+        self._prior_expected, self._prior_received = expected, state.packets
         fraction = min(255, (lost_now << 8) // expected_now) if expected_now > 0 and lost_now > 0 else 0
         lsr = dlsr = 0
         if self.report is not None:
             lsr = self.report.ntp >> 16 & 0xFFFFFFFF
             dlsr = min(0xFFFFFFFF, int((now_s - self.report_at_s) * 65536))
-        return ReportBlock(
-            self.ssrc, fraction, self.lost, self._highest & 0xFFFFFFFF, int(self._jitter) & 0xFFFFFFFF, lsr, dlsr
-        )
-
-    def _starts_keyframe(self, payload: bytes) -> bool:
-        return h264_keyframe(payload) if self.codec == "h264" else vp8_keyframe(payload)
-
-    def _note_missing(self, extended: int, now_s: float) -> None:
-        gap = extended - self._highest - 1
-        if gap <= 0 or self.kind != "video":  # Opus conceals: a resent packet would come too late
-            return
-        if gap + len(self._missing) > _NACK_MOST:
-            self._missing.clear()
-            self._wants_keyframe = True
-            return
-        for sequence in range(self._highest + 1, extended):
-            self._missing[sequence] = _Missing(now_s, -1e9, 0)
-
-    def _note_jitter(self, timestamp: int, now_s: float) -> None:
-        transit = now_s * self.clock_hz - timestamp
-        if self.packets > 1:
-            change = abs(transit - self._transit) % 0x100000000
-            if change < self.clock_hz:  # a wrapped timestamp is no jitter
-                self._jitter += (change - self._jitter) / 16
-        self._transit = transit
+        lost = expected - state.packets
+        return ReportBlock(self.ssrc, fraction, lost, state.highest & 0xFFFFFFFF, state.jitter, lsr, dlsr)

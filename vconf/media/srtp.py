@@ -10,8 +10,9 @@ from aiortc.rtcdtlstransport import (
     SRTP_AES128_CM_SHA1_80,
     SRTPProtectionProfile,
 )
-from pylibsrtp import Error, Policy, Session
-from pylibsrtp._binding import ffi, lib
+from pylibsrtp import Policy, Session
+
+from vconf.media.plane import Keys
 
 PROFILES: tuple[SRTPProtectionProfile, ...] = (
     SRTP_AEAD_AES_128_GCM,  # the cheapest a packet, and as strong as the county's certificates
@@ -22,48 +23,25 @@ PROFILES: tuple[SRTPProtectionProfile, ...] = (
 
 LABEL = b"EXTRACTOR-dtls_srtp"
 _REPLAY_WINDOW = 1024
-_BUFFER_BYTES = 2048
-_MOST_BYTES = _BUFFER_BYTES - 144  # SRTP_MAX_TRAILER_LEN: tag and key identifier
+_TAG_BYTES = {p.libsrtp_profile: 10 if p is SRTP_AES128_CM_SHA1_80 else 16 for p in PROFILES}
 
 
-class Outbound:
-    """Protects what we send: pylibsrtp's session with buffers made once, because this runs for every packet sent.
+@dataclass(frozen=True, slots=True)
+class SrtpKeys:
+    """Both directions of one transport, and the profile's name (RFC 5764)."""
 
-    ``Session.protect`` makes a new C object for every packet; leaning on ``Session._srtp`` halves the cost
-    (tests/vconf/test_dtls.py holds that name).
-    """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session  # keeps the C session alive
-        self._context = session._srtp[0]
-        self._buffer = ffi.new("char[]", _BUFFER_BYTES)
-        self._view = ffi.buffer(self._buffer)
-        self._length = ffi.new("int *")
-
-    def protect(self, packet: bytes) -> bytes:
-        """SRTP of one RTP packet; raises ``pylibsrtp.Error`` or, when it is too long, ValueError."""
-        size = len(packet)
-        if size > _MOST_BYTES:
-            raise ValueError(f"a packet of {size} bytes, at most {_MOST_BYTES}")
-        self._view[0:size] = packet
-        self._length[0] = size
-        failure = lib.srtp_protect(self._context, self._buffer, self._length)
-        if failure:
-            raise Error(f"libsrtp error {failure}")
-        return bytes(self._view[0 : self._length[0]])
-
-    def protect_rtcp(self, packet: bytes) -> bytes:
-        """SRTCP of one compound; errors as in pylibsrtp."""
-        return self._session.protect_rtcp(packet)
+    inbound: Keys
+    outbound: Keys
+    profile: str
 
 
 @dataclass(frozen=True, slots=True)
 class SrtpPair:
-    """Both directions of one transport.  Methods raise ``pylibsrtp.Error`` on a bad packet."""
+    """Sessions of both directions.  Methods raise ``pylibsrtp.Error`` on a bad packet."""
 
     inbound: Session
-    outbound: Outbound
-    profile: str  # RFC 5764 name
+    outbound: Session
+    profile: str
 
 
 def keying_bytes(profile: SRTPProtectionProfile) -> int:
@@ -71,19 +49,27 @@ def keying_bytes(profile: SRTPProtectionProfile) -> int:
     return 2 * (profile.key_length + profile.salt_length)
 
 
-def pair(profile: SRTPProtectionProfile, material: bytes, *, server: bool) -> SrtpPair:
-    """Both sessions; the server sends with the second key (RFC 5764 section 4.2)."""
-    return SrtpPair(
-        inbound=_session(profile, profile.get_key_and_salt(material, 0 if server else 1), Policy.SSRC_ANY_INBOUND),
-        outbound=Outbound(
-            _session(profile, profile.get_key_and_salt(material, 1 if server else 0), Policy.SSRC_ANY_OUTBOUND)
-        ),
-        profile=profile.openssl_profile.decode(),
-    )
+def keys(profile: SRTPProtectionProfile, material: bytes, *, server: bool) -> SrtpKeys:
+    """Both directions; the server sends with the second key (RFC 5764 section 4.2)."""
+    first, second = (Keys(profile.libsrtp_profile, profile.get_key_and_salt(material, side)) for side in (0, 1))
+    name = profile.openssl_profile.decode()
+    return SrtpKeys(first, second, name) if server else SrtpKeys(second, first, name)
 
 
-def _session(profile: SRTPProtectionProfile, key: bytes, direction: int) -> Session:
-    policy = Policy(key=key, ssrc_type=direction, srtp_profile=profile.libsrtp_profile)
+def pair(made: SrtpKeys) -> SrtpPair:
+    """Sessions of both directions, for an end that sends and receives a few packets."""
+    return SrtpPair(session(made.inbound, inbound=True), session(made.outbound, inbound=False), made.profile)
+
+
+def session(made: Keys, *, inbound: bool) -> Session:
+    """One direction."""
+    direction = Policy.SSRC_ANY_INBOUND if inbound else Policy.SSRC_ANY_OUTBOUND
+    policy = Policy(key=made.key, ssrc_type=direction, srtp_profile=made.profile)
     policy.allow_repeat_tx = True  # a receiver without RTX gets the same packet again
     policy.window_size = _REPLAY_WINDOW
     return Session(policy)
+
+
+def tag_bytes(made: Keys) -> int:
+    """What protecting an RTP packet adds."""
+    return _TAG_BYTES[made.profile]

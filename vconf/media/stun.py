@@ -20,6 +20,7 @@ USERNAME = 0x0006
 MESSAGE_INTEGRITY = 0x0008
 ERROR_CODE = 0x0009
 XOR_MAPPED_ADDRESS = 0x0020
+PRIORITY = 0x0024
 USE_CANDIDATE = 0x0025
 FINGERPRINT = 0x8028
 ICE_CONTROLLED = 0x8029
@@ -116,7 +117,10 @@ def role_conflict(message: Message, password: bytes) -> bytes:
 
 def request(transaction: bytes, username: str, password: bytes, *, nominate: bool = False) -> bytes:
     """A Binding request as a full agent sends it; tests and the bench play the browser with it."""
-    attributes = [(USERNAME, username.encode()), (ICE_CONTROLLING, b"\0" * 8)]
+    priority = struct.pack(
+        "!I", 110 << 24 | 0xFFFF << 8 | 0xFF
+    )  # RFC 8445 section 7.1.1: as a peer-reflexive candidate
+    attributes = [(USERNAME, username.encode()), (PRIORITY, priority), (ICE_CONTROLLING, b"\0" * 8)]
     if nominate:
         attributes.append((USE_CANDIDATE, b""))
     return _seal(BINDING_REQUEST, transaction, attributes, password)

@@ -1,4 +1,4 @@
-"""One direction of one venue's media: ICE-lite, DTLS and SRTP over the worker's port.
+"""One direction of one venue's media, as the control side sees it: ICE-lite, DTLS, state; packets are the plane's.
 
 mediasoup-client opens two of these a venue: one to send, one to receive.
 """
@@ -9,13 +9,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import pylibsrtp
-
-from vconf.media import dtls, rtcp, rtp, stun
-from vconf.media.ice import Address, IceLite
-from vconf.media.port import AF41, CS3, MediaPort
-from vconf.media.srtp import SrtpPair
-from vconf.media.twcc import Recorder
+from vconf.media import dtls, stun
+from vconf.media.ice import IceLite
+from vconf.media.plane import CS3, Address, Plane
+from vconf.media.srtp import SrtpKeys
 
 if TYPE_CHECKING:
     from aiortc.rtcdtlstransport import RTCCertificate
@@ -29,43 +26,31 @@ DEAD_S = 30.0
 
 
 class Transport:
-    """ICE, DTLS and SRTP of one transport; ``on_rtp`` and ``on_rtcp`` get authenticated plain text."""
+    """``handle`` is the plane's; ``on_state(transport, state)`` hears new states."""
 
     def __init__(
         self,
         identifier: str,
         room: str,
         peer: str,
-        port: MediaPort,
+        plane: Plane,
         certificate: RTCCertificate,
-        *,
-        on_rtp: Callable[[Transport, rtp.Packet, float], None],
-        on_rtcp: Callable[[Transport, list[rtcp.Report], float], None],
         on_state: Callable[[Transport, str], None],
     ) -> None:
         self.id = identifier
         self.room = room
         self.peer = peer
+        self.plane = plane
+        self.handle = plane.add_transport()
         self.ice = IceLite()
         self.state = "new"  # new, connected, silent, closed
         self.reason = ""
-        self.heard_s = self.made_s = time.monotonic()
-        self.recorder = Recorder()
-        self.twcc_id = 0  # header extension id the browser uses, 0 = none
-        self.packets_in = 0
-        self.packets_out = 0
-        self.rejected = 0  # packets that failed authentication or parsing
-        self._port = port
-        self._srtp: SrtpPair | None = None
-        self._on_rtp = on_rtp
-        self._on_rtcp = on_rtcp
+        self.profile = ""  # SRTP profile in use, "" before the keys are there
+        self.sends = False  # it has produced something
+        self.mids = 0  # given out
+        self._heard_s = time.monotonic()
         self._on_state = on_state
         self._dtls = dtls.DtlsServer(certificate, self._send_dtls, self._keys, self._ended)
-
-    @property
-    def profile(self) -> str:
-        """SRTP profile in use, "" before the keys are there."""
-        return self._srtp.profile if self._srtp is not None else ""
 
     def connect(self, fingerprints: list[dict[str, str]]) -> None:
         """Start DTLS; raises ``dtls.DtlsError`` when started already."""
@@ -73,54 +58,32 @@ class Transport:
 
     def binding(self, data: bytes, message: stun.Message, address: Address) -> bool:
         """A STUN message that names this transport; True when it was valid and answered."""
+        before = self.ice.address
         answer = self.ice.check(data, message, address)
         if answer is None:
             return False
+        if self.ice.address is not None and self.ice.address != before:
+            self.plane.set_address(self.handle, self.ice.address)
         self._heard(time.monotonic())
-        self._port.send(answer, address, CS3)
+        self.plane.send(answer, address, CS3)
         return True
 
-    def datagram(self, data: bytes, now_s: float) -> None:
-        """DTLS, SRTP or SRTCP from the latched address (RFC 7983 section 7)."""
-        first = data[0]
-        if 20 <= first <= 63:
-            self._dtls.datagram(data)
-            return
-        if not 128 <= first <= 191 or self._srtp is None:
-            self.rejected += 1
-            return
-        try:
-            if rtp.is_rtcp(data):
-                reports = rtcp.parse(self._srtp.inbound.unprotect_rtcp(data))
-                self._heard(now_s)
-                self._on_rtcp(self, reports, now_s)
-            else:
-                packet = rtp.parse(self._srtp.inbound.unprotect(data))
-                self._heard(now_s)
-                self.packets_in += 1
-                if self.twcc_id and (value := packet.extensions.get(self.twcc_id)) and len(value) == 2:
-                    self.recorder.arrived(value[0] << 8 | value[1], int(now_s * 1e6))
-                self._on_rtp(self, packet, now_s)
-        except (pylibsrtp.Error, ValueError):  # ValueError: our parsers, and libsrtp's "packet is too long"
-            self.rejected += 1
+    def handshake(self, data: bytes) -> None:
+        """A DTLS datagram from the latched address."""
+        self._dtls.datagram(data)
 
-    def send_rtp(self, data: bytes, tos: int) -> None:
-        """Protect and queue one plaintext RTP packet; silently nothing before the keys are there."""
-        if self._srtp is None or self.ice.address is None:
-            return
-        if self._port.send(self._srtp.outbound.protect(data), self.ice.address, tos):
-            self.packets_out += 1
-
-    def send_rtcp(self, data: bytes) -> None:
-        """Protect and queue one RTCP compound."""
-        if self._srtp is None or self.ice.address is None:
-            return
-        self._port.send(self._srtp.outbound.protect_rtcp(data), self.ice.address, AF41)
+    def next_mid(self) -> str:
+        """A mid for the next consumer: four characters, as the plane's layout wants."""
+        self.mids += 1
+        return f"{(self.mids - 1) % 10_000:04d}"
 
     def watch(self, now_s: float) -> None:
         """Called every half second: notice silence and death."""
-        quiet = now_s - self.heard_s
-        if self.state == "connected" and quiet > (SILENT_S if self.packets_in else SILENT_LISTENER_S):
+        heard_s = self.plane.heard_us(self.handle) / 1e6
+        if heard_s > self._heard_s:
+            self._heard(heard_s)
+        quiet = now_s - self._heard_s
+        if self.state == "connected" and quiet > (SILENT_S if self.sends else SILENT_LISTENER_S):
             self._enter("silent")
         if quiet > DEAD_S:
             self._ended("no sign of life")
@@ -128,20 +91,21 @@ class Transport:
     async def close(self) -> None:
         """Tell the peer and stop; the state becomes ``closed`` without an event."""
         self.state = "closed"
-        self._srtp = None
         await self._dtls.close()
+        self.plane.remove_transport(self.handle)
 
-    def _heard(self, now_s: float) -> None:
-        self.heard_s = now_s
+    def _heard(self, at_s: float) -> None:
+        self._heard_s = at_s
         if self.state == "silent":
             self._enter("connected")
 
     def _send_dtls(self, data: bytes) -> None:
         if self.ice.address is not None:
-            self._port.send(data, self.ice.address, CS3)
+            self.plane.send(data, self.ice.address, CS3)
 
-    def _keys(self, pair: SrtpPair) -> None:
-        self._srtp = pair
+    def _keys(self, made: SrtpKeys) -> None:
+        self.profile = made.profile
+        self.plane.set_keys(self.handle, made.inbound, made.outbound)
         self._enter("connected")
 
     def _ended(self, reason: str) -> None:

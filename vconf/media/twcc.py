@@ -1,14 +1,15 @@
 """Transport-wide congestion control feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 
-The receiver notes when each transport-wide sequence number arrived and tells the sender every 50 ms; the
-browser's own estimator does the rest.
+The receiver notes when each transport-wide sequence number arrived and tells the sender every 50 ms.  ``Recorder``
+does so towards venues that send; ``summary`` reads what venues that receive tell us.
 """
 
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
-from vconf.media.rtcp import RTPFB, TRANSPORT_CC
+from vconf.media.rtcp import RTPFB, TRANSPORT_CC, RtcpError
 
 _TICK_US = 250
 _REFERENCE_US = 64_000
@@ -105,3 +106,88 @@ def _chunks(statuses: list[int]) -> bytes:
         out += struct.pack("!H", vector)
         at += 7
     return bytes(out)
+
+
+class Summary(NamedTuple):
+    """One feedback: ``packets`` numbers from ``base`` on, of which ``received`` came.
+
+    ``first`` and ``last`` are sequence numbers (16 bits) of packets that came, with their arrival in microseconds of
+    the receiver's clock, which begins anew every 12 days (24 bits of 64 ms).  With none received they are 0.
+    """
+
+    base: int
+    packets: int
+    received: int
+    first: int
+    first_us: int
+    last: int
+    last_us: int
+
+
+def summary(packet: bytes) -> Summary:
+    """Read one transport-cc RTCP packet (its four-byte head included); RtcpError when it is malformed.
+
+    Where every status is the same, which is nearly always, no packet is looked at by itself.
+    """
+    size = len(packet)
+    if size < 20:
+        raise RtcpError(f"transport-cc of {size} bytes, at least 20")
+    base, count, reference = struct.unpack_from("!HHI", packet, 12)
+    at, seen, received, first, last = 16 + 4, 0, 0, -1, -1
+    small: list[int] | None = None  # per received packet: 1 small delta, 2 large; None while all are small
+    while seen < count:
+        if at + 2 > size:
+            raise RtcpError("transport-cc chunks run over the end")
+        chunk = packet[at] << 8 | packet[at + 1]
+        at += 2
+        if not chunk & 0x8000:
+            status, run = chunk >> 13, min(chunk & 0x1FFF, count - seen)
+            statuses = [status] * run if status in (_SMALL, _LARGE) else []
+            if statuses:
+                first = seen if first < 0 else first
+                last = seen + run - 1
+            seen += run or count
+        else:
+            wide = chunk & 0x4000
+            symbols = (
+                [chunk >> shift & 3 for shift in range(12, -1, -2)]
+                if wide
+                else [chunk >> shift & 1 for shift in range(13, -1, -1)]
+            )[: count - seen]
+            statuses = [symbol for symbol in symbols if symbol in (_SMALL, _LARGE)]
+            for index, symbol in enumerate(symbols):
+                if symbol in (_SMALL, _LARGE):
+                    first = seen + index if first < 0 else first
+                    last = seen + index
+            seen += len(symbols)
+        if small is None and _LARGE in statuses:
+            small = [_SMALL] * received
+        if small is not None:
+            small += statuses
+        received += len(statuses)
+    start_us = (reference >> 8) * _REFERENCE_US
+    if not received:
+        return Summary(base, count, 0, 0, 0, 0, 0)
+    if small is None:
+        if at + received > size:
+            raise RtcpError("transport-cc deltas run over the end")
+        first_ticks, ticks = packet[at], sum(packet[at : at + received])
+    else:
+        first_ticks, ticks = _ticks(packet, at, small)
+    return Summary(
+        *(base, count, received),
+        *(base + first & 0xFFFF, start_us + first_ticks * _TICK_US),
+        *(base + last & 0xFFFF, start_us + ticks * _TICK_US),
+    )
+
+
+def _ticks(packet: bytes, at: int, sizes: list[int]) -> tuple[int, int]:
+    """(first delta, sum of all), some being large."""
+    if at + sum(sizes) > len(packet):
+        raise RtcpError("transport-cc deltas run over the end")
+    first, total = None, 0
+    for size in sizes:
+        total += packet[at] if size == _SMALL else struct.unpack_from("!h", packet, at)[0]
+        at += size
+        first = total if first is None else first
+    return first or 0, total

@@ -1,0 +1,81 @@
+"""A slow receiver's share of the line: a credit of octets that grows with its rate, and the queue that waits for it.
+
+What a credit begins is sent whole: the debt is paid before the next (draft-ietf-rmcat-gcc-02 section 4).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Generic, TypeVar
+
+from vconf.media.plane import QUEUE_PACKETS, QUEUE_US
+
+_BURST_US = 10_000
+_LEAST_BURST = 3_000  # octets: two packets
+
+T = TypeVar("T")
+
+
+class Pacer(Generic[T]):
+    """Credit and queue of (what, octets)."""
+
+    __slots__ = ("_at_us", "_credit", "bps", "octets", "queue")
+
+    def __init__(self) -> None:
+        self.bps = 0  # 0: no pacing
+        self.queue: deque[tuple[T, int]] = deque()
+        self.octets = 0  # waiting
+        self._credit = 0.0
+        self._at_us = 0
+
+    def admits(self, octets: int, now_us: int) -> bool:
+        """Whether so much may leave at once; it is paid for then."""
+        if self.queue:
+            return False
+        if self._refill(now_us) < octets:
+            return False
+        self._credit -= octets
+        return True
+
+    def spend(self, octets: int) -> None:
+        """Pay for what left without asking."""
+        if self.bps:
+            self._credit -= octets
+
+    def full(self, packets: int) -> bool:
+        """Whether so many more would wait too long."""
+        most = self.bps * QUEUE_US // 8_000_000
+        return len(self.queue) + packets > QUEUE_PACKETS or self.octets > most
+
+    def put(self, what: T, octets: int) -> None:
+        """Wait at the end of the queue."""
+        self.queue.append((what, octets))
+        self.octets += octets
+
+    def due(self, now_us: int) -> list[T]:
+        """What may leave now, in order; it is paid for."""
+        if not self.bps:
+            found = [what for what, _ in self.queue]
+            self.queue.clear()
+            self.octets = 0
+            return found
+        credit, found = self._refill(now_us), []
+        while self.queue and credit > 0:
+            what, octets = self.queue.popleft()
+            self.octets -= octets
+            credit -= octets
+            found.append(what)
+        self._credit = credit
+        return found
+
+    def wait_us(self) -> int:
+        """Until the next may leave; 0 when nothing waits."""
+        if not self.queue:
+            return 0
+        return max(500, int(-self._credit * 8_000_000 / self.bps)) if self.bps else 500
+
+    def _refill(self, now_us: int) -> float:
+        most = max(_LEAST_BURST, self.bps * _BURST_US // 8_000_000)
+        self._credit = min(most, self._credit + (now_us - self._at_us) * self.bps / 8_000_000)
+        self._at_us = now_us
+        return self._credit

@@ -1,0 +1,115 @@
+"""One UDP socket: runs of equal datagrams by segmentation offload, marked, with a bounded backlog.
+
+Linux' UDP_SEGMENT (udp(7), since 4.18) takes one buffer for a run of equal-sized datagrams to one receiver, the
+last of which may be shorter: the send path is walked once for the run, which is where the time goes.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections import deque
+
+from vconf.media.plane import Address, Counters
+
+UDP_SEGMENT = 103
+_BUFFER = 1 << 22
+_BACKLOG = 2048  # runs that wait for a full socket
+_BACKLOG_US = 500
+_SIZE = struct.Struct("=H")
+_TOS = struct.Struct("=i")
+
+Bytes = bytes | memoryview
+
+
+class UdpPort:
+    """A bound, non-blocking socket that counts into ``counters``."""
+
+    def __init__(self, bind: Address, counters: Counters) -> None:
+        self._counters = counters
+        self._gso = True
+        self._ancillary: dict[tuple[int, int], list[tuple[int, int, bytes]]] = {}
+        self._backlog: deque[tuple[bytes, int, int, int, Address]] = deque()
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        for option, forced in ((socket.SO_RCVBUF, 33), (socket.SO_SNDBUF, 32)):  # 33, 32: the ...BUFFORCE options
+            try:
+                self._socket.setsockopt(socket.SOL_SOCKET, forced, _BUFFER)
+            except PermissionError:
+                self._socket.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
+        try:
+            self._socket.bind(bind)
+        except OSError:
+            self._socket.close()
+            raise
+        self.address: Address = self._socket.getsockname()
+
+    def fileno(self) -> int:
+        """For the loop."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Drop what waits."""
+        self._socket.close()
+
+    def read(self, into: memoryview) -> tuple[int, Address] | None:
+        """One datagram; None when there is none."""
+        while True:
+            try:
+                return self._socket.recvfrom_into(into)
+            except (BlockingIOError, InterruptedError):
+                return None
+            except ConnectionError:  # an ICMP error of an earlier send is reported here
+                continue
+
+    def write(self, data: Bytes, segment: int, count: int, tos: int, address: Address) -> None:
+        """Send ``count`` datagrams of ``segment`` octets (the last may be shorter)."""
+        if count > 1 and not self._gso:
+            for at in range(0, len(data), segment):
+                self.write(data[at : at + segment], segment, 1, tos, address)
+        elif self._backlog or not self._try(data, segment, count, tos, address):
+            self._keep(data, segment, count, tos, address)
+
+    def write_backlog(self) -> int:
+        """What waited for a full socket; returns when to try again, microseconds, 0: nothing waits."""
+        while self._backlog:
+            if not self._try(*self._backlog[0]):
+                return _BACKLOG_US
+            self._backlog.popleft()
+        return 0
+
+    def _try(self, data: Bytes, segment: int, count: int, tos: int, address: Address) -> bool:
+        """False when the socket is full; what the kernel refuses is counted and done with."""
+        ancillary = self._ancillary.get((tos, segment if count > 1 else 0))
+        if ancillary is None:
+            ancillary = self._marks(tos, segment if count > 1 else 0)
+        counters = self._counters
+        try:
+            self._socket.sendmsg((data,), ancillary, 0, address)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError as error:
+            if count > 1 and error.errno in (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.ENOPROTOOPT):
+                self._gso = False  # this path has no segmentation: one by one from here on
+                parts = range(0, len(data), segment)
+                return all(self._try(data[at : at + segment], segment, 1, tos, address) for at in parts)
+            counters.send_error += count
+        else:
+            counters.sends += 1
+            counters.packets_out += count
+            counters.bytes_out += len(data)
+        return True
+
+    def _keep(self, data: Bytes, segment: int, count: int, tos: int, address: Address) -> None:
+        if len(self._backlog) >= _BACKLOG:
+            self._counters.queue_full += count
+        else:
+            self._backlog.append((bytes(data), segment, count, tos, address))
+
+    def _marks(self, tos: int, segment: int) -> list[tuple[int, int, bytes]]:
+        marks: list[tuple[int, int, bytes]] = [(socket.IPPROTO_IP, socket.IP_TOS, _TOS.pack(tos))]
+        if segment:
+            marks.append((socket.IPPROTO_UDP, UDP_SEGMENT, _SIZE.pack(segment)))
+        self._ancillary[tos, segment] = marks
+        return marks
