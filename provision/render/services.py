@@ -13,6 +13,8 @@ from provision.render.network import CORE_READY, tunnel_device
 
 _FRR = "/usr/lib/frr"
 _TOOL = "/etc/sanwang/bin/device"
+# Each thread of a daemon keeps tables for as many files as it may open: Debian's unit says 1024, too. A centre has 135.
+_FEW_FILES = "ulimit -n 1024"
 _FIRST = ("nice", "-n", "-20")
 _FIRST_BEFORE = (
     # FRR waits in whole milliseconds rounded down, and asks its sockets again and again for the rest of the last one:
@@ -161,6 +163,7 @@ def _frr(name: str) -> Service:
             "install -d -o frr -g frr -m 755 /run/frr",
             f"rm -f /run/frr/{name}.vty",
             *wait,
+            _FEW_FILES,
             *(_FIRST_BEFORE if first else ()),
         ),
         after=(
