@@ -11,8 +11,8 @@ from twin import portal, usage
 def status(lab: Lab, sample_s: float = 3.0) -> dict[str, Any]:
     """The collector's view with ``cpu_cores`` (over ``sample_s`` seconds) and ``memory_mb`` (PSS) of the instance.
 
-    ``switched``: what operations staff closed or revoked, a line each: it is meant to be so. ``doors``: addresses of the
-    pages, and of signing in by certificate, on this machine.
+    ``switched``: what operations staff closed or revoked, a line each: it is meant to be so. ``doors``: addresses
+    of the pages, and of signing in by certificate, on this machine.
     """
     seen: dict[str, Any] = lab.collected("/status")
     used = usage.measure(lab.places, sample_s)

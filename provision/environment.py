@@ -56,7 +56,7 @@ class Environment(BaseModel):
 
     @property
     def rules(self) -> str:
-        """Where Prometheus finds our rules on the management host."""
+        """Where Prometheus finds the rules that are the same in every county; the county's own are rendered."""
         base = CHECKOUT / "dashboards" if self.program == "checkout" else Path("/opt/sanwang/dashboards")
         return str(base / "prometheus" / "*.yml")
 

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from dashboards.desk.tables import Cell, Column, Section, Words
-from dashboards.network.optics import RECEIVER_LIMIT_DBM, trends_of
+from dashboards.network.optics import trends_of
 from dashboards.sources import Prometheus, SourceDown
 from inventory.model import LinkKind, NetworkModel
+from inventory.optics import RECEIVER_LIMIT_DBM
 
 _TOP = 10
 _STEP_S = 900

@@ -11,12 +11,10 @@ from typing import Any
 from dashboards.network.trend import Trend, fit
 from dashboards.sources import Prometheus
 from inventory.model import Link, LinkEnd, NetworkModel
+from inventory.optics import RECEIVER_LIMIT_DBM, receive_dbm
 
 Document = dict[str, Any]
 End = tuple[str, str]  # host, port
-
-RECEIVER_LIMIT_DBM = -19.5
-"""Least average power that a 1000BASE-LX10 receiver takes (IEEE 802.3 table 59-4); rules.yml names the same."""
 
 WEAK_DB = 3.0
 """A margin below this is shown as degraded: one more splice or a dirty connector may use it up."""
@@ -119,8 +117,6 @@ def ends(
     trends: Mapping[End, Trend],
 ) -> list[Document]:
     """Both ends of a fibre as JSON types: powers in dBm, losses and margins in dB, days until none is left."""
-    from provision.render.watch import receive_dbm  # renderers are not the server's to hold for all its life
-
     rows = []
     for here, there in ((link.a, link.b), (link.b, link.a)):
         rx, tx, trend = received.get(_key(here)), sent.get(_key(there)), trends.get(_key(here))

@@ -28,12 +28,13 @@ from dashboards.network.capacity import Capacity
 from dashboards.network.changes import Changes, NoSuchChange
 from dashboards.network.halls import Booked, Ways, meetings_document
 from dashboards.network.link import cut_document, faults_of, link_document
-from dashboards.network.optics import RECEIVER_LIMIT_DBM, Optics
+from dashboards.network.optics import Optics
 from dashboards.network.search import Entry, Index, tickets
 from dashboards.sources import Collector, Prometheus, SourceDown
 from identity.people import Right
 from inventory.impact import Meeting
 from inventory.model import NetworkModel
+from inventory.optics import RECEIVER_LIMIT_DBM
 from inventory.places import Places
 from inventory.whatif import UnknownTarget, what_if
 from store.engine import Store

@@ -10,6 +10,7 @@ from inventory.model import Host, NetworkModel, Port, Role, Service
 from inventory.workdays import CHINA
 from provision.environment import Environment
 from provision.render.files import ConfigFile, fill
+from provision.render.rules import county_rules
 
 VRRP_ADVERT_S = 0.2
 
@@ -98,6 +99,7 @@ def nms_files(model: NetworkModel, host: Host, environment: Environment) -> Iter
     yield from tls_files(host, "nms")
     text = fill("prometheus.yml.j2", model=model, rules=environment.rules)
     yield ConfigFile("/etc/prometheus/prometheus.yml", "0644", text, "nms")
+    yield ConfigFile("/etc/prometheus/county.rules.yml", "0644", county_rules(model, environment), "nms")
     alerting = model.alerting
     text = fill(
         "alertmanager.yml.j2",

@@ -9,7 +9,10 @@ import yaml
 
 from dashboards.grafana.boards import BOARDS
 from dashboards.series import SERIES
+from inventory.load import load_model
 from inventory.places import CHECKOUT
+from provision.environment import load_environment
+from provision.render.rules import county_rules
 
 RULES = CHECKOUT / "dashboards" / "prometheus" / "rules.yml"
 NAME = re.compile(r"\bsanwang_\w+")
@@ -27,9 +30,10 @@ def queries() -> Iterator[tuple[str, str]]:
             yield f"{board.uid}/{number}", plain(query.expression)
     for name, series in SERIES.items():
         yield f"series/{name}", plain(series.expression)
-    for group in yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]:
-        for rule in group["rules"]:
-            yield f"rules/{rule['alert']}", rule["expr"]
+    for text in (RULES.read_text(encoding="utf-8"), county_rules(load_model("xiao"), load_environment("twin"))):
+        for group in yaml.safe_load(text)["groups"]:
+            for number, rule in enumerate(group["rules"]):
+                yield f"rules/{rule['alert']}/{number}", rule["expr"]
     for path in (CHECKOUT / "dashboards").rglob("*.py"):
         for number, text in enumerate(re.findall(r'"([^"\n]*sanwang_[^"\n]*)"', path.read_text(encoding="utf-8"))):
             if path.parent.name != "grafana":

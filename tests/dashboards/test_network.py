@@ -19,11 +19,12 @@ from dashboards.network.capacity import exit_users, peaks, row
 from dashboards.network.changes import Changes, NoSuchChange
 from dashboards.network.halls import Booked, Ways, meetings_document, need_bps
 from dashboards.network.link import cut_document, faults_of
-from dashboards.network.optics import RECEIVER_LIMIT_DBM, ends, trends_of
+from dashboards.network.optics import ends, trends_of
 from dashboards.network.search import Entry, Index, initials
 from dashboards.network.trend import fit
 from inventory.impact import Faults, ImpactMap, Meeting
 from inventory.load import load_model
+from inventory.optics import RECEIVER_LIMIT_DBM
 from inventory.places import CHECKOUT, Places
 from inventory.whatif import UnknownTarget, cut_of, what_if
 from provision.backup.archive import Archive, Kept, Snapshot, place
