@@ -30,6 +30,10 @@ class TokenRefused(Exception):
     """The token is not good; the message says why in words fit for the person who holds it."""
 
 
+class OtherPurpose(TokenRefused):
+    """A token of ours, for something else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """What a good token says."""
@@ -137,7 +141,7 @@ class Tokens:
         except jwt.ExpiredSignatureError:
             raise TokenRefused("this link has expired: ask for a new one") from None
         except jwt.InvalidAudienceError:
-            raise TokenRefused("this link is for something else") from None
+            raise OtherPurpose("this link is for something else") from None
         except (jwt.PyJWTError, ValueError):
             raise TokenRefused("this link is not valid: ask for a new one") from None
         if once and not self._used.use(payload["jti"], payload["exp"]):

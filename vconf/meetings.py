@@ -6,12 +6,13 @@ transaction.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from store import audit
@@ -24,6 +25,8 @@ LATE = timedelta(minutes=30)
 """A meeting that overruns is not cut before this."""
 
 LONGEST = timedelta(hours=12)
+
+_CONSOLE = re.compile(r"@[^\s@#/]{1,60}")
 
 
 class MeetingError(ValueError):
@@ -42,6 +45,9 @@ class Meeting:
     cancelled_at: datetime | None
     halls: tuple[str, ...]
     present: tuple[str, ...] = ()  # halls in it now
+    main: str = ""  # the main venue
+    owner: str = ""  # whose chair it is: a hall's code, or a console "@login"
+    ended_at: datetime | None = None  # by the chair
 
     @property
     def opens_at(self) -> datetime:
@@ -57,6 +63,8 @@ class Meeting:
         """ "cancelled", "early", "open" or "over": whether a hall may be in it now."""
         if self.cancelled_at is not None:
             return "cancelled"
+        if self.ended_at is not None and now >= self.ended_at:
+            return "over"
         if now < self.opens_at:
             return "early"
         return "open" if now < self.closes_at else "over"
@@ -72,6 +80,9 @@ class Meeting:
             "cancelled": self.cancelled_at is not None,
             "halls": list(self.halls),
             "present": list(self.present),
+            "main": self.main,
+            "chair": self.owner,
+            "ended": self.ended_at is not None,
         }
 
 
@@ -84,6 +95,8 @@ def book(
     halls: Iterable[str],
     who: str,
     known_halls: Iterable[str],
+    main: str = "",
+    chair: str = "",
 ) -> Meeting:
     """Book a meeting.
 
@@ -95,6 +108,8 @@ def book(
         halls: Codes, at least one.
         who: Login of the person who books.
         known_halls: The county's halls.
+        main: The main venue, one of the halls; "": the first.
+        chair: Whose the chair is: one of the halls, or a console "@login"; "": the booker's console.
 
     Raises:
         MeetingError: With every problem found.
@@ -110,6 +125,11 @@ def book(
     for hall in wanted:
         if hall not in known:
             problems.append(f"halls: found {hall!r}, expected one of the county's: {_some(known)}")
+    main, chair = main or (wanted[0] if wanted else ""), chair or f"@{who}"
+    if wanted and main not in wanted:
+        problems.append(f"main: found {main!r}, expected one of the meeting's halls: {_some(set(wanted))}")
+    if chair not in wanted and not _CONSOLE.fullmatch(chair):
+        problems.append(f"chair: found {chair!r}, expected one of the meeting's halls, or @ and a login")
     if problems:
         raise MeetingError("; ".join(problems))
     row = MeetingRow(
@@ -118,6 +138,8 @@ def book(
         end_at=(start_at + duration).astimezone(UTC),
         booked_by=who,
         booked_at=datetime.now(UTC),
+        main=main,
+        owner=chair,
         halls=[MeetingHallRow(hall=hall) for hall in wanted],
     )
     session.add(row)
@@ -141,6 +163,18 @@ def cancel(session: Session, meeting_id: int, who: str, why: str = "") -> Meetin
     return _meeting(row)
 
 
+def prolong(session: Session, meeting_id: int, end_at: datetime) -> None:
+    """The chair made it longer; the caller audits what the chair does."""
+    session.execute(update(MeetingRow).where(MeetingRow.id == meeting_id).values(end_at=end_at))
+
+
+def end(session: Session, meeting_id: int, now: datetime) -> None:
+    """The chair ended it: nobody comes in any more; the caller audits what the chair does."""
+    session.execute(
+        update(MeetingRow).where(MeetingRow.id == meeting_id, MeetingRow.ended_at.is_(None)).values(ended_at=now)
+    )
+
+
 def get(session: Session, meeting_id: int) -> Meeting | None:
     """One meeting with the halls present, or None."""
     row = session.get(MeetingRow, meeting_id)
@@ -151,7 +185,7 @@ def upcoming(session: Session, now: datetime, *, everything: bool = False) -> li
     """Meetings that are not over, by start; ``everything``: past and cancelled ones too."""
     query = select(MeetingRow).order_by(MeetingRow.start_at, MeetingRow.id)
     if not everything:
-        query = query.where(MeetingRow.end_at > now, MeetingRow.cancelled_at.is_(None))
+        query = query.where(MeetingRow.end_at > now, MeetingRow.cancelled_at.is_(None), MeetingRow.ended_at.is_(None))
     return _with_present(session, query)
 
 
@@ -161,57 +195,13 @@ def running(session: Session, now: datetime) -> list[Meeting]:
         select(MeetingRow)
         .where(
             MeetingRow.cancelled_at.is_(None),
+            MeetingRow.ended_at.is_(None),
             MeetingRow.start_at <= now + EARLY,
             MeetingRow.end_at > now - LATE,
         )
         .order_by(MeetingRow.start_at, MeetingRow.id)
     )
     return [m for m in _with_present(session, query) if m.present or m.start_at <= now < m.end_at]
-
-
-def joined(session: Session, meeting_id: int, hall: str, now: datetime) -> int:
-    """A hall came in; returns the number of its stay."""
-    row = AttendanceRow(meeting_id=meeting_id, hall=hall, joined_at=now)
-    session.add(row)
-    session.flush()
-    audit.record(session, f"hall:{hall}", "meeting.join", "", {"meeting": meeting_id})
-    return row.id
-
-
-def left(session: Session, stay: int, now: datetime, why: str) -> None:
-    """A hall went; ``why`` is a word for the audit: "left", "lost", "replaced"."""
-    row = session.get(AttendanceRow, stay)
-    if row is not None and row.left_at is None:
-        row.left_at = now
-        audit.record(session, f"hall:{row.hall}", "meeting.leave", why, {"meeting": row.meeting_id})
-
-
-def close_open_stays(session: Session, now: datetime) -> int:
-    """At the start of the signalling: nobody is in a meeting yet.  Returns how many stays were still open."""
-    ended = session.execute(
-        update(AttendanceRow).where(AttendanceRow.left_at.is_(None)).values(left_at=now).returning(AttendanceRow.id)
-    )
-    return len(ended.all())
-
-
-@dataclass(frozen=True, slots=True)
-class Stay:
-    """A hall in a meeting; ``left_at`` None: it is still in."""
-
-    meeting: int
-    hall: str
-    joined_at: datetime
-    left_at: datetime | None
-
-
-def stays(session: Session, start: datetime, end: datetime) -> list[Stay]:
-    """Every stay that touches the time from ``start`` to ``end`` (aware), by when it began."""
-    query = (
-        select(AttendanceRow)
-        .where(AttendanceRow.joined_at < end, or_(AttendanceRow.left_at.is_(None), AttendanceRow.left_at > start))
-        .order_by(AttendanceRow.joined_at, AttendanceRow.id)
-    )
-    return [Stay(row.meeting_id, row.hall, row.joined_at, row.left_at) for row in session.scalars(query)]
 
 
 def between(session: Session, start: datetime, end: datetime) -> list[Meeting]:
@@ -250,6 +240,9 @@ def _meeting(row: MeetingRow, present: dict[int, tuple[str, ...]] | None = None)
         row.cancelled_at,
         tuple(hall.hall for hall in row.halls),
         (present or {}).get(row.id, ()),
+        row.main or next((hall.hall for hall in row.halls), ""),
+        row.owner or f"@{row.booked_by}",
+        row.ended_at,
     )
 
 

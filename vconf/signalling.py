@@ -22,9 +22,10 @@ from inventory.model import NetworkModel
 from store.engine import Store
 from vconf import links, meetings
 from vconf.limits import Bucket, Buckets
-from vconf.peers import Outbox, Peer, Room
 from vconf.relay_client import RelayClient
-from vconf.rooms import Refused, Rooms
+from vconf.rooms.peers import Outbox, Peer, Room
+from vconf.rooms.refusal import Refused
+from vconf.rooms.rooms import Rooms
 
 PROTOCOL = "sanwang.meet.1"
 MESSAGE_BYTES = 64 * 1024
@@ -48,7 +49,8 @@ class Signalling:
         self._model = model
         self.relay = relay
         self.rooms = Rooms(store, model, relay)
-        self._knocks = Buckets(rate=2, burst=30)
+        self._knocks = Buckets(rate=2, burst=30)  # by address
+        self._crowds = Buckets(rate=50, burst=600)  # by meeting: all halls may come back at once
         self.router = APIRouter(prefix="/meet", lifespan=self._lifespan)
         self.router.add_api_route("/link", self._exchange, methods=["POST"])
         self.router.add_api_websocket_route("/ws", self._socket)
@@ -69,15 +71,18 @@ class Signalling:
             seat = links.read_link(self._tokens, body.link)
         except TokenRefused as refused:
             raise HTTPException(401, str(refused)) from None
+        if not self._crowds.take(str(seat.meeting)):
+            raise HTTPException(429, "too many come into this meeting at once: wait a moment")
         meeting = await asyncio.to_thread(self._meeting, seat.meeting)
         hall = self._model.halls.get(seat.hall)
-        if meeting is None or hall is None or seat.hall not in meeting.halls:
+        if meeting is None or not (seat.console or (hall is not None and seat.hall in meeting.halls)):
             raise HTTPException(404, "this hall is not booked for this meeting")
         now = datetime.now(UTC)
         state = meeting.state(now)
         return {
             "state": state,
             "now": now.isoformat(),
+            "role": seat.role,
             "meeting": {
                 "id": meeting.id,
                 "title": meeting.title,
@@ -85,8 +90,11 @@ class Signalling:
                 "end": meeting.end_at.isoformat(),
                 "opens": meeting.opens_at.isoformat(),
                 "halls": len(meeting.halls),
+                "main": meeting.main,
             },
-            "hall": {"code": hall.code, "zh": hall.zh, "en": hall.en},
+            "hall": {"code": seat.participant, "zh": hall.zh, "en": hall.en}
+            if hall is not None and not seat.console
+            else {"code": seat.participant, "zh": seat.hall, "en": seat.hall},
             "county": {"zh": self._model.zh, "en": self._model.en},
             "join": links.join_token(self._tokens, seat) if state == "open" else None,
         }
@@ -157,7 +165,7 @@ class Signalling:
             outbox.put(_error(number, "token", str(refused)))
             return None
         except Refused as refused:
-            outbox.put(_error(number, refused.code, str(refused)))
+            outbox.put(_error(number, refused.code, str(refused), refused.zh))
             return None
         outbox.put({"id": number, "data": self.rooms.welcome(room, peer)})
         return room, peer
@@ -180,7 +188,7 @@ class Signalling:
             try:
                 outbox.put({"id": number, "data": await self.rooms.request(room, peer, kind, data) or {}})
             except Refused as refused:
-                outbox.put(_error(number, refused.code, str(refused)))
+                outbox.put(_error(number, refused.code, str(refused), refused.zh))
         return True
 
 
@@ -223,5 +231,6 @@ def _parse(text: str) -> tuple[Any, str, dict[str, Any]] | None:
     return number, kind, data
 
 
-def _error(number: Any, code: str, text: str) -> dict[str, Any]:
-    return {"id": number, "error": {"code": code, "text": text}}
+def _error(number: Any, code: str, text: str, zh: str = "") -> dict[str, Any]:
+    error = {"code": code, "text": text} | ({"zh": zh} if zh else {})
+    return {"id": number, "error": error}

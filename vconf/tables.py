@@ -22,6 +22,9 @@ class MeetingRow(Base):
     booked_by: Mapped[str] = mapped_column(Text)
     booked_at: Mapped[datetime] = mapped_column(UtcDateTime)
     cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    main: Mapped[str | None] = mapped_column(String(32))  # None: the first hall
+    owner: Mapped[str | None] = mapped_column(String(64))  # whose chair it is; None: the booker's console
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # by the chair, before its time
     halls: Mapped[list[MeetingHallRow]] = relationship(order_by="MeetingHallRow.hall", lazy="selectin")
 
 
@@ -44,3 +47,26 @@ class AttendanceRow(Base):
     hall: Mapped[str] = mapped_column(String(32))
     joined_at: Mapped[datetime] = mapped_column(UtcDateTime)
     left_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ConferenceRow(Base):
+    """What the chair decided: the whole state, written with every change (``vconf.chair.document``)."""
+
+    __tablename__ = "meeting_conference"
+
+    meeting_id: Mapped[int] = mapped_column(ForeignKey("meeting.id"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(Integer)  # signalling processes that took it up
+    number: Mapped[int] = mapped_column(Integer)  # changes
+    state: Mapped[str] = mapped_column(Text)  # JSON
+
+
+class SignInRow(Base):
+    """A venue's line on the sign-in sheet; the newest counts."""
+
+    __tablename__ = "meeting_sign_in"
+
+    meeting_id: Mapped[int] = mapped_column(ForeignKey("meeting.id"), primary_key=True)
+    hall: Mapped[str] = mapped_column(String(32), primary_key=True)
+    heads: Mapped[int] = mapped_column(Integer)
+    name: Mapped[str] = mapped_column(Text)
+    signed_at: Mapped[datetime] = mapped_column(UtcDateTime)

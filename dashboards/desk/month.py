@@ -27,7 +27,7 @@ from inventory.savings import savings
 from inventory.schema import CostsIntent
 from inventory.supervision import Supervision
 from store.engine import Store
-from vconf import meetings
+from vconf import attendance, meetings
 
 _TOP = 10
 _TICKETS = ("数据库表 ticket、ticket_mark", "tables ticket and ticket_mark of the store")
@@ -297,7 +297,7 @@ def _meetings(
 ) -> list[Section]:
     """Meetings held, and those that a fault cut a hall out of."""
     booked = meetings.between(session, start, end)
-    stays = meetings.stays(session, start, end)
+    stays = attendance.stays(session, start, end)
     came: dict[int, set[str]] = {}
     spent: dict[int, float] = {}
     for stay in stays:

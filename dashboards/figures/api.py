@@ -23,7 +23,7 @@ from collectors.faults.tables import FaultRow, faults_between, open_faults
 from dashboards.access import Access
 from dashboards.figures.cost import cost_figures
 from dashboards.figures.formula import Figure
-from dashboards.figures.measured import Period
+from dashboards.figures.measured import Period, measuring_since
 from dashboards.figures.quality import availability_figures, handling_figures, path_figures, restore_figures
 from dashboards.figures.state import state_figures
 from dashboards.figures.units import busy_loads, unit_rows
@@ -35,8 +35,9 @@ from inventory.model import NetworkModel
 from inventory.schema import CostsIntent
 from inventory.workdays import CHINA
 from store.engine import Store
-from vconf import meetings
-from vconf.meetings import Meeting, Stay
+from vconf import attendance, meetings
+from vconf.attendance import Stay
+from vconf.meetings import Meeting
 
 Document = dict[str, Any]
 
@@ -68,8 +69,9 @@ class Figures:
         month = Period(day.replace(day=1), now)
         (faults, past), (today, booked, stays) = await asyncio.to_thread(self._read, day, month)
         sla, scored, cards = await asyncio.to_thread(self._supervised, month)
+        since = await measuring_since(self._prometheus, now)
         capacity, paths = await asyncio.gather(
-            capacity_figures(self._model, self._prometheus, now), path_figures(self._prometheus, now)
+            capacity_figures(self._model, self._prometheus, since), path_figures(self._prometheus, since)
         )
         return [
             ("state", state_figures(self._model, self._live.document, faults, today, now)),
@@ -115,7 +117,7 @@ class Figures:
             faults = open_faults(session), faults_between(session, month.start, month.end)
             booked = meetings.between(session, month.start, month.end)
             today = meetings.between(session, day, day + timedelta(days=1))
-            stays = meetings.stays(session, month.start.astimezone(UTC), month.end)
+            stays = attendance.stays(session, month.start.astimezone(UTC), month.end)
             session.expunge_all()
         return faults, (today, booked, stays)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from dashboards.figures.formula import Figure, Input, Words
 from dashboards.figures.measured import BOOK, Period, measured, stored
 from dashboards.sources import Prometheus
 from inventory.model import LinkKind, NetworkModel
-from vconf.meetings import Meeting, Stay
+from vconf.attendance import Stay
+from vconf.meetings import Meeting
 
 _DAY = "[1d:2m]"
 """The last 24 hours, one sample in two minutes (PromQL subquery): a county that began just now has figures soon."""
@@ -79,7 +79,7 @@ def meeting_figures(
     ]
 
 
-async def capacity_figures(model: NetworkModel, prometheus: Prometheus, now: datetime) -> list[Figure]:
+async def capacity_figures(model: NetworkModel, prometheus: Prometheus, since: float | None) -> list[Figure]:
     """The exit's busy-hour load against what the carriers' lines carry, and the fullest fibre of the backbone."""
     exits = _exit_links(model)
     figures = []
@@ -91,7 +91,7 @@ async def capacity_figures(model: NetworkModel, prometheus: Prometheus, now: dat
             Words("24 小时内 95% 时间不超过的流量", "Load not exceeded 95 % of the last 24 hours"),
             "bit/s",
             f"quantile_over_time(0.95, {load}{_DAY})",
-            now,
+            since,
         )
         line = model.links[exits[0]]
         rate = Input(
@@ -121,7 +121,7 @@ async def capacity_figures(model: NetworkModel, prometheus: Prometheus, now: dat
         Words("最忙光缆的忙时占用", "Busy-hour use of the fullest fibre"),
         "ratio",
         f"max(quantile_over_time(0.95, ({each}){_DAY}))",
-        now,
+        since,
     )
     figures.append(
         Figure(

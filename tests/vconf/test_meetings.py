@@ -17,7 +17,7 @@ from sanwang import meet
 from store import audit
 from store.engine import Store, open_store
 from tests.vconf.test_signalling import county
-from vconf import links, meetings
+from vconf import attendance, links, meetings
 
 NOON = datetime(2027, 5, 1, 12, tzinfo=UTC)
 HALLS = ("t01", "t02", "t03")
@@ -77,8 +77,8 @@ def test_a_meeting_is_open_around_its_time(store: Store, minutes: int, state: st
 def test_running_meetings_and_who_is_in_them(store: Store) -> None:
     now, later = book(store), book(store, NOON + timedelta(minutes=70))
     with store.session() as session:
-        stay = meetings.joined(session, now.id, "t02", NOON)
-        meetings.joined(session, later.id, "t01", NOON)
+        stay = attendance.joined(session, now.id, "t02", NOON)
+        attendance.joined(session, later.id, "t01", NOON)
 
     def running(at: datetime) -> list[tuple[int, tuple[str, ...]]]:
         with store.reading() as session:
@@ -89,11 +89,11 @@ def test_running_meetings_and_who_is_in_them(store: Store) -> None:
     assert running(NOON + timedelta(minutes=45)) == [(now.id, ("t02",)), (later.id, ("t01",))]
     assert running(NOON + timedelta(minutes=65))[0] == (now.id, ("t02",))  # overruns
     with store.session() as session:
-        meetings.left(session, stay, NOON, "left")
-        meetings.left(session, stay, NOON, "left")  # twice is fine
+        attendance.left(session, stay, NOON, "left")
+        attendance.left(session, stay, NOON, "left")  # twice is fine
     assert running(NOON + timedelta(minutes=65)) == [(later.id, ("t01",))]
     with store.session() as session:
-        assert meetings.close_open_stays(session, NOON) == 1
+        assert attendance.close_open_stays(session, NOON) == 1
         meetings.cancel(session, now.id, "li", "rain is over")
         meetings.cancel(session, now.id, "li")
     assert running(NOON) == []
@@ -106,14 +106,14 @@ def test_a_period_has_its_meetings_and_every_stay_that_touches_it(store: Store) 
     early, noon, gone = book(store, NOON - timedelta(days=1)), book(store), book(store, NOON + timedelta(hours=2))
     with store.session() as session:
         meetings.cancel(session, gone.id, "li")
-        before = meetings.joined(session, early.id, "t01", NOON - timedelta(days=1))
-        meetings.left(session, before, NOON - timedelta(hours=23), "left")
-        across = meetings.joined(session, early.id, "t02", NOON - timedelta(hours=1))
-        meetings.left(session, across, NOON + timedelta(minutes=1), "left")
-        meetings.joined(session, noon.id, "t01", NOON)
+        before = attendance.joined(session, early.id, "t01", NOON - timedelta(days=1))
+        attendance.left(session, before, NOON - timedelta(hours=23), "left")
+        across = attendance.joined(session, early.id, "t02", NOON - timedelta(hours=1))
+        attendance.left(session, across, NOON + timedelta(minutes=1), "left")
+        attendance.joined(session, noon.id, "t01", NOON)
     with store.reading() as session:
         found = meetings.between(session, NOON, NOON + timedelta(days=1))
-        stays = meetings.stays(session, NOON, NOON + timedelta(days=1))
+        stays = attendance.stays(session, NOON, NOON + timedelta(days=1))
     assert [meeting.id for meeting in found] == [noon.id]
     assert [(stay.hall, stay.left_at) for stay in stays] == [("t02", NOON + timedelta(minutes=1)), ("t01", None)]
 

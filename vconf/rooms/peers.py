@@ -1,4 +1,4 @@
-"""Who is in which meeting: rooms and peers as the signalling keeps them, without any network."""
+"""Who is connected to which meeting: rooms and peers as the signalling keeps them, without any network."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Any
-
-from inventory.model import Hall
 
 OUTBOX = 256
 """Messages that may wait for one page; a page that reads slower is cut off and comes back."""
@@ -48,32 +46,56 @@ class Stream:
 
     id: str
     kind: str
-    paused: bool = False
+    source: str  # "camera", "slides" or "microphone"
+    own_pause: bool = False  # by its own page
+    paused: bool = False  # nothing of it leaves the relay: by its own page, or by the chair's decisions
 
     def as_json(self) -> dict[str, Any]:
         """For the page."""
-        return {"id": self.id, "kind": self.kind, "paused": self.paused}
+        return {"id": self.id, "kind": self.kind, "source": self.source, "paused": self.paused}
+
+
+@dataclass(slots=True)
+class Share:
+    """A consumer: one receiver's share of a stream."""
+
+    id: str
+    producer: str
+    sender: str  # peer
+    source: str
+    own_pause: bool = True  # by its own page; it starts so
+    paused: bool = True  # as the relay was told
 
 
 @dataclass(slots=True)
 class Peer:
-    """One hall in one meeting."""
+    """One page in one meeting: a venue's, or a chair's console."""
 
-    hall: Hall
+    code: str  # as a participant: "t01", "@li"
+    zh: str
+    en: str
+    console: bool = False
     id: str = field(default_factory=lambda: secrets.token_hex(6))
     resume_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     outbox: Outbox | None = None
+    inside: bool = False  # let in: not in the waiting room
     transports: set[str] = field(default_factory=set)
     streams: dict[str, Stream] = field(default_factory=dict)
-    consumers: set[str] = field(default_factory=set)
+    shares: dict[str, Share] = field(default_factory=dict)
     heard_s: float = field(default_factory=time.monotonic)  # last message of its page
     unplugged_s: float = 0.0  # when its WebSocket went; 0 while it is there
     silent: bool = False  # no sign of life from its media for some seconds
     connected: bool = False  # its media came to be at least once since its transports were made
     sending: str = ""  # the transport it sends with
     silent_transports: set[str] = field(default_factory=set)
-    stay: int = 0  # its line in the attendance
+    stay: asyncio.Task[int] | None = None  # gives its line in the attendance
     report: dict[str, Any] = field(default_factory=dict)  # what the page measured
+    told: dict[str, Any] = field(default_factory=dict)  # of the conference, last
+
+    @property
+    def listed(self) -> bool:
+        """Others see it: it is a venue that was let in."""
+        return self.inside and not self.console
 
     def tell(self, kind: str, /, **data: Any) -> None:
         """Send a notification, if its page is connected."""
@@ -84,9 +106,9 @@ class Peer:
         """For the other pages."""
         return {
             "id": self.id,
-            "hall": self.hall.code,
-            "zh": self.hall.zh,
-            "en": self.hall.en,
+            "hall": self.code,
+            "zh": self.zh,
+            "en": self.en,
             "silent": self.silent,
             "producers": [stream.as_json() for stream in self.streams.values()],
         }
@@ -111,15 +133,19 @@ class Room:
         return 1 if self.booked <= 4 else 3
 
     def tell_others(self, peer: Peer, kind: str, /, **data: Any) -> None:
-        """A notification to everybody but this peer."""
+        """A notification about a venue to everybody else that was let in."""
+        if not peer.listed:
+            return
         for other in self.peers.values():
-            if other is not peer:
+            if other is not peer and other.inside:
                 other.tell(kind, **data)
 
-    def of_hall(self, hall: str) -> Peer | None:
-        """The peer of that hall."""
-        return next((peer for peer in self.peers.values() if peer.hall.code == hall), None)
+    def of(self, participant: str) -> Peer | None:
+        """The page of that participant."""
+        return next((peer for peer in self.peers.values() if peer.code == participant), None)
 
     def others(self, peer: Peer) -> list[dict[str, Any]]:
-        """The other peers, as the page reads them."""
-        return [other.as_json() for other in self.peers.values() if other is not peer]
+        """The other venues, as the page reads them."""
+        if not peer.inside:
+            return []
+        return [other.as_json() for other in self.peers.values() if other is not peer and other.listed]

@@ -10,17 +10,25 @@ import asyncio
 import hmac
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from inventory.model import NetworkModel
 from store.engine import Store
-from vconf import meetings
+from vconf import attendance, meetings
+from vconf.chair import refusal as chair_refusal
+from vconf.chair.act import SYSTEM
+from vconf.chair.effects import Outcome
+from vconf.chair.state import Conference
 from vconf.links import Seat
 from vconf.media.capabilities import router_capabilities
-from vconf.peers import Outbox, Peer, Room, Stream
 from vconf.relay_client import RelayClient, RelayError
+from vconf.rooms.conferences import KEPT_S, Conferences
+from vconf.rooms.enforce import enforce, publish, told
+from vconf.rooms.peers import Outbox, Peer, Room
+from vconf.rooms.refusal import Refused
+from vconf.rooms.streams import Streams, forget_stream
 
 GONE_S = 2.5
 """A peer without WebSocket and without media is gone after this."""
@@ -34,18 +42,7 @@ MUTE_PAGE_S = 10.0
 LOOK_S = 5.0
 """How often meetings that are going on are looked up: were they cancelled, are they over."""
 
-MOST_STREAMS = 8
-MOST_CONSUMERS = 64
-
 logger = logging.getLogger(__name__)
-
-
-class Refused(Exception):
-    """A request that cannot be met: ``code`` for the page, text for people."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 class Rooms:
@@ -57,22 +54,13 @@ class Rooms:
         self._relay = relay
         self.rooms: dict[int, Room] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._requests: dict[str, Callable[[Room, Peer, dict[str, Any]], Awaitable[Any]]] = {
-            "state": self._state,
-            "createTransport": self._create_transport,
-            "connectTransport": self._connect_transport,
-            "restartIce": self._restart_ice,
-            "produce": self._produce,
-            "pauseProducer": self._pause_producer,
-            "closeProducer": self._close_producer,
-            "consume": self._consume,
-            "pauseConsumer": self._pause_consumer,
-            "report": self._report,
-        }
+        self.conferences = Conferences(store, model, self._conference_changed)
+        self._streams = Streams(relay, self._conference, self._ask)
 
     async def start(self) -> None:
         """Nobody is in a meeting yet; connect to the relay and watch."""
         await asyncio.to_thread(self._close_stays)
+        self.conferences.start()
         self._relay.on_event = self._relay_event
         self._relay.on_state = self._relay_state
         self._relay.start()
@@ -88,31 +76,49 @@ class Rooms:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._relay.close()
+        await self.conferences.close()
         await asyncio.to_thread(self._close_stays)
 
     # -- coming and going ---------------------------------------------------------------------
 
     async def join(self, seat: Seat, outbox: Outbox) -> tuple[Room, Peer]:
-        """A hall comes in; an earlier page of the same hall is replaced."""
-        hall = self._model.halls.get(seat.hall)
+        """A venue or a chair's console comes in; an earlier page of the same participant is replaced."""
         meeting = await asyncio.to_thread(self._meeting, seat.meeting)
-        if hall is None or meeting is None or seat.hall not in meeting.halls:
+        if meeting is None or not (seat.console or seat.hall in meeting.halls):
             raise Refused("unknown", "this hall is not booked for this meeting")
         state = meeting.state(datetime.now(UTC))
         if state != "open":
             raise Refused(state, f"the meeting is {state}")
-        room = self.rooms.setdefault(seat.meeting, Room(seat.meeting, len(meeting.halls)))
-        earlier = room.of_hall(seat.hall)
+        conference = await self.conferences.open(meeting)
+        room = self.rooms.setdefault(meeting.id, Room(meeting.id, len(meeting.halls)))
+        earlier = room.of(seat.participant)
         if earlier is not None:
             earlier.tell("replaced")
-            self.leave(room, earlier, "replaced")
-            room = self.rooms.setdefault(seat.meeting, room)
-        peer = Peer(hall, outbox=outbox)
+            self._take_out(room, earlier, "replaced")
+            room = self.rooms.setdefault(meeting.id, room)
+        if seat.console:
+            peer = Peer(seat.participant, seat.hall, seat.hall, console=True)
+        else:
+            venue = conference.venues[seat.hall]
+            peer = Peer(venue.id, venue.zh, venue.en)
         room.peers[peer.id] = peer
-        peer.stay = await asyncio.to_thread(self._note_join, seat)
-        room.tell_others(peer, "peerJoined", **peer.as_json())
-        logger.info("meeting %d: %s joined as %s", seat.meeting, seat.hall, peer.id)
+        if seat.console:
+            self.conferences.act(meeting.id, SYSTEM, "arriveConsole", {"console": peer.code, "name": seat.hall})
+        else:
+            self.conferences.act(meeting.id, SYSTEM, "arrive", {"venue": peer.code})
+        if not peer.inside and self._conference(room).there(peer.code):
+            self._let_in(room, peer)  # a page in the place of an earlier one changes nothing in the conference
+        peer.outbox = outbox  # from now on: the welcome holds what came before
+        logger.info("meeting %d: %s connected as %s", meeting.id, peer.code, peer.id)
         return room, peer
+
+    def _let_in(self, room: Room, peer: Peer) -> None:
+        """From the door or the waiting room into the meeting."""
+        peer.inside = True
+        if peer.console:
+            return
+        self._own(self._note_join(room.meeting, peer))
+        room.tell_others(peer, "peerJoined", **peer.as_json())
 
     def resume(self, peer_id: str, key: str, outbox: Outbox) -> tuple[Room, Peer]:
         """A page comes back after its WebSocket was lost; its media went on meanwhile."""
@@ -129,13 +135,21 @@ class Rooms:
         """What a page is told first."""
         return {
             "peer": peer.id,
+            "hall": peer.code,
+            "waiting": not peer.inside,
             "resumeKey": peer.resume_key,
             "peers": room.others(peer),
             "transports": sorted(peer.transports),
             "layers": room.layers,
             "routerRtpCapabilities": router_capabilities(),
             "relay": self._relay.up,
+            "conference": self._tell(room, peer),
+            "venues": {v.id: {"zh": v.zh, "en": v.en} for v in self._conference(room).venues.values()},
         }
+
+    def _tell(self, room: Room, peer: Peer) -> dict[str, Any]:
+        peer.told = told(self._conference(room), peer.code)
+        return peer.told
 
     def unplug(self, peer: Peer, outbox: Outbox) -> None:
         """Its WebSocket went; ``_watch`` decides when it is gone."""
@@ -144,104 +158,91 @@ class Rooms:
 
     def leave(self, room: Room, peer: Peer, why: str) -> None:
         """Take a peer out of its room; twice is fine."""
-        if room.peers.pop(peer.id, None) is None:
-            return
+        if peer.id in room.peers:
+            self._take_out(room, peer, why)
+            self.conferences.act(room.meeting, SYSTEM, "depart", {"who": peer.code})
+
+    def _take_out(self, room: Room, peer: Peer, why: str) -> None:
+        """What ``leave`` does, without a word to the conference."""
+        room.peers.pop(peer.id, None)
         if not room.peers:
             self.rooms.pop(room.meeting, None)
         if peer.outbox is not None:
             peer.outbox.close()
+        for stream in peer.streams:
+            forget_stream(room, stream)
         room.tell_others(peer, "peerLeft", peer=peer.id, reason=why)
-        logger.info("meeting %d: %s %s", room.meeting, peer.hall.code, why)
+        logger.info("meeting %d: %s %s", room.meeting, peer.code, why)
         # not in the connection's own task: that may end before the store has answered
         self._own(self._close_media(room, peer))
-        self._own(asyncio.to_thread(self._note_leave, peer.stay, why))
+        if peer.listed:
+            self._own(self._note_leave(peer, why))
+        peer.inside = False
 
     # -- requests -----------------------------------------------------------------------------
 
     async def request(self, room: Room, peer: Peer, kind: str, data: dict[str, Any]) -> Any:
         """Answer one request; Refused when it cannot be met."""
-        handler = self._requests.get(kind)
+        if kind == "state":
+            return self.welcome(room, peer)
+        if kind == "act":
+            return await self._act(room, peer, data)
+        if kind == "report":
+            peer.report = {k: value for k, value in data.items() if isinstance(value, int | float) and len(k) <= 40}
+            return None
+        handler = self._streams.requests.get(kind)
         if handler is None:
             raise Refused("unknown", f"no request is called {kind!r}")
+        if not peer.inside:
+            raise Refused("waiting", "you are in the waiting room", "您在等候室")
         try:
             return await handler(room, peer, data)
         except RelayError as error:
             raise Refused("relay-away" if error.code == "away" else "refused", str(error)) from None
 
-    async def _state(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
-        return self.welcome(room, peer)
+    async def _act(self, room: Room, peer: Peer, data: dict[str, Any]) -> dict[str, Any]:
+        args = {key: value for key, value in data.items() if key != "action"}
+        return await self.act(room.meeting, peer.code, str(data.get("action")), args)
 
-    async def _create_transport(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
-        if len(peer.transports) >= 4:
-            raise Refused("limit", "too many transports")
-        made = await self._relay.request("createTransport", room=room.name, peer=peer.id)
-        peer.transports.add(made["id"])
-        peer.silent = False
-        return made
+    async def act(
+        self, meeting: int, who: str, action: str, args: Mapping[str, Any], *, by: str = ""
+    ) -> dict[str, Any]:
+        """One action of the chair's table; answered when it is in the store, or when the store is slow."""
+        try:
+            kept = self.conferences.act(meeting, who, action, args, by=by)
+        except chair_refusal.Refused as refused:
+            raise Refused(f"refused-{refused.code}", refused.en, refused.zh) from None
+        state = self.conferences.get(meeting)
+        await asyncio.wait([kept], timeout=KEPT_S)
+        return {"number": state.number if state else 0}
 
-    async def _connect_transport(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
-        transport = _own(data, "transport", peer.transports)
-        return await self._relay.request(
-            "connectTransport", transport=transport, dtlsParameters=data.get("dtlsParameters")
-        )
+    def _conference(self, room: Room) -> Conference:
+        found = self.conferences.get(room.meeting)
+        assert found is not None, "a room is made after its conference"
+        return found
 
-    async def _restart_ice(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
-        return {
-            "iceParameters": await self._relay.request("restartIce", transport=_own(data, "transport", peer.transports))
-        }
+    def _conference_changed(self, before: Conference, outcome: Outcome) -> None:
+        """Doors, the relay and the pages follow the state."""
+        state, room = outcome.state, self.rooms.get(outcome.state.meeting)
+        if room is None:
+            return
+        for effect in outcome.effects:
+            if effect.kind == "eject" and (gone := room.of(effect.data["venue"])) is not None:
+                gone.tell("ejected", reason=effect.data["reason"])
+                self._take_out(room, gone, effect.data["reason"])
+        for peer in list(room.peers.values()):
+            if not peer.inside and state.there(peer.code):
+                self._let_in(room, peer)
+        enforce(room, state, self._ask)
+        publish(room, state)
+        if state.ended and not before.ended:
+            self._end(room, "over")
 
-    async def _produce(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
-        if len(peer.streams) >= MOST_STREAMS:
-            raise Refused("limit", "too many streams")
-        made = await self._relay.request(
-            "produce",
-            transport=_own(data, "transport", peer.transports),
-            kind=data.get("kind"),
-            rtpParameters=data.get("rtpParameters"),
-            paused=data.get("paused") is True,
-        )
-        peer.sending = str(data["transport"])
-        stream = Stream(made["id"], str(data["kind"]), data.get("paused") is True)
-        peer.streams[stream.id] = stream
-        room.tell_others(peer, "producerAdded", peer=peer.id, **stream.as_json())
-        return {"id": stream.id}
-
-    async def _pause_producer(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
-        stream = peer.streams[_own(data, "producer", peer.streams)]
-        paused = data.get("paused") is True
-        await self._relay.request("pauseProducer", producer=stream.id, paused=paused)
-        stream.paused = paused
-        room.tell_others(peer, "producerPaused", peer=peer.id, producer=stream.id, paused=paused)
-
-    async def _close_producer(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
-        producer = _own(data, "producer", peer.streams)
-        await self._relay.request("closeProducer", producer=producer)
-        peer.streams.pop(producer, None)
-        room.tell_others(peer, "producerClosed", peer=peer.id, producer=producer)
-
-    async def _consume(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
-        producer = data.get("producer")
-        owner = next((other for other in room.peers.values() if producer in other.streams), None)
-        if owner is None or owner is peer:
-            raise Refused("gone", "this stream is over")
-        if len(peer.consumers) >= MOST_CONSUMERS:
-            raise Refused("limit", "too many consumers")
-        made = await self._relay.request(
-            "consume",
-            transport=_own(data, "transport", peer.transports),
-            producer=producer,
-            rtpCapabilities=data.get("rtpCapabilities"),
-            cname=owner.id,
-        )
-        peer.consumers.add(made["id"])
-        return made
-
-    async def _pause_consumer(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
-        consumer = _own(data, "consumer", peer.consumers)
-        await self._relay.request("pauseConsumer", consumer=consumer, paused=data.get("paused") is True)
-
-    async def _report(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
-        peer.report = {key: value for key, value in data.items() if isinstance(value, int | float) and len(key) <= 40}
+    def _end(self, room: Room, why: str) -> None:
+        for peer in list(room.peers.values()):
+            peer.tell("meetingEnded", reason=why)
+            self._take_out(room, peer, why)
+        self.conferences.forget(room.meeting)
 
     # -- what is lost -------------------------------------------------------------------------
 
@@ -254,8 +255,12 @@ class Rooms:
                 peer.tell("relay", up=True)
                 if peer.transports - alive:
                     self._reset(room, peer, "relay restarted")
+            if up:
+                enforce(room, self._conference(room), self._ask, everything=True)
 
     def _relay_event(self, name: str, values: dict[str, Any]) -> None:
+        if name == "speakers":
+            self._speakers(str(values.get("room")), values.get("peers"))
         if name != "transport":
             return
         for room in self.rooms.values():
@@ -278,15 +283,26 @@ class Rooms:
                 peer.silent = silent
                 room.tell_others(peer, "peerState", peer=peer.id, silent=silent)
 
+    def _speakers(self, name: str, peers: Any) -> None:
+        """Who is loudest, the loudest first."""
+        room = next((room for room in self.rooms.values() if room.name == name), None)
+        if room is None or not isinstance(peers, list):
+            return
+        speaking = (room.peers[peer] for peer in peers if peer in room.peers and room.peers[peer].listed)
+        loudest = next(speaking, None)
+        if loudest is not None:
+            self.conferences.hears(room.meeting, loudest.code)
+
     def _reset(self, room: Room, peer: Peer, why: str) -> None:
         """Its media on the relay is lost: the page builds it anew."""
         for stream in peer.streams:
+            forget_stream(room, stream)
             room.tell_others(peer, "producerClosed", peer=peer.id, producer=stream)
         peer.transports.clear()
         peer.silent_transports.clear()
         peer.sending, peer.connected = "", False
         peer.streams.clear()
-        peer.consumers.clear()
+        peer.shares.clear()
         peer.silent = True
         peer.tell("mediaReset", reason=why)
 
@@ -304,24 +320,39 @@ class Rooms:
                     elif peer.outbox is not None and now - peer.heard_s > MUTE_PAGE_S:
                         peer.outbox.close(1001)
                         self.unplug(peer, peer.outbox)
+            for state in self.conferences.all():
+                self.conferences.act(state.meeting, SYSTEM, "tick", {})
             if now - looked >= LOOK_S:
                 looked = now
                 await self._end_meetings()
 
     async def _end_meetings(self) -> None:
-        for room in list(self.rooms.values()):
-            meeting = await asyncio.to_thread(self._meeting, room.meeting)
+        for conference in self.conferences.all():
+            meeting = await asyncio.to_thread(self._meeting, conference.meeting)
             state = meeting.state(datetime.now(UTC)) if meeting is not None else "cancelled"
-            if state in ("cancelled", "over"):
-                for peer in list(room.peers.values()):
-                    peer.tell("meetingEnded", reason=state)
-                    self.leave(room, peer, state)
+            if state not in ("cancelled", "over"):
+                continue
+            room = self.rooms.get(conference.meeting)
+            if room is not None:
+                self._end(room, state)
+            self.conferences.forget(conference.meeting)
 
     async def _close_media(self, room: Room, peer: Peer) -> None:
         try:
             await self._relay.request("closePeer", room=room.name, peer=peer.id)
         except RelayError as error:
-            logger.info("meeting %d: %s: %s", room.meeting, peer.hall.code, error)  # the relay's own watch ends it
+            logger.info("meeting %d: %s: %s", room.meeting, peer.code, error)  # the relay's own watch ends it
+
+    def _ask(self, method: str, /, **params: Any) -> None:
+        """A request to the relay, in order, that nobody waits for; when the relay is back all is asked again."""
+
+        async def asking() -> None:
+            try:
+                await self._relay.request(method, **params)
+            except RelayError as error:
+                logger.info("relay: %s: %s", method, error)
+
+        self._own(asking())
 
     def _own(self, work: Any) -> None:
         """Run in the background and log what fails."""
@@ -340,22 +371,23 @@ class Rooms:
         with self._store.reading() as session:
             return meetings.get(session, meeting)
 
-    def _note_join(self, seat: Seat) -> int:
-        with self._store.session() as session:
-            return meetings.joined(session, seat.meeting, seat.hall, datetime.now(UTC))
+    async def _note_join(self, meeting: int, peer: Peer) -> None:
+        def note() -> int:
+            with self._store.session() as session:
+                return attendance.joined(session, meeting, peer.code, datetime.now(UTC))
 
-    def _note_leave(self, stay: int, why: str) -> None:
-        with self._store.session() as session:
-            meetings.left(session, stay, datetime.now(UTC), why)
+        peer.stay = asyncio.ensure_future(asyncio.to_thread(note))
+        await peer.stay
+
+    async def _note_leave(self, peer: Peer, why: str) -> None:
+        stay = await peer.stay if peer.stay is not None else 0
+
+        def note() -> None:
+            with self._store.session() as session:
+                attendance.left(session, stay, datetime.now(UTC), why)
+
+        await asyncio.to_thread(note)
 
     def _close_stays(self) -> None:
         with self._store.session() as session:
-            meetings.close_open_stays(session, datetime.now(UTC))
-
-
-def _own(data: dict[str, Any], key: str, owned: Any) -> str:
-    """The id under ``key`` if it belongs to the peer; Refused otherwise."""
-    value = data.get(key)
-    if not isinstance(value, str) or value not in owned:
-        raise Refused("unknown", f"{key}: not one of yours")
-    return value
+            attendance.close_open_stays(session, datetime.now(UTC))
