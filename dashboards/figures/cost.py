@@ -76,6 +76,10 @@ def _figure(saving: Saving, costs: CostsIntent) -> Figure:
 
 
 def _nothing_written() -> Figure:
-    why = Words("本县没有写单价(costs.yml)", "the county writes no prices (costs.yml)")
+    why = Words(
+        "未录入单价：在本县数据目录中写 costs.yml（可从示例县 shili 复制后改为本县单价），再运行 sanwang county check",
+        "no prices are entered: write costs.yml in the county's folder (copy that of the county shili, with your own "
+        "prices and where they are from), then 'sanwang county check'",
+    )
     price = Input("saved", Words("单价", "Prices"), None, _UNIT["year"], Words("costs.yml", "costs.yml"), why=why)
     return Figure("saved_year", Words("每年节约", "Saved a year"), _UNIT["year"], "saved", (price,), why)

@@ -35,6 +35,9 @@ class Words(NamedTuple):
         return self._asdict()
 
 
+_NOTHING_YET = Words("目前没有可计的", "nothing to count so far")
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
     """One quantity that a figure is made of.
@@ -48,6 +51,7 @@ class Input:
         at: When it was read or written, seconds UTC; None for what does not change by itself.
         items: What was counted, by name, when it is a count of things.
         why: Why it is unknown.
+        since: When its measuring began, seconds UTC, where that is less than the period its name tells.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Input:
     at: float | None = None
     items: tuple[Words, ...] = ()
     why: Words | None = None
+    since: float | None = None
 
     def document(self) -> Document:
         """As JSON types."""
@@ -70,6 +75,7 @@ class Input:
             "at": self.at,
             "items": [item.document() for item in self.items],
             "why": self.why.document() if self.why else None,
+            "since": self.since,
         }
 
 
@@ -113,7 +119,15 @@ class Figure:
             "expression": self.expression,
             "inputs": [found.document() for found in self.inputs],
             "note": self.note.document(),
+            "why": self._why().document() if value is None else None,
+            "since": max((found.since for found in self.inputs if found.since is not None), default=None),
         }
+
+    def _why(self) -> Words:
+        """Why there is no value: what the first unknown input says, or there was nothing to divide by."""
+        named = {node.id for node in ast.walk(ast.parse(self.expression)) if isinstance(node, ast.Name)}
+        unknown = (found.why for found in self.inputs if found.name in named and found.value is None)
+        return next(unknown, None) or _NOTHING_YET
 
 
 def evaluate(expression: str, values: Mapping[str, float | None]) -> float | None:

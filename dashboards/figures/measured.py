@@ -14,6 +14,8 @@ BOOK = Words("会议登记与进出记录", "the booking of meetings, and halls'
 FAULT_BOOK = Words("故障簿", "the fault book")
 DESK = Words("服务台工单", "the service desk's tickets")
 _NOT_MEASURED = Words("没有测量数据", "nothing measured")
+_NOT_YET = Words("测量刚刚开始，几分钟后有数", "measuring has just begun: a figure comes in some minutes")
+_DAY_S, _SLACK_S = 86_400.0, 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,21 @@ class Period:
     end: datetime
 
 
-async def measured(prometheus: Prometheus, name: str, words: Words, unit: str, expression: str, now: datetime) -> Input:
-    """One number that a PromQL expression gives; unknown when Prometheus is silent or has no sample."""
+async def measuring_since(prometheus: Prometheus, now: datetime) -> float | None:
+    """When the measuring of the last 24 hours began, seconds UTC; None: before them, or nobody knows."""
+    try:
+        found = await prometheus.query('min(min_over_time(timestamp(up{job="measurements"})[1d:1m]))')
+    except SourceDown:
+        return None
+    began = float(found[0]["value"][1]) if found else math.nan
+    end = now.timestamp()
+    return began if end - _DAY_S + _SLACK_S < began <= end else None
+
+
+async def measured(
+    prometheus: Prometheus, name: str, words: Words, unit: str, expression: str, since: float | None
+) -> Input:
+    """One number that a PromQL expression gives; unknown when Prometheus is silent or has no sample yet."""
     source = Words(f"Prometheus:{expression}", f"Prometheus: {expression}")
     try:
         found = await prometheus.query(expression)
@@ -33,8 +48,8 @@ async def measured(prometheus: Prometheus, name: str, words: Words, unit: str, e
         return Input(name, words, None, unit, source, why=Words(str(silence), str(silence)))
     value = float(found[0]["value"][1]) if found else math.nan
     if not math.isfinite(value):
-        return Input(name, words, None, unit, source, why=_NOT_MEASURED)
-    return Input(name, words, value, unit, source, float(found[0]["value"][0]))
+        return Input(name, words, None, unit, source, why=_NOT_YET if since else _NOT_MEASURED, since=since)
+    return Input(name, words, value, unit, source, float(found[0]["value"][0]), since=since)
 
 
 def stored(

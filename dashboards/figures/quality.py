@@ -55,7 +55,7 @@ def restore_figures(faults: Sequence[FaultRow], period: Period) -> list[Figure]:
     ]
 
 
-async def path_figures(prometheus: Prometheus, now: datetime) -> list[Figure]:
+async def path_figures(prometheus: Prometheus, since: float | None) -> list[Figure]:
     """Loss on the probed paths and the estimated opinion of sound on them, over 24 hours."""
     loss = await measured(
         prometheus,
@@ -63,7 +63,7 @@ async def path_figures(prometheus: Prometheus, now: datetime) -> list[Figure]:
         Words("各路径 24 小时平均丢包", "Mean loss of all paths in 24 hours"),
         "ratio",
         "avg(avg_over_time(sanwang_probe_loss_ratio[1d]))",
-        now,
+        since,
     )
     worst = await measured(
         prometheus,
@@ -71,7 +71,7 @@ async def path_figures(prometheus: Prometheus, now: datetime) -> list[Figure]:
         Words("最差路径", "The worst path"),
         "MOS",
         "min(avg_over_time(sanwang_probe_mos[1d]))",
-        now,
+        since,
     )
     mos = await measured(
         prometheus,
@@ -79,7 +79,7 @@ async def path_figures(prometheus: Prometheus, now: datetime) -> list[Figure]:
         Words("各路径 24 小时平均", "Mean of all paths in 24 hours"),
         "MOS",
         "avg(avg_over_time(sanwang_probe_mos[1d]))",
-        now,
+        since,
     )
     return [
         Figure(

@@ -11,9 +11,8 @@ export function Panel({ open }: { open: (code: string) => void }) {
   return (
     <aside class="panel">
       <Calm />
-      <Faults />
-      <ImpactList />
       <Alerts open={open} />
+      <ImpactList />
       <Meetings open={open} />
     </aside>
   );
@@ -31,24 +30,6 @@ function Calm() {
         <h2>{t("allWell")}</h2>
         <p>{t("allWellMore")}</p>
       </div>
-    </section>
-  );
-}
-
-/** Open faults, each leading to what it is about. */
-function Faults() {
-  const faults = now.value?.faults ?? [];
-  if (faults.length === 0) return null;
-  return (
-    <section class="card">
-      <h2>
-        {t("faults")} <span class="count figures">{faults.length}</span>
-      </h2>
-      <ul class="rows">
-        {faults.slice(0, 12).map((fault) => (
-          <FaultRow key={fault.id} fault={fault} />
-        ))}
-      </ul>
     </section>
   );
 }
@@ -80,29 +61,29 @@ function siteOf(alert: Alert): string {
   return sites.value.get(link.a.site)?.kind === "centre" ? link.b.site : link.a.site;
 }
 
+/** All that calls for somebody, as the page of alerts has it: open faults first, then what shows in figures only. */
 function Alerts({ open }: { open: (code: string) => void }) {
   const state = now.value;
-  const silent = state?.sources["alertmanager"] !== "ok";
-  // What tells of a fault stands with the faults already.
-  const known = new Set(state?.faults.map((fault) => String(fault.id)));
-  const alerts = state?.alerts.filter((alert) => !known.has(alert.fault)) ?? [];
+  const faults = state?.faults ?? [];
+  const silent = [state?.sources["collector"], state?.sources["alertmanager"]].some((said) => said !== "ok");
+  const others = state?.alerts.filter((alert) => !alert.fault) ?? [];
+  const count = faults.length + others.length;
   return (
-    <section class="card">
+    <section class="card" data-alerts={count}>
       <h2>
         {t("alerts")}
-        {alerts.length > 0 && <span class="count figures">{alerts.length}</span>}
+        {count > 0 && <span class="count figures">{count}</span>}
       </h2>
-      {silent ? (
-        <p class="quiet unknown">{t("alertsUnknown")}</p>
-      ) : alerts.length === 0 ? (
-        <p class="quiet">{t("noAlerts")}</p>
-      ) : (
-        <ul class="rows">
-          {alerts.map((alert) => (
-            <AlertRow key={alert.id} alert={alert} open={open} />
-          ))}
-        </ul>
-      )}
+      {silent && <p class="quiet unknown">{t("alertsUnknown")}</p>}
+      {!silent && count === 0 && <p class="quiet">{t("noAlerts")}</p>}
+      <ul class="rows">
+        {faults.slice(0, 12).map((fault) => (
+          <FaultRow key={fault.id} fault={fault} />
+        ))}
+        {others.map((alert) => (
+          <AlertRow key={alert.id} alert={alert} open={open} />
+        ))}
+      </ul>
     </section>
   );
 }

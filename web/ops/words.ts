@@ -25,7 +25,6 @@ export const t = words({
   services: ["系统进程", "Daemons"],
   showDucts: ["共用管道", "Shared ducts"],
   ductCut: ["管道中断", "Duct cut"],
-  faults: ["当前故障", "Open faults"],
   noFaults: ["当前没有故障", "No open fault"],
   acknowledgedBy: ["{who} 处理中", "{who} is on it"],
   inWindow: ["维护中", "maintenance"],

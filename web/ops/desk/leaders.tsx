@@ -1,10 +1,11 @@
 /** The leaders' page: what is, what is used, how well, what it spares. Every figure opens its explanation. */
 import { useState } from "preact/hooks";
 import { named, say } from "../../shared/i18n";
-import { time } from "../format";
+import { day, time } from "../format";
 import { Badge, Card, Loading, PageHead } from "../ui/show";
 import { Table } from "../ui/table";
 import { to } from "../shell/router";
+import { clock } from "../store";
 import type { Named, SiteKind, State } from "../types";
 import { useDocument } from "../ui/data";
 import { KIND, SITE_STATE } from "../words";
@@ -99,15 +100,18 @@ function Units() {
   );
 }
 
+const sinceWords = (at: number): string => (clock.value - at > 43_200 ? `${day(at)} ${time(at, false)}` : time(at, false));
+
 function Tile({ figure, open }: { figure: LeadFigure; open: () => void }) {
   const [text, unit] = quantity(figure.value, figure.unit);
   return (
     <button class={`figure ${figure.tone === "plain" ? "" : figure.tone}`} data-figure={figure.key} title={t("explain", { name: named(figure) })} onClick={open}>
       <small>{named(figure)}</small>
       <b class="figures">
-        {text} {unit && <i>{unit}</i>}
+        {figure.value === null ? "–" : text} {unit && <i>{unit}</i>}
       </b>
-      <small class="more-words">{named(figure.note)}</small>
+      {figure.since !== null && <small class="since">{t("measuredSince", { time: sinceWords(figure.since) })}</small>}
+      <small class="more-words">{named(figure.why ?? figure.note)}</small>
     </button>
   );
 }

@@ -230,6 +230,10 @@ export interface LeadFigure extends Named {
   expression: string;
   inputs: FigureInput[];
   note: Named;
+  /** Why there is no value. */
+  why: Named | null;
+  /** When measuring began, where that is less than its name tells. */
+  since: number | null;
 }
 
 export interface LeadFigures {

@@ -3,6 +3,7 @@ import { say, words, type Pair } from "../../shared/i18n";
 
 export const t = words({
   leaders: ["领导视图", "Overview for leaders"],
+  measuredSince: ["自 {time} 起测量", "measured since {time}"],
   asOf: ["{month} · 截至 {time}", "{month} · as of {time}"],
   pressFigure: ["点任一数字看它怎么来的", "Press a figure to see how it came about"],
   state: ["运行状态", "State"],
