@@ -30,8 +30,10 @@ from collectors.faults.keeper import Faults
 from collectors.listen import PORT as AGENT_PORT
 from collectors.listen import AgentListener
 from collectors.metrics import Exposition, FastMetrics, SlowMetrics
+from collectors.mute import Mute
 from collectors.record import Recorder
 from collectors.shards import Shards, links_of, targets_of
+from collectors.snmp.credentials import user_of
 from collectors.snmp.poller import Poller
 from collectors.snmp.traps import Traps, Who, next_boots
 from collectors.snmp.usm import User
@@ -88,12 +90,13 @@ class Collect:
         self._faults = Faults(self.county, store)
         rules = model.supervision
         self._desk = DeskService(model, rules, store, self.county.events, grant) if rules is not None else None
+        self._mute = Mute(self.county)
         self._caller = Caller(store, model, self.county.events, secret)
         self._damper = Damper(self.county.events, time.monotonic)
         self._intake = Intake(self.county, self._damper)
         self._syslog = Syslog(self._intake, listen, tls)
         boots = next_boots(spool.parent / "snmp-boots")
-        who = Who(user, community)
+        who = Who(user, community, {host.name: user_of(host, user) for host in model.appliances() if not host.linux})
         self._traps = Traps(self._intake.hosts, who, self._damper, engine_id(model.nms), boots)
         self.poller = Poller(targets_of(model, user, 0), links_of(model), self._own_changed)
         self._shards = Shards(shards, self._others_changed)
@@ -196,6 +199,7 @@ class Collect:
                         group.create_task(self.poller.run()),
                         group.create_task(self._shards.run()),
                         group.create_task(self._fold()),
+                        group.create_task(self._mute.run()),
                         group.create_task(self._caller.run()),
                         group.create_task(_serve(server, sockets)),
                     ]

@@ -43,6 +43,7 @@ class County:
         self.events = Events()
         self.views = {name: AgentView(name) for name in expected.appliances}
         self.snmp_ok: frozenset[str] = frozenset()
+        self.mute: frozenset[str] = frozenset()  # switches that are there, and answer no SNMP
         self.links: dict[str, Current] = {}
         self.hosts: dict[str, Current] = {}
         self.evaluations = 0

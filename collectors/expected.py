@@ -7,8 +7,8 @@ Choices:
   port: nothing of ours runs on it).  What hangs on an access switch nobody of ours sees.
 - ``ospf``, ``bgp`` and ``bfd`` count ends: one adjacency seen from both routers is two.  OSPF runs in the underlay,
   BGP between the centres in every VRF, BFD under both.
-- ``targets`` are what the collector must hear: one agent and one SNMP agent per Linux appliance, one answer per probed
-  path and line.
+- ``targets`` are what the collector must hear: one agent per Linux appliance, one SNMP agent per appliance of any make,
+  one answer per probed path and line.
 - ``services`` follow from the host's role, as docs/architecture.md lists them.
 """
 
@@ -66,7 +66,7 @@ class Expected:
     @property
     def targets(self) -> int:
         """How many things the collector must hear."""
-        return 2 * len(self.appliances) + len(self.probes)
+        return 2 * len(self.appliances) + len(self.switches) + len(self.probes)
 
 
 def services(model: NetworkModel, host: Host) -> tuple[str, ...]:

@@ -19,8 +19,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from collectors.snmp.credentials import user_of
 from collectors.snmp.linux import Linux
 from collectors.snmp.poller import Poller, Target
+from collectors.snmp.profiled import Profiled
 from collectors.snmp.usm import User
 from inventory.model import NetworkModel
 
@@ -34,15 +36,20 @@ _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 def targets_of(model: NetworkModel, user: User, shard: int) -> list[Target]:
     """The devices that one process asks; the collector itself is number 0."""
     return [
-        Target(host.name, str(host.management), Linux(frozenset(port.name for port in host.ports)), user)
-        for host in model.linux_appliances()
+        Target(
+            host.name,
+            str(host.management),
+            Linux(frozenset(port.name for port in host.ports)) if host.linux else Profiled(),
+            user_of(host, user),
+        )
+        for host in model.appliances()
         if host.management is not None and model.metrics.collector_of(host.name) == shard
     ]
 
 
 def links_of(model: NetworkModel) -> dict[tuple[str, str], str]:
-    """(Host, port) -> link's name."""
-    return {(end.host, end.port): link.name for link in model.links.values() for end in link.ends}
+    """(Host, port as the host itself calls it) -> link's name."""
+    return {(host.name, port.label or port.name): port.link for host in model.hosts.values() for port in host.ports}
 
 
 class Shards:

@@ -99,6 +99,8 @@ def assess(expected: Expected, seen: Seen) -> dict[str, Any]:
     for host in expected.appliances:
         parts["targets"].add(host in fresh, f"agent on {host} is not heard")
         parts["targets"].add(host in seen.snmp_ok, f"SNMP agent on {host} does not answer")
+    for host in expected.switches:
+        parts["targets"].add(host in seen.snmp_ok, f"SNMP agent on {host} does not answer")
     for path, host in expected.probes.items():
         view = fresh.get(host)
         value = view.value("probes", path) if view else None

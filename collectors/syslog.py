@@ -11,6 +11,7 @@ import ssl
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from collectors import vendor_log
 from collectors.county import County
 from collectors.damper import Damper
 
@@ -48,6 +49,7 @@ class Message:
     host: str
     program: str
     text: str
+    port: str = ""  # that the text speaks of, as the device calls it
 
 
 def parse(data: bytes) -> Message:
@@ -64,6 +66,9 @@ def parse(data: bytes) -> Message:
     if found := _RFC5424.fullmatch(rest):
         _time, host, program, _process, _kind, _data, text = found.groups()
         return Message(facility, severity, _dash(host), _dash(program), (text or "").lstrip("\ufeff")[:_MAX_TEXT])
+    if (told := vendor_log.read(rest)) is not None:
+        host, program, text = told
+        return Message(facility, severity, host, program, text[:_MAX_TEXT], vendor_log.port_of(text))
     if found := _RFC3164.fullmatch(rest):
         return Message(facility, severity, found[1] or "", found[2], found[3][:_MAX_TEXT])
     return Message(facility, severity, "", "", rest[:_MAX_TEXT])
@@ -106,6 +111,7 @@ class Intake:
                 severity=message.severity,
                 facility=message.facility,
                 program=message.program,
+                **({"port": message.port} if message.port else {}),
             )
 
 

@@ -28,6 +28,7 @@ class Hardware:
     count: int
     uplinks: tuple[str, ...]  # 10G; the first leads to the router's management LAN
     oob: str  # out-of-band management port: the staging port
+    snmp_auth: str = "SHA1"  # the strongest of SNMPv3 that every series of the platform has; it is configured
 
     def port(self, number: int) -> str:
         """The name of an access port, by its number on the front."""
@@ -41,9 +42,13 @@ class Hardware:
 
 HARDWARE: dict[str, Hardware] = {
     "huawei_vrp5": Hardware(
-        "GigabitEthernet0/0/{}", 24, ("XGigabitEthernet0/0/1", "XGigabitEthernet0/0/2"), "MEth0/0/1"
+        "GigabitEthernet0/0/{}",
+        24,
+        ("XGigabitEthernet0/0/1", "XGigabitEthernet0/0/2"),
+        "MEth0/0/1",
+        "SHA256",
     ),
-    "huawei_vrp8": Hardware("GE1/0/{}", 24, ("10GE1/0/1", "10GE1/0/2"), "MEth0/0/0"),
+    "huawei_vrp8": Hardware("GE1/0/{}", 24, ("10GE1/0/1", "10GE1/0/2"), "MEth0/0/0", "SHA256"),
     "h3c_comware": Hardware(
         "GigabitEthernet1/0/{}",
         24,

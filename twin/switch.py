@@ -13,6 +13,7 @@ import threading
 
 from inventory.hardware import HARDWARE
 from inventory.model import Host, NetworkModel
+from inventory.optics import TX_DBM, receive_dbm
 from inventory.places import CHECKOUT, Places
 from twin import children, names
 from twin.appliance import host_key
@@ -47,7 +48,12 @@ def box(places: Places, model: NetworkModel, host: Host) -> Box:
     mac = names.switch_mac(host, model.sites[host.site].number)
     disk = str(places.hosts / host.name)
     links[hardware.oob] = names.STAGING_PORT
-    return Box(host.platform, host.name, ports, links, hardware.oob, str(host.staging), mac, disk)
+    light = {  # the 10G ports are cages with optical modules
+        port.label: (TX_DBM, receive_dbm(model.links[port.link].length_km))
+        for port in host.ports
+        if port.label in hardware.uplinks
+    }
+    return Box(host.platform, host.name, ports, links, hardware.oob, str(host.staging), mac, disk, light)
 
 
 def start(places: Places, model: NetworkModel, host: Host) -> None:

@@ -6,12 +6,20 @@ differ from SHA256 and AES128, ``auth-protocol`` and ``priv-protocol``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from collectors.snmp.usm import Auth, Community, Priv, User
 from inventory.errors import CountyErrors, Place, Problem
+from inventory.hardware import HARDWARE
+from inventory.model import Host
 
 _KEYS = ("community", "user", "auth", "priv", "auth-protocol", "priv-protocol")
+
+
+def user_of(host: Host, user: User) -> User:
+    """The county's user as a device knows him: a vendor's switch with the hash that its platform has."""
+    return user if host.linux else replace(user, auth=Auth[HARDWARE[host.platform].snmp_auth])
 
 
 def read_credentials(path: Path) -> list[Community | User]:

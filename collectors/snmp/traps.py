@@ -14,7 +14,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from collectors.damper import Damper
 from collectors.snmp import ber
 from collectors.snmp.profile import profiles
 from collectors.snmp.rows import text
-from collectors.snmp.usm import User
+from collectors.snmp.usm import Auth, User
 
 log = logging.getLogger("sanwang.collect")
 
@@ -74,6 +74,8 @@ class Who:
 
     user: User
     community: str  # "": SNMPv3 only
+    users: Mapping[str, User] = field(default_factory=dict)
+    """Senders, by name, that know the user with another hash."""
 
 
 class Traps:
@@ -139,7 +141,7 @@ class Traps:
             raise
         self._transport = Guarded().open_server_mode(sock=receiving)
         config.add_transport(engine, udp.DOMAIN_NAME, self._transport)
-        self._add_user(None)
+        self._add_user(None, self._who.user)
         if self._who.community:
             config.add_v1_system(engine, "county", self._who.community)
         self._receiver = ntfrcv.NotificationReceiver(engine, self._notified)
@@ -154,16 +156,15 @@ class Traps:
             self._learn(datagram, host)
             self._take(datagram, sender)
 
-    def _add_user(self, engine: bytes | None) -> None:
+    def _add_user(self, engine: bytes | None, user: User) -> None:
         """The county's user, as our own engine knows it (informs), or as a sender's does (traps)."""
         from pysnmp.entity import config
         from pysnmp.proto.rfc1902 import OctetString
 
-        user = self._who.user
         config.add_v3_user(
             self._engine,
             user.name,
-            config.USM_AUTH_HMAC192_SHA256,
+            config.USM_AUTH_HMAC96_SHA if user.auth is Auth.SHA1 else config.USM_AUTH_HMAC192_SHA256,
             user.auth_key,
             config.USM_PRIV_CFB128_AES,
             user.priv_key,
@@ -181,7 +182,7 @@ class Traps:
         known = self._engines.setdefault(sender, set())
         if 5 <= len(security.engine_id) <= 32 and security.engine_id not in known and len(known) < _ENGINES:
             known.add(security.engine_id)
-            self._add_user(security.engine_id)
+            self._add_user(security.engine_id, self._who.users.get(self._hosts[sender], self._who.user))
 
     def _admits(self, datagram: bytes, sender: str) -> bool:
         """Cheap refusals first."""

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from typing import Any
 
 from inventory.checks import lans, service_checks
 from inventory.model import Host, NetworkModel, Role
+from inventory.optics import FLOOR_DBM, TX_DBM, receive_dbm
 from inventory.probes import ProbePath, link_paths, probe_paths, reflectors
 from inventory.snmp import engine_id
 from provision.environment import Environment
 from provision.render.files import ConfigFile, fill, program
 from provision.render.qos import inner_ports
-
-TX_DBM = -5.0  # 1000BASE-LX module, middle of its -9.5 .. -3 dBm (IEEE 802.3 clause 38)
-LOSS_DB_PER_KM = 0.35  # G.652 fibre at 1310 nm
-CONNECTORS_DB = 1.5  # two patch panels and the splices
-FLOOR_DBM = -40.0  # what a module reports without light
 
 
 def snmp_files(model: NetworkModel, host: Host, environment: Environment) -> Iterator[ConfigFile]:
@@ -52,11 +47,6 @@ def _informs(model: NetworkModel, host: Host) -> dict[str, str] | None:
     if host.management_vrf or nms.management is None:
         return None
     return {"address": str(nms.management), "engine": f"0x{engine_id(nms.name).hex()}"}
-
-
-def receive_dbm(length_km: float) -> float:
-    """Expected receive power after a fibre of that length, in dBm, to a tenth."""
-    return math.floor((TX_DBM - CONNECTORS_DB - LOSS_DB_PER_KM * length_km) * 10) / 10
 
 
 def _table(optics: dict[str, dict[str, float | int]]) -> str:

@@ -57,7 +57,7 @@ def all_well() -> County:
     now = time.monotonic()
     for name, state in healthy(county).items():
         say(county, name, state, now)
-    county.snmp_ok = frozenset(county.expected.appliances)
+    county.snmp_ok = frozenset(county.expected.appliances) | county.expected.switches.keys()
     county.evaluate()
     return county
 

@@ -24,7 +24,7 @@ def test_expected_comes_from_the_model_alone() -> None:
     assert len(found.bgp) == len(overlays) * cores * (cores - 1)
     assert len(found.bfd) == len(found.ospf) + len(found.bgp)
     assert len(found.tunnels) == len(county.tunnels)
-    assert found.targets == 2 * len(appliances) + len(found.probes)
+    assert found.targets == 2 * len(appliances) + len(found.switches) + len(found.probes)
     assert len(found.probes) == 3 * (2 + 11) + len(fibres)
     behind = {host.name for host in county.by_role(Role.SWITCH)}
     users = {host.name for host in county.by_role(Role.LEAF) if host.ports[0].peer_host not in behind}

@@ -130,7 +130,8 @@ class ComwareDialect(VrpDialect):
             for mode in ("authentication-mode", "privacy-mode"):
                 if mode in words:
                     at = words.index(mode) + 2
-                    words[at] = self.cipher(words[at], "cipher")
+                    plain, words[at] = words[at], self.cipher(words[at], "cipher")
+                    self.device.keys[words[at]] = plain
         editor.store(Match(match.rule, tuple(words), match.key))
         return []
 

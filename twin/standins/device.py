@@ -141,6 +141,8 @@ class Device:
         self.changed_by = ""
         self.startup = ""
         self.files: dict[str, str] = {}
+        self.keys: dict[str, str] = {}
+        """Of SNMPv3, by the text that the configuration shows for them: a device must be able to read these again."""
         self._stale = False
         self._settling: asyncio.Task[None] | None = None
         self._load_state(config)
@@ -164,6 +166,7 @@ class Device:
             try:
                 kept: dict[str, Any] = json.loads(path.read_text())
                 self.startup, self.files = str(kept["startup"]), dict(kept["files"])
+                self.keys = dict(kept.get("keys", {}))
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(
                     f"{path}: expected a JSON object with startup and files, as a stand-in writes it "
@@ -198,7 +201,8 @@ class Device:
         path = self.settings.state
         if path is None:
             return
-        document = {"hostname": self.hostname, "startup": self.startup, "files": self.files}
+        keys = {shown: plain for shown, plain in self.keys.items() if shown in self.startup}
+        document = {"hostname": self.hostname, "startup": self.startup, "files": self.files, "keys": keys}
         draft = path.with_suffix(f"{path.suffix}.new")
         with draft.open("w") as stream:
             json.dump(document, stream, ensure_ascii=False, indent=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -239,7 +239,11 @@ class Dialect:
 
     def admits(self, root: Node, source: IPv4Address) -> bool:
         """May somebody log in from an address? A list without rules bars nobody; what no rule names is barred."""
-        for acl in self.login_lists(root):
+        return self.passes(self.login_lists(root), source)
+
+    def passes(self, lists: Iterable[Node], source: IPv4Address) -> bool:
+        """Does an address pass all of these access lists?"""
+        for acl in lists:
             rules = [node.words for node in self.ordered(acl) if {"permit", "deny"} & set(node.words)]
             if rules and not next((permit for permit, mine in map(_rule, rules) if mine(source)), False):
                 return False

@@ -10,7 +10,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from twin.standins.device import Device, Settings
 from twin.standins.fabric import Fabric
 from twin.standins.platforms import PLATFORMS
 from twin.standins.server import listen
+from twin.standins.snmp.watched import Watched
 
 SSH_PORT = 22
 LINKS = "links.json"
@@ -35,7 +36,8 @@ class Box:
     """What a switch is made of.
 
     ports: every port by its name in the box's own command line. links: Linux interface by port, the out-of-band port
-    among them. mac: of its VLAN interfaces. staging: its address on the out-of-band port. disk: folder as above.
+    among them. mac: of its VLAN interfaces. staging: its address on the out-of-band port. disk: folder as above. light:
+    powers sent and received (dBm) by port with an optical module.
     """
 
     platform: str
@@ -46,6 +48,7 @@ class Box:
     staging: str
     mac: str
     disk: str
+    light: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 async def serve(box: Box, ready: Callable[[], None]) -> None:
@@ -64,6 +67,8 @@ async def serve(box: Box, ready: Callable[[], None]) -> None:
     await device.power_on()
     access = Configured(device, staging.ip, asyncssh.read_authorized_keys(str(disk / "bootstrap.pub")))
     server = await listen(device, session, access, "0.0.0.0", SSH_PORT, disk / "host_key")
+    watched = Watched(device, box.mac, box.light, disk)
+    await watched.start()
     ready()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -77,4 +82,5 @@ async def serve(box: Box, ready: Callable[[], None]) -> None:
 
     loop.add_signal_handler(signal.SIGHUP, plugged)
     await stop.wait()
+    watched.close()
     server.close()

@@ -225,7 +225,8 @@ class IosDialect(Dialect):
             for mode in ("auth", "priv"):
                 if mode in words[5:]:
                     at = words.index(mode, 5) + 2
-                    words[at] = self.hidden(words[at])
+                    plain, words[at] = words[at], self.hidden(words[at])
+                    self.device.keys[words[at]] = plain
             words.insert(5, "encrypted")
         editor.store(Match(match.rule, tuple(words), match.key))
         return []

@@ -136,7 +136,9 @@ class VrpDialect(Layer2, Layer3, Dialect):
         ways = [at for at, word in enumerate(words) if word in ("cipher", "irreversible-cipher", "simple")]
         at = ways[-1] + 1 if ways else len(words) - 1
         if not words[at].startswith(self.ciphered):
-            words[at] = self.cipher(words[at], words[at - 1])
+            plain, words[at] = words[at], self.cipher(words[at], words[at - 1])
+            if "usm-user" in words:
+                self.device.keys[words[at]] = plain
         key = match.key if len(match.key) < len(words) else tuple(words)
         editor.store(Match(match.rule, tuple(words), key))
         return []

@@ -1,0 +1,67 @@
+"""Switches whose management answers while their SNMP does not: nothing of ours runs there that could say so itself.
+
+A switch that does not answer SNMP is asked for its SSH port; answers that, it is mute (``County.mute``), which is a
+fault.  One that answers neither is judged by its cables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+from collectors.county import County
+
+SSH_PORT = 22
+LOST_S, NEVER_S = 15.0, 120.0  # of silence, once it has answered; a box that is still being set up has longer
+_LOOK_S = 5.0
+_ANSWER_S = 2.0
+
+
+class Mute:
+    """Keeps ``County.mute``; ``run`` is its owner's task."""
+
+    def __init__(self, county: County, port: int = SSH_PORT, now: Callable[[], float] = time.monotonic) -> None:
+        self._county, self._port, self._now = county, port, now
+        self._addresses = {name: str(county.model.hosts[name].management) for name in county.expected.switches}
+        self._since: dict[str, float] = {}
+        self._known: set[str] = set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(_LOOK_S)
+
+    async def look(self) -> None:
+        """Once."""
+        county, now = self._county, self._now()
+        self._known |= county.snmp_ok & self._addresses.keys()
+        silent = self._addresses.keys() - county.snmp_ok
+        self._since = {name: self._since.get(name, now) for name in silent}
+        late = [
+            name
+            for name, since in self._since.items()
+            if now - since >= (LOST_S if name in self._known else NEVER_S) and self._judged_up(name)
+        ]
+        answers = await asyncio.gather(*(self._answers(self._addresses[name]) for name in late))
+        mute = frozenset(name for name, answered in zip(late, answers, strict=True) if answered)
+        if mute != county.mute:
+            county.mute = mute
+            county.touched()
+
+    def _judged_up(self, name: str) -> bool:
+        seen = self._county.hosts.get(name)
+        return seen is not None and seen.state == "up"
+
+    async def _answers(self, address: str) -> bool:
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                _, writer = await asyncio.open_connection(address, self._port)
+        except OSError:
+            return False
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        return True
