@@ -44,8 +44,13 @@ class Pacer(Generic[T]):
 
     def full(self, packets: int) -> bool:
         """Whether so many more would wait too long."""
-        most = self.bps * QUEUE_US // 8_000_000
-        return len(self.queue) + packets > QUEUE_PACKETS or self.octets > most
+        too_long = self.bps > 0 and self.octets * 8_000_000 > self.bps * QUEUE_US
+        return too_long or len(self.queue) + packets > QUEUE_PACKETS
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything leaves at once."""
+        return not self.bps and not self.queue
 
     def put(self, what: T, octets: int) -> None:
         """Wait at the end of the queue."""

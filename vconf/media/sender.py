@@ -71,7 +71,7 @@ class Sender:
             made = runs.get(channel.tag)
             if made is None:
                 made = runs[channel.tag] = group(stream.pending, channel.tag)
-            self._emit(channel, leg, made, is_video and channel.pacer.bps > 0, now_us)
+            self._emit(channel, leg, made, is_video and not channel.pacer.is_idle, now_us)
         for leg in starting:
             self._begin(stream, leg, stream.pending[index:], now_us)
 
@@ -82,7 +82,7 @@ class Sender:
         place(leg, former)
         channel = leg.channel
         if channel.outbound is not None and channel.address is not None:
-            paced = stream.ring.form.kind == "video" and channel.pacer.bps > 0
+            paced = stream.ring.form.kind == "video" and not channel.pacer.is_idle
             self._emit(channel, leg, group(packets, channel.tag), paced, now_us)
 
     def _emit(self, channel: Channel, leg: Leg, runs: list[Run], paced: bool, now_us: int) -> None:

@@ -23,6 +23,23 @@ _TOS = struct.Struct("=i")
 Bytes = bytes | memoryview
 
 
+def bound_socket(bind: Address) -> socket.socket:
+    """A non-blocking UDP socket with room for bursts; OSError when the address is not ours or taken."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.setblocking(False)
+    for option, forced in ((socket.SO_RCVBUF, 33), (socket.SO_SNDBUF, 32)):  # 33, 32: the ...BUFFORCE options
+        try:
+            made.setsockopt(socket.SOL_SOCKET, forced, _BUFFER)
+        except PermissionError:
+            made.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
+    try:
+        made.bind(bind)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
 class UdpPort:
     """A bound, non-blocking socket that counts into ``counters``."""
 
@@ -31,18 +48,7 @@ class UdpPort:
         self._gso = True
         self._ancillary: dict[tuple[int, int], list[tuple[int, int, bytes]]] = {}
         self._backlog: deque[tuple[bytes, int, int, int, Address]] = deque()
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        for option, forced in ((socket.SO_RCVBUF, 33), (socket.SO_SNDBUF, 32)):  # 33, 32: the ...BUFFORCE options
-            try:
-                self._socket.setsockopt(socket.SOL_SOCKET, forced, _BUFFER)
-            except PermissionError:
-                self._socket.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
-        try:
-            self._socket.bind(bind)
-        except OSError:
-            self._socket.close()
-            raise
+        self._socket = bound_socket(bind)
         self.address: Address = self._socket.getsockname()
 
     def fileno(self) -> int:
