@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
-START_BPS = 2_000_000
+START_BPS = 3_000_000
 LEAST_BPS, MOST_BPS = 50_000, 100_000_000
 
 _WINDOW_US = 700_000  # of delay samples
@@ -98,6 +98,11 @@ class Estimator:
             if end_us - at_us <= _RATE_US:
                 return (octets - before) * 8_000_000 // (end_us - at_us) if end_us - at_us >= 30_000 else 0
         return 0
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the path, and not only our caution, has set the estimate."""
+        return bool(self.overuses or self.remb_bps) or self._loss_bps < MOST_BPS
 
     @property
     def loss(self) -> float:

@@ -39,8 +39,8 @@ class Choice:
     missing_bps: int
 
 
-def choose(wishes: Sequence[Wish], budget_bps: float) -> Choice:
-    """The best layers that fit the budget."""
+def choose(wishes: Sequence[Wish], budget_bps: float, *, all_lowest: bool = False) -> Choice:
+    """The best layers that fit the budget; ``all_lowest``: nobody is left without, whether it fits or not."""
     chosen = [-1] * len(wishes)
     used = missing = 0
     order = sorted(range(len(wishes)), key=lambda index: -wishes[index].priority)
@@ -52,7 +52,8 @@ def choose(wishes: Sequence[Wish], budget_bps: float) -> Choice:
                 if step >= len(steps) or (step and chosen[index] != steps[step - 1]):
                     continue
                 more = wish.bps[steps[step]] - (wish.bps[steps[step - 1]] if step else 0)
-                if used + more * (_UP if steps[step] > wish.now else 1.0) <= budget_bps:
+                fits = used + more * (_UP if steps[step] > wish.now else 1.0) <= budget_bps
+                if fits or (all_lowest and step == 0):
                     chosen[index] = steps[step]
                     used += more
                 elif not missing:

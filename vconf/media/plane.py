@@ -309,5 +309,5 @@ class Plane(Protocol):
     def probe(self, leg: int, packets: int, now_us: int) -> int:
         """Send so many packets of nothing but 255 octets of padding as RTX, to see what the path carries; how many.
 
-        None from a leg without RTX, or that has sent nothing yet.
+        None from a leg without RTX, or that wants nothing.  The timestamp is that of its newest packet, else the start.
         """

@@ -222,12 +222,13 @@ class PyPlane:
 
     def probe(self, leg: int, packets: int, now_us: int) -> int:
         known = self._legs.get(leg)
-        span = known.span if known is not None else None
-        if known is None or span is None or span.stream is None or known.newest is None or not known.form.rtx_ssrc:
+        if known is None or not known.form.rtx_ssrc or known.wanted is None:
             return 0
-        timestamp = known.newest.timestamp + span.timestamp & 0xFFFFFFFF
+        timestamp = known.form.timestamp
+        if known.span is not None and known.newest is not None:
+            timestamp = known.newest.timestamp + known.span.timestamp & 0xFFFFFFFF
         self.counters.probes += packets
-        self._sender.send_rtx(known, [known.padding(span.stream.ring.form, timestamp) for _ in range(packets)], now_us)
+        self._sender.send_rtx(known, [known.padding(known.wanted.ring.form, timestamp) for _ in range(packets)], now_us)
         return packets
 
     # -- in -----------------------------------------------------------------------------------

@@ -65,9 +65,9 @@ class Receiver:
         pictures = [c for c in self.consumers.values() if c.kind == "video" and not c.paused]
         wishes = [self._wish(consumer) for consumer in pictures]
         budget = estimator.bps * _SPARE - min(voices, 3) * AUDIO_BPS
-        choice = choose(wishes, budget)
         if not estimator.sampled:  # nobody has told anything: everything, as for a receiver without feedback
-            choice = choose(wishes, float("inf"))
+            budget = float("inf")
+        choice = choose(wishes, budget, all_lowest=not estimator.is_limited)
         calm = now_us - max(estimator.last_overuse_us, self._raised_us) > _CALM_US or not estimator.overuses
         asked: list[int] = []
         for consumer, wish, layer in zip(pictures, wishes, choice.layers, strict=True):
@@ -136,7 +136,7 @@ class Receiver:
         return [source.stream]
 
     def _pace(self) -> None:
-        bps = int(max(self.estimator.bps, START_BPS // 8) * _PACE)
+        bps = int(max(self.estimator.bps, START_BPS // 10) * _PACE)
         if abs(bps - self._paced_bps) > self._paced_bps // 20:
             self._paced_bps = bps
             self.plane.set_rate(self.transport, bps)
