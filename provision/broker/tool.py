@@ -17,6 +17,7 @@ from provision.broker.wire import BrokerError
 
 FOLDER = "/etc/sanwang/bin/"
 DEVICE = FOLDER + "device"
+_ITSELF = (DEVICE, FOLDER + "provision/")  # other programs lie beside it
 APPLY_TIMEOUT_S = 200.0
 SHOWN_LIMIT = 200_000
 """Longest text of one file in a diff, in characters."""
@@ -80,7 +81,7 @@ def apply(
     data = json.dumps(bundle, ensure_ascii=False).encode()
     command = "apply --check" if check else f"apply --confirm {confirm[0]} {confirm[1]}" if confirm else "apply"
     first = _applied(_ask(session, command, data, secrets), files, secrets)
-    if check or not any(change.path.startswith(FOLDER) for change in first.files):
+    if check or not any(change.path.startswith(_ITSELF) for change in first.files):
         return first
     again = _applied(_ask(session, command, data, secrets), files, secrets)
     return Applied(True, first.files + again.files, first.running + again.running, again.pending or first.pending)
