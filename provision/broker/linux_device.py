@@ -85,7 +85,7 @@ class LinuxDevice:
     def verify(self, model: NetworkModel, host: Host, files: Collection[ConfigFile]) -> tuple[int, list[str]]:
         services = sorted({found[1] for file in files if (found := _SERVICE.fullmatch(file.path))})
         want = expect.expected(model, host, services)
-        answer = self._session.shell(expect.question(want))
+        answer = self._session.script(expect.question(want))
         return want.count, expect.problems(want, answer.out, host.name)
 
     def snapshot(self, files: Collection[File], rendered: Mapping[str, str], secrets: Mapping[str, str]) -> Snapshot:

@@ -32,10 +32,9 @@ LOG_LIMIT_BYTES = 128 * 1024
 _PROMPT = r"\[device:\d+\]# $"  # no capture groups: netmiko splits its input by these patterns
 # A login on a router lands in its management VRF: the shell is given the device's own namespaces, those of its init,
 # unless the login may not enter them (then it is no login to a router's VRF either).
-_START_SHELL = (
-    "own='nsenter -t 1 -n -m'; $own true 2>/dev/null || own=;"
-    " exec $own env -i PATH=$PATH HOME=/root TERM=dumb LC_ALL=C.UTF-8 'PS1=[device:$?]# ' /bin/sh -i"
-)
+_OWN = "own='nsenter -t 1 -n -m'; $own true 2>/dev/null || own=; exec $own env -i PATH=$PATH HOME=/root LC_ALL=C.UTF-8"
+_START_SHELL = f"{_OWN} TERM=dumb 'PS1=[device:$?]# ' /bin/sh -i"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _VTYSH_PROMPT = r"(?m:^[\w.-]+(?:\([\w-]+\))?# ?$)"
 _VTYSH_ERROR = re.compile(r"(?m)^% .*$|^.*Unknown command: .*$")
 
@@ -232,6 +231,14 @@ class DeviceSession:
             what = f"{command.split(maxsplit=1)[0]}: {error or type(error).__name__}"
             raise BrokerError("unreachable", f"{self.where.host}: the session broke in {what}") from None
         return Ran(code, out.decode(errors="replace"), err.decode(errors="replace"))
+
+    def script(self, text: str, *, timeout_s: float = 30.0) -> Ran:
+        """Shell lines in the device's own namespaces; what they say to both outputs is ``out``.
+
+        Without a terminal: it costs the broker a sixth of opening the shell.
+        """
+        lines = f"PATH={_PATH}\n{{ {text}\n}} </dev/null 2>&1\n"
+        return self.run(f"{_OWN} /bin/sh -s", lines.encode(), timeout_s=timeout_s)
 
     def put(self, path: str, data: bytes, mode: int) -> None:
         """Write a file whole or not at all."""

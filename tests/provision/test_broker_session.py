@@ -74,6 +74,11 @@ def test_the_shell_gives_output_and_exit_code(session: DeviceSession) -> None:
     assert session.shell("seq 1 2000").out.splitlines()[-1] == "2000"
 
 
+def test_a_script_needs_no_terminal_and_reads_nothing_of_itself(session: DeviceSession) -> None:
+    ran = session.script("echo 'one'; cat; echo two >&2; (exit 7)")
+    assert (ran.code, ran.out, ran.err) == (7, "one\ntwo\n", "")
+
+
 def test_an_exec_channel_takes_input_and_keeps_outputs_apart(session: DeviceSession) -> None:
     ran = session.run("cat; echo bad >&2; exit 3", "县".encode() * 100_000)
     assert (ran.code, len(ran.out), ran.err) == (3, 100_000, "bad\n")
