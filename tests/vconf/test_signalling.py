@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -37,13 +37,15 @@ with warnings.catch_warnings():  # starlette would rather have another HTTP clie
 
 
 @contextmanager
-def relay(path: Path) -> Iterator[None]:
-    """A relay in a thread with a loop of its own."""
+def relay(path: Path) -> Iterator[list[Engine]]:
+    """A relay in a thread with a loop of its own; yields its engine, to be looked at."""
     ready, loop = threading.Event(), asyncio.new_event_loop()
     stop = asyncio.Event()
+    engines: list[Engine] = []
 
     async def body() -> None:
         engine = Engine(("127.0.0.1", 0))
+        engines.append(engine)
         server = RelayServer(engine, "relay", None)
         await server.listen_unix(path)
         ready.set()
@@ -55,7 +57,7 @@ def relay(path: Path) -> Iterator[None]:
     thread.start()
     assert ready.wait(5)
     try:
-        yield
+        yield engines
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(5)
@@ -76,13 +78,16 @@ class Door:
         self.tokens = Tokens(Secrets(folder / "identity").resolve(links.KEY))
         self.model = county()
         self.client: TestClient
+        self.engine: Engine
         app = FastAPI()
         relay_client = RelayClient.over_unix("relay", folder / "relay.sock")
         app.include_router(build_router(store=self.store, tokens=self.tokens, model=self.model, relay=relay_client))
         self.app = app
         self.relay = relay_client
 
-    def book(self, *halls: str, starts_in: timedelta = timedelta(0)) -> meetings.Meeting:
+    def book(
+        self, *halls: str, starts_in: timedelta = timedelta(0), main: str = "", chair: str = ""
+    ) -> meetings.Meeting:
         with self.store.session() as session:
             return meetings.book(
                 session,
@@ -92,7 +97,23 @@ class Door:
                 halls=halls,
                 who="test",
                 known_halls=self.model.halls,
+                main=main,
+                chair=chair,
             )
+
+    @contextmanager
+    def client_of(self) -> Iterator[TestClient]:
+        """The application running."""
+        with TestClient(self.app) as self.client:
+            yield self.client
+
+    @contextmanager
+    def chair(self, meeting: meetings.Meeting, login: str) -> Iterator[tuple[Page, dict[str, Any]]]:
+        link = links.chair_token(self.tokens, meeting, login, datetime.now(UTC))
+        answer = self.client.post("/meet/link", json={"link": link}).json()
+        assert (answer["role"], answer["hall"]["code"]) == ("chair", f"@{login}")
+        with self.page({"token": answer["join"]}) as entered:
+            yield entered
 
     def link(self, meeting: meetings.Meeting, hall: str) -> str:
         return links.link_token(self.tokens, meeting, hall, datetime.now(UTC))
@@ -144,6 +165,12 @@ class Page:
                 return found
             self.heard.append(message)
 
+    def hear_until(self, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first state of the conference that is as wanted."""
+        while not true(found := self.hear("conference")):
+            pass
+        return found
+
     def hear(self, kind: str) -> dict[str, Any]:
         while True:
             for message in self.heard:
@@ -156,10 +183,10 @@ class Page:
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[Door]:
-    with relay(tmp_path / "relay.sock"):
+    with relay(tmp_path / "relay.sock") as engines:
         made = Door(tmp_path)
-        with TestClient(made.app) as client:
-            made.client = client
+        made.engine = engines[0]
+        with made.client_of():
             yield made
         made.store.close()
 

@@ -183,6 +183,8 @@ class Rooms:
 
     async def request(self, room: Room, peer: Peer, kind: str, data: dict[str, Any]) -> Any:
         """Answer one request; Refused when it cannot be met."""
+        if peer.id not in room.peers:
+            raise Refused("gone", "this session is over: join again")
         if kind == "state":
             return self.welcome(room, peer)
         if kind == "act":
@@ -214,6 +216,9 @@ class Rooms:
             raise Refused(f"refused-{refused.code}", refused.en, refused.zh) from None
         state = self.conferences.get(meeting)
         await asyncio.wait([kept], timeout=KEPT_S)
+        if state is not None and state.ended and meeting in self.rooms:
+            # after the answer: who ended it has a page in it
+            asyncio.get_running_loop().call_soon(self._end, self.rooms[meeting], "over")
         return {"number": state.number if state else 0}
 
     def _conference(self, room: Room) -> Conference:
@@ -235,8 +240,6 @@ class Rooms:
                 self._let_in(room, peer)
         enforce(room, state, self._ask)
         publish(room, state)
-        if state.ended and not before.ended:
-            self._end(room, "over")
 
     def _end(self, room: Room, why: str) -> None:
         for peer in list(room.peers.values()):

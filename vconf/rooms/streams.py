@@ -18,7 +18,6 @@ VOICES = 3
 """The loudest venues are heard, the others are not forwarded."""
 
 _SOURCES = {"audio": (MICROPHONE,), "video": (CAMERA, SLIDES)}
-_PRIORITY = {SLIDES: 2, CAMERA: 1}
 
 Request = Callable[[Room, Peer, dict[str, Any]], Awaitable[Any]]
 
@@ -121,8 +120,6 @@ class Streams:
         )
         share = Share(made["id"], str(producer), owner.id, source)
         peer.shares[share.id] = share
-        if source in _PRIORITY:
-            self._ask("prefer", consumer=share.id, priority=_PRIORITY[source], maxLayer=None)
         return made
 
     async def _consume_audio(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
@@ -131,6 +128,7 @@ class Streams:
             transport=_own(data, "transport", peer.transports),
             slots=VOICES,
             rtpCapabilities=data.get("rtpCapabilities"),
+            cname=peer.id,
         )
         for slot in made["consumers"]:
             peer.shares[slot["id"]] = Share(slot["id"], "", "", MICROPHONE)
@@ -151,7 +149,7 @@ class Streams:
         share, layer = peer.shares[_own(data, "consumer", peer.shares)], data.get("maxLayer")
         if layer is not None and layer not in (0, 1, 2):
             raise Refused("bad", "maxLayer: expected 0, 1, 2 or null")
-        await self._relay.request("prefer", consumer=share.id, priority=_PRIORITY.get(share.source, 3), maxLayer=layer)
+        await self._relay.request("prefer", consumer=share.id, maxLayer=layer)
 
 
 def forget_stream(room: Room, producer: str) -> None:
