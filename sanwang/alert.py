@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,14 +45,10 @@ def list_(
     """
 
     def action() -> int:
-        model, store = _opened(instance)
-        try:
-            now = datetime.now(UTC)
-            with store.reading() as session:
-                rows = faults_between(session, now - timedelta(days=days), now) if days else open_faults(session)
-                documents = [row_document(model, row) for row in rows]
-        finally:
-            store.close()
+        now = datetime.now(UTC)
+        with _opened(instance) as (model, store), store.reading() as session:
+            rows = faults_between(session, now - timedelta(days=days), now) if days else open_faults(session)
+            documents = [row_document(model, row) for row in rows]
         if as_json:
             emit({"faults": documents})
         else:
@@ -68,22 +66,12 @@ def show(number: Number, instance: Instance = "", as_json: AsJson = False) -> in
     """
 
     def action() -> int:
-        model, store = _opened(instance)
-        try:
-            with store.reading() as session:
-                found = row_document(model, fault(session, number))
-        except NoSuchFault as problem:
-            print(f"sanwang alert: {problem}; next step: sanwang alert list --days 7", file=sys.stderr)
-            return BAD_INPUT
-        finally:
-            store.close()
-        if as_json:
-            emit(found)
-        else:
-            print("\n".join(_story(found)))
+        with _opened(instance) as (model, store), store.reading() as session:
+            found = row_document(model, fault(session, number))
+        _tell(found, _story(found), as_json)
         return 0
 
-    return guarded(action)
+    return _of_fault(action, "sanwang alert list --days 7")
 
 
 @app.command()
@@ -99,33 +87,49 @@ def ack(
     """
 
     def action() -> int:
-        model, store = _opened(instance)
         who = os.environ.get("SUDO_USER") or getpass.getuser()
-        try:
-            with store.session() as session:
-                row: FaultRow = acknowledge(session, number, who, why)
-                found = row_document(model, row)
-        except (NoSuchFault, ValueError) as problem:
-            print(f"sanwang alert: {problem}; next step: sanwang alert list", file=sys.stderr)
-            return BAD_INPUT
-        finally:
-            store.close()
-        if as_json:
-            emit(found)
-        else:
-            print(f"fault {number}: looked after by {found['acknowledged_by']}: {found['acknowledged_why']}")
+        with _opened(instance) as (model, store), store.session() as session:
+            row: FaultRow = acknowledge(session, number, who, why)
+            found = row_document(model, row)
+        said = f"fault {number}: looked after by {found['acknowledged_by']}: {found['acknowledged_why']}"
+        _tell(found, [said], as_json)
         return 0
 
-    return guarded(action)
+    return _of_fault(action, "sanwang alert list")
 
 
-def _opened(instance: str) -> tuple[NetworkModel, Store]:
+def _of_fault(action: Callable[[], int], next_step: str) -> int:
+    """Run what asks for one fault: one that is not there, or a bad reason, is bad input."""
+
+    def asked() -> int:
+        try:
+            return action()
+        except (NoSuchFault, ValueError) as problem:
+            print(f"sanwang alert: {problem}; next step: {next_step}", file=sys.stderr)
+            return BAD_INPUT
+
+    return guarded(asked)
+
+
+def _tell(found: dict[str, Any], words: Iterable[str], as_json: bool) -> None:
+    if as_json:
+        emit(found)
+    else:
+        print("\n".join(words))
+
+
+@contextmanager
+def _opened(instance: str) -> Iterator[tuple[NetworkModel, Store]]:
     places = Places(instance or current_instance())
     try:
         folder = (places.lib / "county").read_text(encoding="utf-8").strip()
     except OSError:
         raise Missing(f"instance {places.instance!r} has never been up", "sanwang up, or --instance") from None
-    return load_model(Path(folder)), open_store(places.database)
+    model, store = load_model(Path(folder)), open_store(places.database)
+    try:
+        yield model, store
+    finally:
+        store.close()
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from inventory.workdays import CHINA
+from provision.printing import STYLE
 
 _PAGE = """\
 <!doctype html>
@@ -15,19 +16,12 @@ _PAGE = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ report.county.zh }} {{ report.month }} 运行月报</title>
 <style>
-:root { --ink: #1b2733; --soft: #5b6b7a; --line: #d5dde5; }
-body { font: 15px/1.55 "Noto Sans CJK SC", "Noto Sans SC", "Microsoft YaHei", sans-serif; color: var(--ink);
-  max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 1.8rem 0 .3rem; break-after: avoid; }
-.en, .meta, .source { color: var(--soft); font-size: .84em; font-weight: normal; }
-.source { overflow-wrap: anywhere; margin: .2rem 0 0; }
+{{ style | safe }}
+.source { color: var(--soft); font-size: .84em; overflow-wrap: anywhere; margin: .2rem 0 0; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: .85rem; }
-th, td { text-align: left; vertical-align: top; padding: .22rem .5rem; border-bottom: 1px solid var(--line); }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 td.number { white-space: nowrap; }
-tr { break-inside: avoid; }
-@media print { body { margin: 0; max-width: none; font-size: 11px; } @page { size: A4 landscape; margin: 12mm; } }
+@media print { body { font-size: 11px; } @page { size: A4 landscape; margin: 12mm; } }
 </style>
 </head>
 <body>
@@ -67,7 +61,7 @@ def html(report: dict[str, Any]) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters["figure"] = figure
     environment.filters["moment"] = moment
-    return environment.from_string(_PAGE).render(report=report)
+    return environment.from_string(_PAGE).render(report=report, style=STYLE)
 
 
 def moment(seconds: float) -> str:

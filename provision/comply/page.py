@@ -9,7 +9,7 @@ import jinja2
 
 from provision.comply.assess import LEVEL, STANDARD, Report
 from provision.comply.findings import GROUPS, ITEMS, Status
-from provision.printing import print_pdf
+from provision.printing import STYLE, print_pdf
 
 WORDS = {Status.PASS: ("符合", "pass"), Status.FAIL: ("不符合", "fail"), Status.UNKNOWN: ("无法判定", "not assessable")}
 
@@ -21,21 +21,14 @@ _PAGE = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ report.zh }} 等级保护自查报告</title>
 <style>
-:root { --ink: #1b2733; --soft: #5b6b7a; --line: #d5dde5; --pass: #1d7a46; --fail: #b3261e; --unknown: #7a5b00; }
-body { font: 15px/1.55 "Noto Sans CJK SC", "Noto Sans SC", "Microsoft YaHei", sans-serif; color: var(--ink);
-  max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2rem 0 .3rem; break-after: avoid; }
+{{ style | safe }}
+:root { --pass: #1d7a46; --fail: #b3261e; --unknown: #7a5b00; }
 h3 { font-size: 1rem; margin: 1.2rem 0 .2rem; break-after: avoid; }
-.en, .meta { color: var(--soft); font-size: .87em; }
-table { border-collapse: collapse; width: 100%; font-size: .87rem; }
-th, td { text-align: left; vertical-align: top; padding: .25rem .5rem; border-bottom: 1px solid var(--line); }
 td.evidence { font-family: "Noto Sans Mono", "DejaVu Sans Mono", monospace; font-size: .8rem;
   overflow-wrap: anywhere; width: 60%; }
 .status { white-space: nowrap; font-weight: 600; }
 .pass { color: var(--pass); } .fail { color: var(--fail); } .not-assessable { color: var(--unknown); }
 details > summary { cursor: pointer; color: var(--soft); }
-tr { break-inside: avoid; }
-@media print { body { margin: 0; max-width: none; font-size: 12px; } }
 </style>
 </head>
 <body>
@@ -91,6 +84,7 @@ def html(report: Report) -> str:
         sections.append((group, checks))
     return template.render(
         report=report,
+        style=STYLE,
         sections=sections,
         groups=GROUPS,
         items=ITEMS,
