@@ -37,6 +37,7 @@ from collectors.snmp.credentials import user_of
 from collectors.snmp.poller import Poller
 from collectors.snmp.traps import Traps, Who, next_boots
 from collectors.snmp.usm import User
+from collectors.strangers import KINDS as ODD
 from collectors.syslog import Intake, Syslog
 from inventory.model import NetworkModel
 from inventory.snmp import engine_id
@@ -159,7 +160,9 @@ class Collect:
         polls.add_metric(["failed"], failed)
         polls.add_metric(["good"], sum(target.polls for target in targets) - failed)
         faults = GaugeMetricFamily(
-            "sanwang_faults_open", "Faults that are open, one for one root cause", len(self._faults.watch.book.open)
+            "sanwang_faults_open",
+            "Faults that are open and may explain what paths suffer: oddities do not count",
+            sum(fault.kind not in ODD for fault in self._faults.watch.book.open),
         )
         messages = CounterMetricFamily("sanwang_messages", "Mails and short messages by fate", labels=["fate"])
         for fate in ("sent", "failed", "given_up"):
