@@ -66,6 +66,32 @@ def test_a_fibre_with_light_and_nothing_else_is_told_as_such(link: str) -> None:
     settled(world)
 
 
+@pytest.mark.parametrize("relayed", [False, True])
+def test_a_silent_fibre_is_sure_when_the_far_end_has_said_so_over_its_other_one(
+    relayed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    speak, far = world._speak, world.county.views["t01-rt"]
+    monkeypatch.setattr(world, "_speak", lambda name, **how: None if name == "t01-rt" else speak(name, **how))
+    link = world.model.links["t01-c1"]
+    near = next(end for end in link.ends if end.host == "c1-core")
+    mine = next(port for port in world.model.hosts["t01-rt"].ports if port.link == "t01-c2")
+    centre = world.model.hosts["c1-core"].port(near.port).address
+    assert centre is not None
+    assert mine.address is not None
+    world.silent.add("t01-c1")  # its own words are on their way round
+    world.run(0.4)
+    assert world.open == {}
+    if relayed:
+        told = {"number": 1, "stopped": {}, "dark": [str(centre.ip)], "from": str(mine.address.ip)}
+        world._change("c2-core", "told", "t01-rt", told)
+        far.relayed_at = world.now
+    world.run(0.4)
+    assert world.open == ({"link:t01-c1": "link-silent"} if relayed else {})
+    world.run(1.2)
+    assert world.open == {"link:t01-c1": "link-silent"}
+
+
 @live
 @given(st.sampled_from(BOXES))
 def test_a_dead_box_is_one_fault_and_nothing_behind_it_is(host: str) -> None:
