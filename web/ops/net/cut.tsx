@@ -16,7 +16,7 @@ export default function CutPage({ params }: PageProps) {
   const title = duct ? ductName(name) : site ? named(site) : linkWords(name);
   return (
     <>
-      <PageHead title={name ? title : t("cutTitle")} sub={t("cutTitle")}>
+      <PageHead title={name ? title : t("cutTitle")} sub={name && t("cutTitle")}>
         <Choose name={name} />
       </PageHead>
       <div class="cards">
