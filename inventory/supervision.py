@@ -10,7 +10,7 @@ from inventory.workdays import Limit, WorkCalendar
 REQUESTS = ("new-site", "bandwidth", "opening", "meeting")
 """What a unit may ask for: to be connected, a faster line, an opening in the firewall, a meeting."""
 
-LASTING_S = 15
+LASTING_S = 30
 """A fault that is over sooner has no ticket, unless its class says otherwise: nobody could have answered it."""
 
 GRANTABLE = ("meeting",)

@@ -61,7 +61,7 @@ export const t = words({
   noScoreN: ["另有 {n} 个没有办结的工单,不打分", "{n} more had nothing finished: no score"],
   report: ["月报", "Monthly report"],
   soFar: ["截至 {to},本月未完", "until {to}: the month still runs"],
-  print: ["打印或存为 PDF", "Print, or save as PDF"],
+  print: ["打印", "Print"],
   remark: ["说明(可不填)", "Remark (if you like)"],
   eachUnit: ["各单位", "Each unit"],
   kindOf: ["类别", "Kind"],
