@@ -88,7 +88,7 @@ def test_a_cut_ring_fibre_is_shown_by_name_with_who_is_concerned(page: Page, sou
     expect(page.locator("path.line.ring.down")).to_have_count(1)
     expect(page.locator(".cross")).to_have_count(1)
     expect(page.locator(".panel")).to_contain_text("链路 ring-c1-c2 中断")
-    expect(page.locator("[data-alerts]")).to_have_attribute("data-alerts", "1")
+    expect(page.locator("[data-alerts]")).to_have_attribute("data-alerts", "2")  # the fault, and an alert that is none
     sources.link("ring-c1-c2", "up")
     expect(banner).to_have_count(0)
 
