@@ -14,7 +14,9 @@ from collections.abc import Callable
 from collectors.county import County
 
 SSH_PORT = 22
-LOST_S, NEVER_S = 15.0, 120.0  # of silence, once it has answered; a box that is still being set up has longer
+LOST_S, NEVER_S = 30.0, 300.0
+"""So long its management answers and SNMP does not: more than the poller waits before it asks a silent device again; a
+box that has never answered may still be being set up."""
 _LOOK_S = 5.0
 _ANSWER_S = 2.0
 
@@ -36,17 +38,16 @@ class Mute:
 
     async def look(self) -> None:
         """Once."""
-        county, now = self._county, self._now()
+        county = self._county
         self._known |= county.snmp_ok & self._addresses.keys()
-        silent = self._addresses.keys() - county.snmp_ok
-        self._since = {name: self._since.get(name, now) for name in silent}
-        late = [
-            name
-            for name, since in self._since.items()
-            if now - since >= (LOST_S if name in self._known else NEVER_S) and self._judged_up(name)
-        ]
-        answers = await asyncio.gather(*(self._answers(self._addresses[name]) for name in late))
-        mute = frozenset(name for name, answered in zip(late, answers, strict=True) if answered)
+        silent = [name for name in self._addresses if name not in county.snmp_ok and self._judged_up(name)]
+        answers = await asyncio.gather(*(self._answers(self._addresses[name]) for name in silent))
+        there = [name for name, answered in zip(silent, answers, strict=True) if answered]
+        now = self._now()
+        self._since = {name: self._since.get(name, now) for name in there}
+        mute = frozenset(
+            name for name, since in self._since.items() if now - since >= (LOST_S if name in self._known else NEVER_S)
+        )
         if mute != county.mute:
             county.mute = mute
             county.touched()

@@ -74,8 +74,8 @@ def _ports(
             "peer_host": port.peer_host,
             "peer_site": model.hosts[port.peer_host].site,
             "rate_bps": model.links[port.link].rate_bps,
-            "rx_dbm": received.get((host.name, port.name)),
-            "tx_dbm": sent.get((host.name, port.name)),
+            "rx_dbm": received.get((host.name, port.label or port.name)),
+            "tx_dbm": sent.get((host.name, port.label or port.name)),
         }
         for port in host.ports
         if not _hidden(host, model.hosts[port.peer_host])

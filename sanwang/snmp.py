@@ -258,7 +258,7 @@ class _Here:
             CountyErrors: there are none.
         """
         from collectors.snmp.credentials import read_credentials
-        from collectors.snmp.usm import User
+        from collectors.snmp.usm import Auth, User
         from identity.vault import Vault
 
         path = path or (Path(named) if (named := os.environ.get("SANWANG_SNMP_CREDENTIALS")) else None)
@@ -268,7 +268,8 @@ class _Here:
         auth, priv = (Vault(folder).find(f"snmp/{kind}") if folder.exists() else "" for kind in ("auth", "priv"))
         if not auth or not priv:
             raise _wrong("--credentials", "no county's vault here", "keys of the devices", "name a file with them")
-        return [User("sanwang", auth, priv)]
+        # Vendors' switches know the same phrases with the hash that their platform has.
+        return [User("sanwang", auth, priv, each) for each in (Auth.SHA256, Auth.SHA1)]
 
     def network(self) -> AbstractContextManager[None]:
         """The management host's own network, when the county is a twin on this machine."""

@@ -29,16 +29,24 @@ async def test_only_what_answers_its_management_and_has_had_its_time_is_mute(kno
         await mute.look()
     county.snmp_ok -= {SWITCH}
     await mute.look()
+    assert county.mute == frozenset()
     now = patience_s - 1
     await mute.look()
     assert county.mute == frozenset()
     now = patience_s
     await mute.look()
     assert county.mute == {SWITCH}
+    mute._addresses = dict.fromkeys(mute._addresses, "127.0.0.2")
     server.close()
     await server.wait_closed()
     await mute.look()
     assert county.mute == frozenset(), "it is away altogether: its cables say so"
+    server = await answering()
+    mute._port, mute._addresses = server.sockets[0].getsockname()[1], dict.fromkeys(mute._addresses, "127.0.0.1")
+    now += LOST_S
+    await mute.look()
+    assert county.mute == frozenset(), "it has just come back, and nobody has asked it yet"
+    server.close()
 
 
 async def test_the_fault_names_the_switch_and_goes_when_it_answers_again() -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from drills.lab import Lab
+from drills.policy import allowed_checks
+from drills.talk import Listeners, reaches
 from drills.verify import Verdict, verify
 from inventory.places import CHECKOUT
 
@@ -45,3 +47,31 @@ def sanwang(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]
         check=False,
         timeout=600,
     )
+
+
+def chain_of(listing: str, wanted: str) -> list[str]:
+    """Family, table and chain that hold a line of ``nft list ruleset``."""
+    table: list[str] = []
+    chain = ""
+    for line in listing.splitlines():
+        words = line.split()
+        if words[:1] == ["table"]:
+            table = words[1:3]
+        elif words[:1] == ["chain"]:
+            chain = words[1]
+        if line == wanted:
+            return [*table, chain]
+    raise AssertionError(wanted)
+
+
+def works(lab: Lab, site: str) -> dict[str, bool]:
+    """Whether a site's users reach a neighbour in each of their networks."""
+    checks = [check for check in allowed_checks(lab.model) if check.source.site == site and not check.rule]
+
+    async def tried() -> dict[str, bool]:
+        async with Listeners(lab) as listeners:
+            for check in checks:
+                listeners.open(check.target, check.protocol, check.port)
+            return {check.source.network: await reaches(lab, check, 1.0) for check in checks}
+
+    return asyncio.run(tried())

@@ -8,6 +8,7 @@ from typing import Any
 from drills.lab import Lab
 from inventory.model import Role
 from tests.drills.notebook import eventually
+from twin import faults
 
 _SAMPLE = re.compile(r'^(\w+)\{host="([^"]+)"(?:,port="([^"]+)",link="([^"]*)")?[^}]*\} (\S+)$', re.MULTILINE)
 
@@ -26,13 +27,12 @@ def every_switch_is_polled(lab: Lab) -> None:
     """Each platform's own profile finds its board, and every cable of the model under the name of the box."""
     platforms = set()
     for switch in lab.model.by_role(Role.SWITCH):
-        found = eventually(
-            lambda name=switch.name: {
-                key: value for key, value in samples(lab, name).items() if key[0] != "sanwang_snmp_up"
-            },
-            f"{switch.name} answers no SNMP",
-            within_s=60,
-        )
+
+        def board(name: str = switch.name) -> dict[tuple[str, str, str], float]:
+            return {key: value for key, value in samples(lab, name).items() if key[0] == "sanwang_cpu_busy_ratio"}
+
+        eventually(board, f"{switch.name} answers no SNMP", within_s=60)
+        found = samples(lab, switch.name)
         metrics = {metric for metric, _, _ in found}
         assert {"sanwang_cpu_busy_ratio", "sanwang_temperature_celsius"} <= metrics, switch.name
         for port in switch.ports:
@@ -64,6 +64,18 @@ def events(lab: Lab, kind: str, host: str) -> list[dict[str, Any]]:
     """Those of one host that the collector has told lately."""
     recent: Any = lab.collected("/events?recent=2000")
     return [event for event in recent if event["kind"] == kind and event["subject"] == host]
+
+
+def a_cut_cable_is_told(lab: Lab, switch: str, network: str) -> None:
+    """The box itself says that a port of it went dark, before and beside what its router sees."""
+    uplink = lab.model.links[f"{switch}-{network}"]
+    label = lab.model.hosts[switch].port(uplink.b.port).label
+    fault = faults.cut(lab.twin, uplink.name)
+    try:
+        its_own_words_are_heard(lab, switch, label)
+    finally:
+        faults.heal(lab.twin, fault)
+    eventually(lambda: lab.collected("/links")[uplink.name]["state"] == "up", f"{uplink.name} stayed down")
 
 
 def its_own_words_are_heard(lab: Lab, switch: str, label: str) -> None:

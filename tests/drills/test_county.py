@@ -5,7 +5,6 @@ One lab notebook: the tests run in their order against one instance of their own
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import socket
@@ -24,8 +23,6 @@ from drills import centre, meeting, paths, replace, restore, ring, status, succe
 from drills import fault as fault_drill
 from drills.browser import Halls, visit
 from drills.lab import Lab
-from drills.policy import allowed_checks
-from drills.talk import Listeners, reaches
 from identity import person_certificate
 from identity.people import rights_of
 from identity.secrets import Secrets
@@ -36,8 +33,9 @@ from inventory.places import Places
 from provision import play
 from provision.change.plan import Plan
 from tests.dashboards.queries import NAME, queries
+from tests.drills import switch_watch
 from tests.drills.by_hand import type_in
-from tests.drills.notebook import INSTANCE, eventually, proof, sanwang
+from tests.drills.notebook import INSTANCE, chain_of, eventually, proof, sanwang, works
 from twin import faults, portal, rewire
 from twin.state import State
 
@@ -72,7 +70,7 @@ def test_a_deny_rule_removed_by_hand_is_named_and_repaired_on_that_device_alone(
     firewall = lab.model.firewall
     listing = lab.twin.run(firewall, ["nft", "-a", "list", "ruleset"]).stdout
     line = next(line for line in listing.splitlines() if 'counter name "deny-edu-gov"' in line)
-    chain = _chain_of(listing, line)
+    chain = chain_of(listing, line)
     handle = line.rsplit("handle", 1)[1].strip()
     removed = lab.twin.run(firewall, ["nft", "delete", "rule", *chain, "handle", handle])
     assert removed.returncode == 0, removed.stderr
@@ -92,28 +90,13 @@ def test_an_allow_rule_removed_by_hand_is_named(lab: Lab) -> None:
     listing = lab.twin.run(firewall, ["nft", "-a", "list", "ruleset"]).stdout
     line = next(line for line in listing.splitlines() if f'"{rule.name}"' in line and "accept" in line)
     handle = line.rsplit("handle", 1)[1].strip()
-    removed = lab.twin.run(firewall, ["nft", "delete", "rule", *_chain_of(listing, line), "handle", handle])
+    removed = lab.twin.run(firewall, ["nft", "delete", "rule", *chain_of(listing, line), "handle", handle])
     assert removed.returncode == 0, removed.stderr
     shown = sanwang("verify", "--json")
     document = json.loads(shown.stdout.splitlines()[-1])
     assert shown.returncode == 1
     assert {failure["rule"] for failure in document["failures"]} == {rule.name}
     assert play.run("firewall.yml", places=lab.places).changed == [firewall]
-
-
-def _chain_of(listing: str, wanted: str) -> list[str]:
-    """Family, table and chain that hold a line of ``nft list ruleset``."""
-    table: list[str] = []
-    chain = ""
-    for line in listing.splitlines():
-        words = line.split()
-        if words[:1] == ["table"]:
-            table = words[1:3]
-        elif words[:1] == ["chain"]:
-            chain = words[1]
-        if line == wanted:
-            return [*table, chain]
-    raise AssertionError(wanted)
 
 
 def test_a_line_of_frr_changed_by_hand_is_repaired_on_it_alone(lab: Lab) -> None:
@@ -207,23 +190,30 @@ def test_a_cut_fibre_raises_one_alert_that_names_the_link(lab: Lab) -> None:
     assert ring.settled(lab)
 
 
+def test_every_switch_is_polled_by_its_vendor_s_profile_and_counts_what_it_carries(lab: Lab) -> None:
+    switch_watch.every_switch_is_polled(lab)
+    switch_watch.a_port_counts_what_it_carries(lab, "b01-sw", "gov")
+    switch_watch.a_cut_cable_is_told(lab, "b02-sw", "gov")
+
+
 def test_a_port_shut_by_hand_on_a_switch_cuts_its_users_off_and_is_seen_and_repaired_alone(lab: Lab) -> None:
     uplink = lab.model.links["b01-sw-gov"]
     label = lab.model.hosts["b01-sw"].port(uplink.b.port).label
-    assert set(_works(lab, "b01").values()) == {True}
+    assert set(works(lab, "b01").values()) == {True}
     type_in(lab, "b01-sw", ["system-view", f"interface {label}", "shutdown", "commit", "return", "quit"])
     eventually(lambda: _down(lab, "/links") == [uplink.name], "the shut port was not seen")
     assert _down(lab, "/hosts") == [], "the switch itself lives"
-    assert _works(lab, "b01") == {"gov": False, "audit": True}
+    assert works(lab, "b01") == {"gov": False, "audit": True}
     impact = ImpactMap(lab.model).of(Faults(links=frozenset(_down(lab, "/links"))))
     assert (impact.sites_cut, impact.networks_cut) == ((), (NetworkCut("b01", "gov"),))
     alerts = eventually(lambda: _alerts(lab), "no alert was raised")
     assert [(alert["alertname"], alert["link"]) for alert in alerts] == [("LinkDown", uplink.name)]
+    switch_watch.its_own_words_are_heard(lab, "b01-sw", label)
     result = play.run("site.yml", places=lab.places)
     assert result.good, result.failures
     assert result.changed == ["b01-sw"]
     eventually(lambda: _down(lab, "/links") == [], "the port stayed down")
-    assert set(_works(lab, "b01").values()) == {True}
+    assert set(works(lab, "b01").values()) == {True}
     eventually(lambda: not _alerts(lab), "the alert stayed after the port was opened", within_s=60)
 
 
@@ -231,14 +221,14 @@ def test_a_dead_switch_takes_its_own_site_alone_and_comes_back_from_its_disk(lab
     fault = faults.kill_host(lab.twin, "b02-sw")
     try:
         eventually(lambda: _down(lab, "/hosts") == ["b02-sw"], "the dead switch was not seen")
-        assert _works(lab, "b02") == {"gov": False, "edu": False}
-        assert _works(lab, "t01")["edu"]
+        assert works(lab, "b02") == {"gov": False, "edu": False}
+        assert works(lab, "t01")["edu"]
         assert ImpactMap(lab.model).of(Faults(hosts=frozenset({"b02-sw"}))).sites_cut == ("b02",)
         alerts = eventually(lambda: _alerts(lab), "no alert was raised")
         assert [(alert["alertname"], alert["host"]) for alert in alerts] == [("HostDown", "b02-sw")]
     finally:
         faults.heal(lab.twin, fault)
-    eventually(lambda: set(_works(lab, "b02").values()) == {True}, "its users did not come back")
+    eventually(lambda: set(works(lab, "b02").values()) == {True}, "its users did not come back")
     assert ring.settled(lab)
     eventually(lambda: not _alerts(lab), "the alert stayed after the switch came back", within_s=60)
 
@@ -247,19 +237,6 @@ def test_random_faults_are_each_told_once_by_their_name_and_meaning(lab: Lab) ->
     found = fault_drill.fault(lab, print, count=3)
     right = {name: found[name] for name in ("root_right", "alerts", "halls_cut_right", "halls_rerouted_right")}
     assert right == dict.fromkeys(right, 3), found["rows"]
-
-
-def _works(lab: Lab, site: str) -> dict[str, bool]:
-    """Whether a site's users reach a neighbour in each of their networks."""
-    checks = [check for check in allowed_checks(lab.model) if check.source.site == site and not check.rule]
-
-    async def tried() -> dict[str, bool]:
-        async with Listeners(lab) as listeners:
-            for check in checks:
-                listeners.open(check.target, check.protocol, check.port)
-            return {check.source.network: await reaches(lab, check, 1.0) for check in checks}
-
-    return asyncio.run(tried())
 
 
 def _down(lab: Lab, what: str) -> list[str]:

@@ -112,7 +112,7 @@ async def test_pysnmp_gets_and_walks_it(platform: str, tmp_path: Path) -> None:
         ({"priv_key": "another-phrase"}, "cannot decrypt"),
     ],
 )
-async def test_strangers_are_told_why_and_nothing_else(change: dict[str, str], said: str, tmp_path: Path) -> None:
+async def test_strangers_are_told_why_and_nothing_else(change: dict[str, Any], said: str, tmp_path: Path) -> None:
     async with watched("huawei_vrp8", tmp_path) as (_part, port):
         async with session("huawei_vrp8", port, replace(user("huawei_vrp8"), **change)) as asked:
             with pytest.raises(SnmpError, match=said):
