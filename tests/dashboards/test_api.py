@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from dashboards.access import COOKIE
+from dashboards.access import COOKIE, DEVICE_COOKIE
 from dashboards.shield import MAX_BODY_BYTES
 from identity.tokens import Tokens
 from inventory.model import NetworkModel
@@ -55,17 +55,31 @@ def test_nothing_is_told_without_a_session(county: County, path: str) -> None:
 def test_a_link_opens_once(county: County) -> None:
     token = county.token()
     assert county.client.post("/api/session", json={"token": token}).status_code == 200
-    cookie = next(iter(county.client.cookies.jar))
-    assert (cookie.name, cookie.secure, cookie.path) == (COOKIE, True, "/")
+    kept = {each.name: (each.secure, each.path) for each in county.client.cookies.jar}
+    assert kept == {COOKIE: (True, "/"), DEVICE_COOKIE: (True, "/")}
     county.client.cookies.clear()
     again = county.client.post("/api/session", json={"token": token})
     assert again.status_code == 401
     assert "used already" in again.json()["detail"]
 
 
-def test_the_cookie_is_kept_from_scripts_and_other_sites(county: County) -> None:
-    header = county.client.post("/api/session", json={"token": county.token()}).headers["set-cookie"].lower()
-    assert {"httponly", "secure", "samesite=strict", "path=/"} <= {part.strip() for part in header.split(";")}
+def test_the_cookies_are_kept_from_scripts_and_other_sites(county: County) -> None:
+    answer = county.client.post("/api/session", json={"token": county.token()})
+    headers = answer.headers.get_list("set-cookie")
+    assert len(headers) == 2
+    for header in headers:
+        parts = {part.strip().lower() for part in header.split(";")}
+        assert {"httponly", "secure", "samesite=strict", "path=/"} <= parts
+
+
+def test_the_mark_of_a_known_browser_opens_nothing(county: County) -> None:
+    assert county.client.post("/api/session", json={"token": county.token()}).status_code == 200
+    mark = county.client.cookies[DEVICE_COOKIE]
+    for name in (DEVICE_COOKIE, COOKIE):
+        county.client.cookies.clear()
+        county.client.cookies.set(name, mark)
+        assert county.client.get("/api/session").status_code == 401
+    assert county.client.post("/api/session", json={"token": mark}).status_code == 401
 
 
 @pytest.mark.parametrize("purpose", ["hall", "ops-session", "join"])

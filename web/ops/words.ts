@@ -63,7 +63,7 @@ export const t = words({
   impact: ["影响分析", "Impact"],
   alerts: ["告警", "Alerts"],
   noAlerts: ["当前没有告警", "No alert"],
-  alertsUnknown: ["告警状态未知:Alertmanager 没有应答", "Unknown: Alertmanager does not answer"],
+  alertsUnknown: ["告警状态未知:采集器或 Alertmanager 没有应答", "Unknown: the collector or Alertmanager does not answer"],
   meetings: ["正在进行的会议", "Running meetings"],
   noMeetings: ["当前没有会议", "No meeting is running"],
   hallsN: ["{n} 个会场", "{n} halls"],
