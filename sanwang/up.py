@@ -20,7 +20,9 @@ app = typer.Typer(add_completion=False)
 def up(
     county: Annotated[str, typer.Argument(help="name of a county under inventory/counties, or a folder")] = "shili",
     instance: Annotated[str, typer.Option(help="name of this instance")] = "",
-    port: Annotated[int, typer.Option(help="port on 127.0.0.1 for the pages, the next one to sign in by certificate; 0: none")] = PORTAL_PORT,
+    port: Annotated[
+        int, typer.Option(help="port on 127.0.0.1 for the pages, the next one to sign in by certificate; 0: none")
+    ] = PORTAL_PORT,
     prove: Annotated[bool, typer.Option(help="try policy with real packets at the end")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document as the last line")] = False,
 ) -> int:
