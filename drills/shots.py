@@ -10,15 +10,17 @@ import io
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 from playwright.sync_api import Page
+from playwright.sync_api import TimeoutError as Late
 
 from dashboards.access import ops_token
-from drills.browser import visit
+from drills.browser import Hall, visit
 from drills.errors import Missing
 from drills.halls import booked_halls, rooms
 from drills.lab import Lab
@@ -34,6 +36,7 @@ TITLE = "防汛会商"
 WIDE = {"width": 1920, "height": 1080}
 PHONE = {"width": 390, "height": 844}
 _READY_MS = 60_000
+_PICTURES = "() => [...document.querySelectorAll('video')].filter((one) => one.videoWidth > 0).length > 1"
 _SHOWN = re.compile(r"images/([\w-]+\.png)")
 
 FAULTY = (
@@ -117,21 +120,36 @@ def shots(lab: Lab, folder: Path, progress: Progress) -> list[Path]:
             hall.join(_READY_MS / 1000)
         for hall in opened:
             hall.wait_phase("in", _READY_MS / 1000)
-        opened[0].page.wait_for_selector("video", timeout=_READY_MS)
+        opened[0].page.wait_for_function(_PICTURES, timeout=_READY_MS)
         taken.append(album.take(opened[0].page, "hall-meeting"))
         tokens = Tokens(secrets.resolve(OPS_KEY))
         link = f"{base}/ops/#token={ops_token(tokens, _somebody(lab, 'operator'))}"
         network = ["nsenter", f"--net={lab.namespace(lab.model.nms)}", "--"]
         operator = browsers.open_hall(network, link, name="ops", probe=False)
         operator.page.set_default_timeout(_READY_MS)
-        taken += _operations(lab, album, operator.page, pair[0])
-        for role, pages in OTHERS:
-            # Another person at the same computer: a new link, read by a page that has forgotten the old one.
-            operator.page.goto("about:blank")
-            operator.page.goto(f"{base}/ops/#token={ops_token(tokens, _somebody(lab, role))}")
-            operator.page.wait_for_selector(".menu", timeout=_READY_MS)
-            taken += _pages(album, operator.page, pages)
+        with _told(operator, folder):
+            taken += _operations(lab, album, operator.page, pair[0])
+            for role, pages in OTHERS:
+                # Another person at the same computer: a new link, read by a page that has forgotten the old one.
+                operator.page.goto("about:blank")
+                operator.page.goto(f"{base}/ops/#token={ops_token(tokens, _somebody(lab, role))}")
+                operator.page.wait_for_selector(".menu", timeout=_READY_MS)
+                taken += _pages(album, operator.page, pages)
     return taken
+
+
+@contextmanager
+def _told(window: Hall, folder: Path) -> Iterator[None]:
+    """Missing, with a picture of what is there instead, when a page does not come."""
+    try:
+        yield
+    except Late as late:
+        window.page.screenshot(path=str(folder / "failed.png"))
+        said = "; ".join(window.messages[-3:]) or "nothing"
+        raise Missing(
+            f"{window.page.url}: {late.message.splitlines()[0]}; the page said: {said}",
+            f"look at {folder / 'failed.png'}, then at: sanwang status",
+        ) from late
 
 
 def keep_shown(taken: Iterable[Path], checkout: Path) -> list[Path]:

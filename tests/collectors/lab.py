@@ -242,7 +242,7 @@ class Lab:
     def __init__(self, twin: Twin) -> None:
         self.twin = twin
         transport = httpx.HTTPTransport(uds=str(twin.places.collect_socket))
-        self.http = httpx.Client(transport=transport, base_url="http://collect", timeout=5)
+        self.http = httpx.Client(transport=transport, base_url="http://collect", timeout=60)
 
     def get(self, path: str) -> Any:
         """A JSON document of the collector; OSError when nobody listens (httpx would leak the socket it tried)."""
@@ -256,7 +256,7 @@ class Lab:
         assert done.returncode == 0, f"{host}: {command}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def wait(self, true: Callable[[], bool], what: str, seconds: float = 30.0) -> float:
+    def wait(self, true: Callable[[], bool], what: str, seconds: float = 60.0) -> float:
         """Wait for something that is on its way; gives the seconds it took."""
         began = time.monotonic()
         while True:

@@ -325,7 +325,7 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory, model: NetworkModel) 
 
 
 def active(address: tuple[str, int]) -> list[tuple[str, str]]:
-    connection = HTTPConnection(*address, timeout=5)
+    connection = HTTPConnection(*address, timeout=60)
     connection.request("GET", "/api/v2/silences")
     found = json.loads(connection.getresponse().read())
     connection.close()

@@ -91,7 +91,7 @@ def rogue() -> Iterator[str]:
     finally:
         if server is not None:
             server.terminate()
-            server.wait(5)
+            server.wait(60)
         subprocess.run(["ip", "netns", "del", "rogue-test"], check=False)
 
 

@@ -131,7 +131,7 @@ def alertmanager(folder: Path, port: int) -> Iterator[None]:
 
 
 def firing(port: int) -> list[dict[str, Any]]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", "/api/v2/alerts?active=true")
         found: list[dict[str, Any]] = json.load(connection.getresponse())

@@ -45,7 +45,7 @@ def port(running_county: County) -> Iterator[int]:
     yield int(listening.getsockname()[1])
     run(door.close())
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    thread.join(60)
     loop.close()
 
 

@@ -21,7 +21,7 @@ from inventory.places import CHECKOUT
 INSTANCE = "zttest"
 
 
-def eventually(what: Callable[[], Any], why: str, within_s: float = 30.0) -> Any:
+def eventually(what: Callable[[], Any], why: str, within_s: float = 60.0) -> Any:
     """What the callable returns once it is true; fails with ``why`` after the time."""
     end = time.monotonic() + within_s
     while time.monotonic() < end:

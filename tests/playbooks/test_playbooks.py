@@ -90,7 +90,7 @@ def listening(broker: Broker, path: Path) -> Iterator[None]:
         yield
     finally:
         BrokerClient(path).call("shutdown")
-        thread.join(10)
+        thread.join(60)
 
 
 def test_the_inventory_holds_every_appliance_in_its_groups() -> None:

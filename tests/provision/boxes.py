@@ -101,7 +101,7 @@ class Bench:
         thread.start()
         client = BrokerClient(path, who="wang")
         try:
-            assert ready.wait(5)
+            assert ready.wait(60)
             yield client
         finally:
             client.call("shutdown")

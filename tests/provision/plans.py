@@ -119,7 +119,7 @@ def broker(
     thread.start()
     client = BrokerClient(path, who="wang")
     try:
-        assert ready.wait(5)
+        assert ready.wait(60)
         yield client
     finally:
         client.call("shutdown")

@@ -148,7 +148,7 @@ class _broker:
 
     def __enter__(self) -> None:
         self.thread.start()
-        assert self.ready.wait(5)
+        assert self.ready.wait(60)
 
     def __exit__(self, *_: object) -> None:
         BrokerClient(Places(INSTANCE).broker_socket).call("shutdown")

@@ -73,7 +73,7 @@ def carrier(twin: Twin, host: str, port: str) -> bool:
     return "LOWER_UP" in twin.run(host, ["ip", "-br", "link", "show", port]).stdout
 
 
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Wait for something that is on its way; fails with its words when it does not come."""
     deadline = time.monotonic() + seconds
     while not true():

@@ -136,7 +136,7 @@ def test_two_counties_at_once_and_foreign_things_untouched(twin: Twin, spare: Pl
         second.up()
         browser = subprocess.Popen(second.argv("s1-pc", ["sleep", "600"]))  # as a browser in a hall's namespace
         county.down(spare)
-        assert browser.wait(timeout=10) == -signal.SIGKILL
+        assert browser.wait(timeout=60) == -signal.SIGKILL
         assert left_of("twspare") == []
         assert not spare.hosts.exists()
         assert reaches(twin, "s1-pc")
@@ -221,14 +221,14 @@ def test_the_portal_carries_bytes_from_the_machine_to_the_pages_socket(twin: Twi
         thread = threading.Thread(target=answer)
         thread.start()
         portal.start(twin.places, port)
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
             client.sendall(b"hello")
             client.shutdown(socket.SHUT_WR)
             assert client.recv(100) == b"HELLO"
             assert client.recv(100) == b""
         thread.join()
         assert portal.addresses(twin.places)["certificate"] == f"https://127.0.0.1:{port + 1}/?back={port}"
-        with socket.create_connection(("127.0.0.1", port + 1), timeout=10) as client:
+        with socket.create_connection(("127.0.0.1", port + 1), timeout=60) as client:
             assert client.recv(100) == b"", "nobody serves the door here: it is closed at once"
 
 

@@ -230,7 +230,7 @@ def test_cables_carry_the_underlays_frames_and_lldp(twin: Twin) -> None:
         f"s.send(bytes.fromhex('{frame}'))"
     )
     assert twin.run("c2-core", ["python3", "-c", speak]).returncode == 0
-    assert ear.communicate(timeout=15)[0] == "88cc02070401"[:12] + "\n"
+    assert ear.communicate(timeout=60)[0] == "88cc02070401"[:12] + "\n"
 
 
 def test_a_socket_of_ours_can_live_in_any_host(twin: Twin) -> None:

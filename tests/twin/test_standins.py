@@ -175,7 +175,7 @@ def start(folder: Path, *more: str) -> tuple[subprocess.Popen[str], dict[str, li
 
 def stopped(process: subprocess.Popen[str]) -> tuple[int, str]:
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=60)
     return process.returncode, said
 
 
