@@ -39,7 +39,9 @@ def targets_of(model: NetworkModel, user: User, shard: int) -> list[Target]:
         Target(
             host.name,
             str(host.management),
-            Linux(frozenset(port.name for port in host.ports)) if host.linux else Profiled(),
+            Linux(frozenset(port.name for port in host.ports))
+            if host.linux
+            else Profiled(frozenset(port.label for port in host.ports)),
             user_of(host, user),
         )
         for host in model.appliances()

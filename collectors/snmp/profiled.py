@@ -53,7 +53,14 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Profiled:
-    """Learns by the profile that fits sysObjectID and sysDescr."""
+    """Learns by the profile that fits sysObjectID and sysDescr.
+
+    Args:
+        ports: Those with a cable of the model: of the others only the state is read, since a switch has four times as
+            many and nobody ever asks what an unused one counted.  Empty: all count.
+    """
+
+    ports: frozenset[str] = frozenset()
 
     async def learn(self, session: Session) -> list[Reading]:
         """Walk the profile's columns.
@@ -74,7 +81,10 @@ class Profiled:
             for index, value in (await session.walk(column.oid)).items():
                 if isinstance(value, int | bytes | str):
                     rows[f"{column.oid}.{index}"] = value
-        return readings(read_facts(Walk(rows), profile).points)
+        return readings([point for point in read_facts(Walk(rows), profile).points if self._wanted(point)])
+
+    def _wanted(self, point: Point) -> bool:
+        return not self.ports or point.kind != "ports" or point.field == "oper" or point.subject in self.ports
 
 
 def readings(points: list[Point]) -> list[Reading]:

@@ -286,4 +286,11 @@ async def test_what_the_profile_learned_is_polled_in_few_packets(tmp_path: Path)
     async with watched("huawei_vrp5", tmp_path) as (_part, port), session("huawei_vrp5", port) as asked:
         readings = await Profiled().learn(asked)
         metrics = {reading.metric for reading in readings}
+        cabled = HARDWARE["huawei_vrp5"].port(COUNTED)
+        few = await Profiled(frozenset({cabled})).learn(asked)
     assert {"sanwang_port_octets_total", "sanwang_optical_power_dbm", "sanwang_cpu_busy_ratio"} <= metrics
+    counted = {dict(reading.labels)["port"] for reading in few if reading.metric == "sanwang_port_octets_total"}
+    seen = {dict(reading.labels)["port"] for reading in few if reading.metric == "sanwang_port_up"}
+    assert counted == {cabled}
+    assert {*HARDWARE["huawei_vrp5"].ports} <= seen, "one that comes up unasked is seen"
+    assert len(few) < len(readings) / 3
