@@ -117,7 +117,7 @@ def drill(
     with change_lab.borrowed(lab) as changes:
         flows = Flows(lab, pairs(lab.model), interval_ms=PROBE_MS)
         try:
-            if not flows.flowing(within_s=20):
+            if not flows.flowing(within_s=60):
                 raise Missing("probes between sites do not flow", "look at: sanwang status, sanwang verify")
             run = Drill(lab, changes, flows, found, random.Random(seed), kills, progress, frozenset(stages))
             for turn in range(2 * (kills + 1)):  # each turn that puts the change in kills at least once

@@ -80,7 +80,7 @@ def sanwang_apply(lab: Lab, *words: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, document
 
 
-def eventually(lab: Lab, plan: Path, words: str, within_s: float = 40.0) -> None:
+def eventually(lab: Lab, plan: Path, words: str, within_s: float = 120.0) -> None:
     """``apply --check`` says so."""
     end = time.monotonic() + within_s
     while words not in str(found := sanwang_apply(lab, str(plan), "--check")):
