@@ -41,9 +41,9 @@ RING_COST = 10
 ACCESS_COST = 100  # ten times a ring hop: no access router is ever a way from one centre to another
 RING_BFD_MS = 50
 # A cut fibre is told by its carrier at once. BFD is for silent ones, and a hundred access links at 100 ms
-# would keep one core of a small machine busy.
+# would keep one core of a small machine busy. A site's second fibre is no reserve: what its second home sends it
+# comes over it, so an outage there is one too.
 ACCESS_BFD_MS = 300
-RESERVE_BFD_MS = 500  # of a site's second fibre: nothing rides it while the first is well
 UNDERLAY_MTU = 1600  # 1500 inside VXLAN
 MTU = 1500
 VTEP_SECOND_METRIC = 1000

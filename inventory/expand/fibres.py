@@ -5,15 +5,7 @@ from __future__ import annotations
 from inventory.errors import Report
 from inventory.expand.cable import Cable, End, bits, cable
 from inventory.model import Duct, LinkKind, Role, Site, SiteKind
-from inventory.plan import (
-    ACCESS_BFD_MS,
-    ACCESS_COST,
-    RESERVE_BFD_MS,
-    RING_BFD_MS,
-    RING_COST,
-    UNDERLAY_MTU,
-    underlay_ends,
-)
+from inventory.plan import ACCESS_BFD_MS, ACCESS_COST, RING_BFD_MS, RING_COST, UNDERLAY_MTU, underlay_ends
 from inventory.schema import FibreIntent, Intent
 
 ROUTER_KINDS = (SiteKind.CENTRE, SiteKind.TOWNSHIP, SiteKind.BODY, SiteKind.BUILDING)
@@ -84,9 +76,6 @@ def _cable(name: str, fibre: FibreIntent, sites: dict[str, Site]) -> Cable:
     a, b = (sites[end] for end in fibre.ends)
     ring = a.kind is b.kind is SiteKind.CENTRE
     cost, bfd_ms = (RING_COST, RING_BFD_MS) if ring else (ACCESS_COST, ACCESS_BFD_MS)
-    site, centre = (b, a) if a.kind is SiteKind.CENTRE else (a, b)
-    if not ring and centre.code in site.homes[1:]:
-        bfd_ms = RESERVE_BFD_MS
     ends = (
         End(router_name(site), address=address, mtu=UNDERLAY_MTU, bfd_ms=bfd_ms, cost=cost, ospf=True)
         for site, address in zip((a, b), underlay_ends(fibre.number), strict=True)

@@ -80,12 +80,7 @@ def test_backbone_ports_run_ospf_with_bfd(shili: Loaded) -> None:
         for port in host.ports:
             kind = shili.model.links[port.link].kind
             assert port.ospf == (kind in (LinkKind.RING, LinkKind.ACCESS))
-            ends = {shili.model.hosts[end.host].site for end in shili.model.links[port.link].ends}
-            reserve = any(
-                shili.model.sites[code].homes[1:2] and shili.model.sites[code].homes[1] in ends for code in ends
-            )
-            access = 500 if reserve else 300  # a site's second fibre carries nothing while the first is well
-            assert port.bfd_ms == {LinkKind.RING: 50, LinkKind.ACCESS: access}.get(kind, 0)
+            assert port.bfd_ms == {LinkKind.RING: 50, LinkKind.ACCESS: 300}.get(kind, 0)
             assert port.mtu == (1600 if port.ospf else 1500)
 
 
