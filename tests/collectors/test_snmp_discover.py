@@ -46,17 +46,20 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         'createUser nobody SHA-256 "authphrase-of-county" AES "privphrase-of-county"\n',
     )
     process = subprocess.Popen(
-        ["snmpd", "-f", "-LOw", "-C", "-c", str(config)],
+        ["snmpd", "-f", "-LOw", "-p", str(folder / "listening"), "-C", "-c", str(config)],
         env={"MIBS": "", "SNMP_PERSISTENT_DIR": str(folder), "PATH": "/usr/sbin:/usr/bin"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    time.sleep(1)
     try:
+        end = time.monotonic() + 60
+        while not (folder / "listening").exists():  # written once it listens
+            assert time.monotonic() < end, "snmpd does not start"
+            time.sleep(0.02)
         yield WHERE
     finally:
         process.terminate()
-        process.wait(5)
+        process.wait(60)
 
 
 @pytest.fixture(autouse=True)
