@@ -45,6 +45,7 @@ from dashboards.sign import build_sign
 from dashboards.sources import Alertmanager, Collector, Prometheus
 from identity.audit_export import Exporter, Receiver
 from identity.directory import Directory
+from identity.people import Right
 from identity.second_factor import Seal
 from identity.secrets import Secrets
 from identity.signing import SignOn
@@ -63,7 +64,8 @@ from store.engine import Store, open_store
 from vconf import links, meetings
 from vconf.lines import Identity
 from vconf.relay_client import RelayClient
-from vconf.signalling import build_router
+from vconf.rest import Rest
+from vconf.signalling import Signalling
 
 PAGES = CHECKOUT / "web" / "dist"
 HTTPS_PORT = 443
@@ -139,9 +141,13 @@ def assemble(
     report = MonthReport(model, rules, store, prometheus, costs, utc_now) if rules is not None else None
     application.include_router(build_month(report, access))
     application.include_router(build_figures(Figures(model, costs, live, prometheus, store), access))
-    if relay is not None:
-        tokens = Tokens(secrets.resolve(links.KEY))
-        application.include_router(build_router(store=store, tokens=tokens, model=model, relay=relay))
+    tokens = Tokens(secrets.resolve(links.KEY))
+    signalling = Signalling(store, tokens, model, relay) if relay is not None else None
+    if signalling is not None:
+        application.include_router(signalling.router)
+    rooms = signalling.rooms if signalling is not None else None
+    rest = Rest(store, tokens, model, rooms, access.needs(Right.MEET), lambda: live.document)
+    application.include_router(rest.router)
 
     @application.get("/", include_in_schema=False)
     def root() -> RedirectResponse:

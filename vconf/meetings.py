@@ -7,6 +7,7 @@ transaction.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,6 +49,7 @@ class Meeting:
     main: str = ""  # the main venue
     owner: str = ""  # whose chair it is: a hall's code, or a console "@login"
     ended_at: datetime | None = None  # by the chair
+    guest_pin: str | None = None  # None: no guests
 
     @property
     def opens_at(self) -> datetime:
@@ -163,6 +165,21 @@ def cancel(session: Session, meeting_id: int, who: str, why: str = "") -> Meetin
     return _meeting(row)
 
 
+def ask_guests(session: Session, meeting_id: int, who: str, *, on: bool) -> Meeting:
+    """Let guests (phones, notebooks) knock with a link and a PIN, or no longer; a PIN that there is stays.
+
+    Raises:
+        MeetingError: There is no such meeting.
+    """
+    row = session.get(MeetingRow, meeting_id)
+    if row is None:
+        raise MeetingError(f"meeting {meeting_id}: not found; 'sanwang meet list' shows them")
+    if on != (row.guest_pin is not None):
+        row.guest_pin = f"{secrets.randbelow(10**6):06}" if on else None
+        audit.record(session, who, "meeting.guests", "", {"meeting": row.id, "on": on})
+    return _meeting(row)
+
+
 def prolong(session: Session, meeting_id: int, end_at: datetime) -> None:
     """The chair made it longer; the caller audits what the chair does."""
     session.execute(update(MeetingRow).where(MeetingRow.id == meeting_id).values(end_at=end_at))
@@ -243,6 +260,7 @@ def _meeting(row: MeetingRow, present: dict[int, tuple[str, ...]] | None = None)
         row.main or next((hall.hall for hall in row.halls), ""),
         row.owner or f"@{row.booked_by}",
         row.ended_at,
+        row.guest_pin,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import json
 import logging
 import time
@@ -25,7 +26,7 @@ from vconf.limits import Bucket, Buckets
 from vconf.relay_client import RelayClient
 from vconf.rooms.peers import Outbox, Peer, Room
 from vconf.rooms.refusal import Refused
-from vconf.rooms.rooms import Rooms
+from vconf.rooms.rooms import Rooms, invited
 
 PROTOCOL = "sanwang.meet.1"
 MESSAGE_BYTES = 64 * 1024
@@ -40,8 +41,20 @@ class _Link(BaseModel):
     link: str = Field(min_length=1, max_length=4096)
 
 
+class _Guest(_Link):
+    pin: str = Field(pattern=r"^[0-9]{6}$")
+    name: str = Field(min_length=1, max_length=40)
+
+
 class Signalling:
-    """Routes and rooms of one process."""
+    """Routes under ``/meet`` and rooms of one process; the application's lifespan starts and stops the rooms.
+
+    Args:
+        store: Meetings and attendance.
+        tokens: Made with the private key ``links.KEY``.
+        model: The county's halls.
+        relay: Not started yet.
+    """
 
     def __init__(self, store: Store, tokens: Tokens, model: NetworkModel, relay: RelayClient) -> None:
         self._store = store
@@ -50,9 +63,11 @@ class Signalling:
         self.relay = relay
         self.rooms = Rooms(store, model, relay)
         self._knocks = Buckets(rate=2, burst=30)  # by address
+        self._pins = Buckets(rate=0.1, burst=5)  # by address: six digits are not to be tried out
         self._crowds = Buckets(rate=50, burst=600)  # by meeting: all halls may come back at once
         self.router = APIRouter(prefix="/meet", lifespan=self._lifespan)
         self.router.add_api_route("/link", self._exchange, methods=["POST"])
+        self.router.add_api_route("/guest", self._guest, methods=["POST"])
         self.router.add_api_websocket_route("/ws", self._socket)
 
     @contextlib.asynccontextmanager
@@ -75,7 +90,7 @@ class Signalling:
             raise HTTPException(429, "too many come into this meeting at once: wait a moment")
         meeting = await asyncio.to_thread(self._meeting, seat.meeting)
         hall = self._model.halls.get(seat.hall)
-        if meeting is None or not (seat.console or (hall is not None and seat.hall in meeting.halls)):
+        if meeting is None or not invited(meeting, seat):
             raise HTTPException(404, "this hall is not booked for this meeting")
         now = datetime.now(UTC)
         state = meeting.state(now)
@@ -93,11 +108,33 @@ class Signalling:
                 "main": meeting.main,
             },
             "hall": {"code": seat.participant, "zh": hall.zh, "en": hall.en}
-            if hall is not None and not seat.console
-            else {"code": seat.participant, "zh": seat.hall, "en": seat.hall},
+            if hall is not None and seat.role == "venue"
+            else {"code": seat.participant, "zh": seat.name or seat.hall, "en": seat.name or seat.hall},
             "county": {"zh": self._model.zh, "en": self._model.en},
             "join": links.join_token(self._tokens, seat) if state == "open" else None,
         }
+
+    async def _guest(self, request: Request, body: _Guest) -> dict[str, Any]:
+        """The guests' link, the PIN and a name for a link of the guest's own."""
+        if not self._pins.take(request.client.host if request.client else ""):
+            raise HTTPException(429, "too many attempts: wait a minute")
+        try:
+            meeting = await asyncio.to_thread(self._meeting, links.read_guest(self._tokens, body.link))
+        except TokenRefused as refused:
+            raise HTTPException(401, str(refused)) from None
+        if meeting is None or meeting.guest_pin is None:
+            raise HTTPException(404, "this meeting has no guests")
+        if not self._crowds.take(f"guests of {meeting.id}"):
+            raise HTTPException(429, "too many come into this meeting at once: wait a moment")
+        if not hmac.compare_digest(body.pin, meeting.guest_pin):
+            raise HTTPException(401, "the PIN is not right")
+        name = body.name.strip()
+        if not name.isprintable() or not name:
+            raise HTTPException(422, "name: expected a printable name")
+        try:
+            return {"link": links.guest_seat(self._tokens, meeting, name, datetime.now(UTC))}
+        except TokenRefused as refused:
+            raise HTTPException(401, str(refused)) from None
 
     def _meeting(self, meeting: int) -> meetings.Meeting | None:
         with self._store.reading() as session:
@@ -190,18 +227,6 @@ class Signalling:
             except Refused as refused:
                 outbox.put(_error(number, refused.code, str(refused), refused.zh))
         return True
-
-
-def build_router(*, store: Store, tokens: Tokens, model: NetworkModel, relay: RelayClient) -> APIRouter:
-    """The routes under ``/meet``; the application's lifespan starts and stops the rooms.
-
-    Args:
-        store: Meetings and attendance.
-        tokens: Made with the private key ``links.KEY``.
-        model: The county's halls.
-        relay: Not started yet.
-    """
-    return Signalling(store, tokens, model, relay).router
 
 
 async def _write(socket: WebSocket, outbox: Outbox) -> None:

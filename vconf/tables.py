@@ -25,6 +25,7 @@ class MeetingRow(Base):
     main: Mapped[str | None] = mapped_column(String(32))  # None: the first hall
     owner: Mapped[str | None] = mapped_column(String(64))  # whose chair it is; None: the booker's console
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # by the chair, before its time
+    guest_pin: Mapped[str | None] = mapped_column(String(8))  # six digits; None: no guests are asked in
     halls: Mapped[list[MeetingHallRow]] = relationship(order_by="MeetingHallRow.hall", lazy="selectin")
 
 

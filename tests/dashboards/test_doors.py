@@ -36,6 +36,7 @@ PUBLIC = {
     ("POST", "/api/sign/enrol"),
     ("POST", "/api/sign/enrol/confirm"),
     ("POST", "/meet/link"),  # a hall's link
+    ("POST", "/meet/guest"),  # the guests' link and the PIN
     ("GET", "/"),
 }
 """What nobody has to be signed in for."""

@@ -18,7 +18,7 @@ from store.engine import open_store
 from vconf import links
 from vconf.lines import Identity
 from vconf.relay_client import RelayClient
-from vconf.signalling import build_router
+from vconf.signalling import Signalling
 
 
 def main(argv: list[str]) -> None:
@@ -38,12 +38,12 @@ def main(argv: list[str]) -> None:
     )
     app = FastAPI()
     app.include_router(
-        build_router(
+        Signalling(
             store=open_store(f"sqlite:///{folder}/store.db"),
             tokens=Tokens(Secrets(folder / "identity").resolve(links.KEY)),
             model=load_model("shili"),
             relay=relay,
-        )
+        ).router
     )
     app.mount("/", StaticFiles(directory=options.dist, html=True))
     uvicorn.run(

@@ -178,7 +178,7 @@ def test_a_chairs_console_has_a_token_of_its_own(door: Door) -> None:
 
 def test_no_token_opens_another_door(door: Door) -> None:
     meeting, other = door.book("t01", "t02"), door.book("t01", "t02")
-    seat = links.Seat("t01", meeting.id)
+    seat = links.Seat("t01", meeting.id)  # a venue's
     tokens = door.tokens
     for forged in (
         tokens.issue(links.JOIN, "li", lifetime_s=60, meeting=meeting.id, role="chair"),
@@ -255,3 +255,40 @@ def test_the_chair_makes_it_longer_and_ends_it(door: Door) -> None:
         act(main, "end")
         assert two.hear("meetingEnded") == {"reason": "over"}
     assert door.exchange(meeting, "t01")["state"] == "over"
+
+
+def test_a_page_that_hammers_is_told_to_wait(door: Door) -> None:
+    meeting = door.book("t01", "t02")
+    with door.hall(meeting, "t01") as (main, _), door.hall(meeting, "t02") as (two, _):
+        codes = [act(two, "raiseHand" if n % 2 else "lowerHand").get("code") for n in range(60)]
+        assert "limit" in codes
+        assert "number" in act(main, "muteAll"), "nobody else waits for it"
+
+
+def test_guests_come_by_link_and_pin_and_wait(door: Door) -> None:
+    meeting = door.book("t01", "t02")
+    now = meeting.start_at
+    link = links.guest_link(door.tokens, "https://x", meeting, now).partition("#guest=")[2]
+    body = {"link": link, "pin": "000000", "name": "李工 phone"}
+    assert door.client.post("/meet/guest", json=body).status_code == 404, "nobody has asked guests in"
+    with door.store.session() as session:
+        pin = meetings.ask_guests(session, meeting.id, "test", on=True).guest_pin
+    assert pin is not None
+    wrong = f"{(int(pin) + 1) % 10**6:06}"
+    assert door.client.post("/meet/guest", json=body | {"pin": wrong}).status_code == 401
+    own = door.client.post("/meet/guest", json=body | {"pin": pin}).json()["link"]
+    found = door.client.post("/meet/link", json={"link": own}).json()
+    assert (found["role"], found["hall"]["zh"]) == ("guest", "李工 phone")
+    with door.hall(meeting, "t01") as (main, _), door.page({"token": found["join"]}) as (guest, welcome):
+        assert welcome["waiting"] is True
+        code = welcome["hall"]
+        told = main.hear_until(lambda told: told["waiting"] == [code])
+        assert told["venues"][code]["zh"] == "李工 phone"
+        act(main, "admit", venue=code)
+        assert guest.hear_until(lambda told: told["you"]["role"] == "venue")["main"] == "t01"
+        assert main.hear("peerJoined")["hall"] == code
+    with door.store.session() as session:
+        meetings.ask_guests(session, meeting.id, "test", on=False)
+    assert door.client.post("/meet/link", json={"link": own}).status_code == 404
+    codes = [door.client.post("/meet/guest", json=body | {"pin": wrong}).status_code for _ in range(6)]
+    assert codes[-1] == 429

@@ -13,11 +13,11 @@ import pytest
 from identity.secrets import Secrets
 from identity.tokens import TokenRefused, Tokens
 from inventory.places import Places
-from sanwang import meet
+from sanwang import meet, meeting
 from store import audit
 from store.engine import Store, open_store
 from tests.vconf.test_signalling import county
-from vconf import attendance, links, meetings
+from vconf import attendance, links, meetings, sheet
 
 NOON = datetime(2027, 5, 1, 12, tzinfo=UTC)
 HALLS = ("t01", "t02", "t03")
@@ -118,6 +118,30 @@ def test_a_period_has_its_meetings_and_every_stay_that_touches_it(store: Store) 
     assert [(stay.hall, stay.left_at) for stay in stays] == [("t02", NOON + timedelta(minutes=1)), ("t01", None)]
 
 
+def test_the_sign_in_sheet_counts_every_minute_once(store: Store) -> None:
+    meeting = book(store)
+    minute = timedelta(minutes=1)
+    with store.session() as session:
+        first = attendance.joined(session, meeting.id, "t02", NOON)
+        attendance.joined(session, meeting.id, "t02", NOON + 5 * minute)  # a new page before the old one was missed
+        attendance.left(session, first, NOON + 10 * minute, "replaced")
+        guest = attendance.joined(session, meeting.id, "g-1", NOON + minute)
+        attendance.left(session, guest, NOON + 3 * minute, "left")
+        attendance.signed(session, meeting.id, "t02", 40, "王", NOON + minute)
+        attendance.signed(session, meeting.id, "t02", 42, "王", NOON + 2 * minute)
+    with store.reading() as session:
+        lines = attendance.sheet(session, meeting, NOON + 20 * minute)
+    assert [(line.hall, line.heads, line.stayed / minute, line.stays) for line in lines] == [
+        ("t01", None, 0, 0),
+        ("g-1", None, 2, 1),
+        ("t02", 42, 20, 2),
+    ]
+    assert [line.left_at for line in lines] == [None, NOON + 3 * minute, None]
+    page = sheet.html(meeting, lines, lambda code: f"<{code}>", NOON)
+    assert "&lt;t02&gt;" in page
+    assert "到会人数 heads 42" in page
+
+
 def test_a_links_life_covers_the_meeting(tmp_path: Path, store: Store) -> None:
     tokens = Tokens(Secrets(tmp_path).resolve(links.KEY))
     now = datetime.now(UTC)
@@ -135,13 +159,14 @@ def test_a_links_life_covers_the_meeting(tmp_path: Path, store: Store) -> None:
 
 def test_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(Places, "lib", property(lambda self: tmp_path))
-    monkeypatch.setattr(meet, "load_model", lambda county_: county())
+    monkeypatch.setattr(meeting, "load_model", lambda county_: county())
     monkeypatch.delenv("SANWANG_DATABASE", raising=False)
 
     def last(argv: list[str], code: int = 0) -> Any:
         assert meet.main(argv) == code
         return json.loads(capsys.readouterr().out.splitlines()[-1])
 
+    page = tmp_path / "sheet.html"
     booked = last(["book", "--title", "会", "--halls", "t01, t02", "--duration", "2h", "--json"])
     assert booked["meeting"]["halls"] == ["t01", "t02"]
     assert sorted(booked["links"]) == ["t01", "t02"]
@@ -149,12 +174,24 @@ def test_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsy
     number = str(booked["meeting"]["id"])
     assert last(["list", "--json"])["meetings"] == [booked["meeting"]]
     assert sorted(last(["link", number, "--json"])["links"]) == ["t01", "t02"]
+    assert last(["show", number, "--json"])["meeting"]["main"] == "t01"
+    assert "/chair/#token=" in last(["chair-link", number, "--for", "li", "--json"])["chair_link"]
+    assert last(["state", number, "--json"])["state"] is None
+    assert last(["attendance", number, "--html", str(page), "--json"])["venues"][0]["joined"] is None
+    assert "未到" in page.read_text()
+    assert "broadcast" in last(["actions", "--json"])["actions"]
+    assert meet.main(["act", number, "broadcast", "venue=t02"]) == 3  # no pages' server runs here
+    assert "the pages' server does not answer" in capsys.readouterr().err
     assert last(["cancel", number, "--json"])["meeting"]["cancelled"] is True
     assert last(["list", "--json"])["meetings"] == []
     for argv, words in [
         (["book", "--title", "x", "--halls", "t99"], "t99"),
         (["book", "--title", "x", "--halls", "t01", "--start", "tomorrow"], "--start: found 'tomorrow'"),
         (["book", "--title", "x", "--halls", "t01", "--duration", "long"], "--duration: found 'long'"),
+        (["book", "--title", "x", "--halls", "t01", "--main", "t02"], "main: found 't02'"),
+        (["book", "--title", "x", "--halls", "t01", "--chair", "li"], "chair: found 'li'"),
+        (["act", number, "dance"], "action: found 'dance'"),
+        (["act", number, "lock", "yes"], "argument: found 'yes'"),
         (["cancel", "77"], "meeting 77: not found"),
         (["link", number], "is cancelled"),
     ]:

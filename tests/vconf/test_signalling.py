@@ -8,13 +8,14 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, Request
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.websockets import WebSocketDisconnect
@@ -29,7 +30,8 @@ from vconf import links, meetings
 from vconf.media.engine import Engine
 from vconf.relay_client import RelayClient
 from vconf.relay_server import RelayServer
-from vconf.signalling import MESSAGE_BYTES, PROTOCOL, _parse, build_router
+from vconf.rest import Caller, Rest
+from vconf.signalling import MESSAGE_BYTES, PROTOCOL, Signalling, _parse
 
 with warnings.catch_warnings():  # starlette would rather have another HTTP client than the one installed
     warnings.simplefilter("ignore")
@@ -55,12 +57,12 @@ def relay(path: Path) -> Iterator[list[Engine]]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(body(),))
     thread.start()
-    assert ready.wait(5)
+    assert ready.wait(60)
     try:
         yield engines
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(5)
+        thread.join(60)
         loop.close()
 
 
@@ -68,6 +70,16 @@ def relay(path: Path) -> Iterator[list[Engine]]:
 def county() -> NetworkModel:
     """The reference county, read once."""
     return load_model("shili")
+
+
+@dataclass(frozen=True)
+class Clerk:
+    """Somebody signed in; who is called after a site may hold meetings of that site alone."""
+
+    login: str
+
+    def covers(self, unit: str) -> bool:
+        return self.login == "office" or unit == self.login
 
 
 class Door:
@@ -81,9 +93,18 @@ class Door:
         self.engine: Engine
         app = FastAPI()
         relay_client = RelayClient.over_unix("relay", folder / "relay.sock")
-        app.include_router(build_router(store=self.store, tokens=self.tokens, model=self.model, relay=relay_client))
+        signalling = Signalling(self.store, self.tokens, self.model, relay_client)
+        app.include_router(signalling.router)
+        rest = Rest(self.store, self.tokens, self.model, signalling.rooms, self.operator)
+        app.include_router(rest.router)
         self.app = app
         self.relay = relay_client
+
+    def operator(self, request: Request) -> Caller:
+        """Who is signed in: as the header says."""
+        if (login := request.headers.get("x-login")) is None:
+            raise HTTPException(401, "not signed in")
+        return Clerk(login)
 
     def book(
         self, *halls: str, starts_in: timedelta = timedelta(0), main: str = "", chair: str = ""

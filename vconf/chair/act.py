@@ -34,7 +34,7 @@ from vconf.chair.arguments import (
 )
 from vconf.chair.effects import Effect, Outcome
 from vconf.chair.refusal import Refused
-from vconf.chair.state import Conference
+from vconf.chair.state import OPERATOR, Conference
 from vconf.chair.view import chairs
 
 SYSTEM = "system"
@@ -126,7 +126,7 @@ def act(state: Conference, who: str, action: str, args: Mapping[str, Any], now: 
 
     Args:
         state: Before; it stays as it is.
-        who: A participant that is there, or ``SYSTEM``.
+        who: A participant that is there, ``OPERATOR``, or ``SYSTEM``.
         action: A name in ``ACTIONS``.
         args: As the page sent them; ``expect``, the state's number that the chair looked at, may be among them.
         now: UNIX seconds.
@@ -149,14 +149,14 @@ def act(state: Conference, who: str, action: str, args: Mapping[str, Any], now: 
     if found.programme and after.programme != state.programme:
         if action != "undo":
             after = programme.undoable(state, after, action, who, now)
-        after = replace(after, programme_number=state.number + 1)
+        after = replace(after, programme_number=state.number + 1, programme_at=now)
     if after != state:
         after = replace(after, number=state.number + 1)
     return Outcome(after, outcome.effects)
 
 
 def _may(state: Conference, who: str, action: Action) -> None:
-    if action.may == "system":
+    if action.may == "system" or who == OPERATOR:
         return
     if not state.there(who):
         raise Refused("absent", who)

@@ -33,6 +33,7 @@ def shared(state: Conference) -> Document:
         "epoch": state.epoch,
         "number": state.number,
         "programmeNumber": state.programme_number,
+        "programmeAt": state.programme_at,
         "meeting": state.meeting,
         "startsAt": state.starts_at,
         "endsAt": state.ends_at,
@@ -49,6 +50,7 @@ def shared(state: Conference) -> Document:
         "banner": _banner(state.banner),
         "hands": [{"venue": hand.venue, "at": hand.at} for hand in state.hands],
         "floor": list(state.floor),
+        "floorAt": dict(state.floor_at),
         "muteAll": state.mute_all,
         "locked": state.locked,
         "speaker": state.speaker,
@@ -101,11 +103,13 @@ def from_whole(found: Document) -> Conference:
         consoles={code: Console(code, each["name"], each["present"]) for code, each in found["consoles"].items()},
         programme=_read_programme(found),
         programme_number=found["programmeNumber"],
+        programme_at=found["programmeAt"],
         undo=Undo(undo["action"], undo["who"], undo["at"], _read_programme(undo["before"])) if undo else None,
         watching=dict(found["watching"]),
         viewers=tuple(found["viewers"]),
         hands=tuple(Hand(each["venue"], each["at"]) for each in found["hands"]),
         floor=tuple(found["floor"]),
+        floor_at=dict(found["floorAt"]),
         mute_all=found["muteAll"],
         slides=found["slides"],
         banner=Banner(banner["text"], banner["ticker"], banner["at"]) if banner else None,
@@ -118,9 +122,18 @@ def taken_up(state: Conference, now: float) -> Conference:
     """The state as another signalling process takes it up: nobody is connected yet, nothing else is forgotten."""
     venues = {code: replace(venue, present=False) for code, venue in state.venues.items()}
     consoles = {code: replace(console, present=False) for code, console in state.consoles.items()}
-    away = now if state.there(state.chair) else state.chair_away_at  # it has its grace to come back
+    poll = state.programme.poll
+    if poll is not None:  # the clock may be another one
+        programme = replace(state.programme, poll=replace(poll, next_at=now + poll.interval_s))
+        state = replace(state, programme=programme)
     return replace(
-        state, venues=venues, consoles=consoles, epoch=state.epoch + 1, number=state.number + 1, chair_away_at=away
+        state,
+        venues=venues,
+        consoles=consoles,
+        epoch=state.epoch + 1,
+        number=state.number + 1,
+        # the chair has its grace to come back
+        chair_away_at=now if state.there(state.chair) or state.chair_away_at is not None else None,
     )
 
 
@@ -173,6 +186,7 @@ def _venue(venue: Venue) -> Document:
         "cut": venue.cut,
         "muted": venue.muted,
         "signed": {"heads": signed.heads, "name": signed.name, "at": signed.at} if signed else None,
+        "since": venue.since,
     }
 
 
@@ -188,4 +202,5 @@ def _read_venue(code: str, found: Document) -> Venue:
         found["cut"],
         found["muted"],
         SignIn(signed["heads"], signed["name"], signed["at"]) if signed else None,
+        found["since"],
     )

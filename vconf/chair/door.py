@@ -19,6 +19,8 @@ CHAIR_AWAY_S = 15.0
 """How long a chair that was there may be away before somebody acts for it."""
 
 LONGEST_S = 12 * 3600.0
+GUESTS_MOST = 100
+"""Guests that one meeting knows."""
 
 
 def arrive(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
@@ -29,12 +31,15 @@ def arrive(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
     code = args["venue"]
     known = state.venues.get(code)
     if known is None:
+        if sum(venue.kind == "guest" for venue in state.venues.values()) >= GUESTS_MOST:
+            raise Refused("full", str(GUESTS_MOST))
         known = Venue(code, args.get("zh") or code, args.get("en") or code, kind="guest")
     admitted = known.admitted or (known.kind == "hall" and not state.locked and not known.cut)
     muted = known.muted
     if state.mute_all and not known.admitted and code not in (state.main, chair_venue(state)):
         muted = True  # who joins later is muted as the others were
-    after = _changed(state, replace(known, present=True, admitted=admitted, muted=muted))
+    since = known.since if known.present else now  # a page in the place of an earlier one is no arrival
+    after = _changed(state, replace(known, present=True, admitted=admitted, muted=muted, since=since))
     return Outcome(_settled(after, now))
 
 
@@ -50,7 +55,7 @@ def depart(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
     code = args["who"]
     after = state
     if code in state.venues:
-        after = _changed(state, replace(state.venues[code], present=False))
+        after = _changed(state, replace(state.venues[code], present=False, since=now))
         after = replace(after, hands=tuple(hand for hand in state.hands if hand.venue != code))
         after = replace(
             after,
@@ -88,7 +93,7 @@ def cut(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
     code = args["venue"]
     if code == chair_venue(state) or code == who:
         raise Refused("chair-venue")
-    venue = replace(state.venues[code], present=False, admitted=False, cut=True)
+    venue = replace(state.venues[code], present=False, admitted=False, cut=True, since=now)
     after = replace(
         _changed(state, venue),
         hands=tuple(hand for hand in state.hands if hand.venue != code),

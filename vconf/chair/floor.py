@@ -7,7 +7,7 @@ from dataclasses import replace
 from vconf.chair.arguments import Arguments
 from vconf.chair.effects import Effect, Outcome
 from vconf.chair.refusal import Refused
-from vconf.chair.state import Banner, Conference, Hand, SignIn, Venue
+from vconf.chair.state import OPERATOR, Banner, Conference, Hand, SignIn, Venue
 from vconf.chair.view import chair_venue, chairs
 
 
@@ -57,7 +57,8 @@ def grant(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
     """The floor: out of the queue, and heard."""
     venue = _there(state, args["venue"])
     floor = (*_less(state.floor, venue), venue)
-    return Outcome(replace(_muted(_lowered(state, venue), venue, False), floor=floor))
+    floor_at = {each: now if each == venue else state.floor_at.get(each, now) for each in floor}
+    return Outcome(replace(_muted(_lowered(state, venue), venue, False), floor=floor, floor_at=floor_at))
 
 
 def end_floor(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
@@ -90,6 +91,8 @@ def slides(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
 
 def watch(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
     """Selective view: changes nobody else's; "" ends it."""
+    if who == OPERATOR:
+        raise Refused("venue-only")
     venue = args["venue"]
     watching = {viewer: seen for viewer, seen in state.watching.items() if viewer != who}
     if venue:

@@ -62,14 +62,16 @@ class Oracle:
 
     def council(self, who: str) -> bool:
         """May do what a chair does."""
-        return self.inside(who) and (who == self.chair or who in self.helpers or who in self.consoles)
+        return who == "operator" or (
+            self.inside(who) and (who == self.chair or who in self.helpers or who in self.consoles)
+        )
 
     def allows(self, who: str, action: str, args: Mapping[str, Any]) -> bool:
         """Whether the server has to do it; arguments are taken to be well-formed."""
         venue = args.get("venue", who)
-        if self.over or not self.inside(who):
+        if self.over or (who != "operator" and not self.inside(who)):
             return False
-        if action in _CHAIR_ALONE and who != self.chair:
+        if action in _CHAIR_ALONE and who not in (self.chair, "operator"):
             return False
         if action not in _EVERYBODY and not self.council(who):
             return False
@@ -80,9 +82,11 @@ class Oracle:
         if action == "undo":
             return self.can_undo
         if action == "raiseHand":
-            return who not in self.consoles
+            return who in self._venues()
+        if action == "watch" and who == "operator":
+            return False
         if action in ("lowerHand", "signIn", "slides"):
-            if venue in self.consoles or (venue != who and not self.council(who)):
+            if venue not in self._venues() or (venue != who and not self.council(who)):
                 return False
             return action != "slides" or not args["on"] or self._may_show_slides(who, venue)
         if action == "watch" and venue:
@@ -326,3 +330,24 @@ class Oracle:
     def _after(self, venues: list[str], current: str) -> str:
         place = venues.index(current) + 1 if current in venues else 0
         return next((each for each in venues[place:] + venues[:place] if self.inside(each)), "")
+
+
+def seen(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a page was told (notification ``conference``), by the oracle's names; less for one that is not in."""
+    own = told["you"]
+    found = {"role": own["role"], "show": own["view"]["show"], "slides": own["slides"]}
+    if "chair" in told:
+        found |= {
+            "chair": told["chair"],
+            "roll": told["roll"]["venue"] if told["roll"] else "",
+            "broadcast": told["broadcast"],
+            "locked": told["locked"],
+            "banner": told["banner"]["text"] if told["banner"] else "",
+        }
+    return found | {key: own[key] for key in ("heard", "muted", "hand", "floor", "signed") if key in own}
+
+
+def wrong(oracle: Oracle, who: str, told: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Where a page's own view differs: name -> (what it was told, what is right); empty when all is well."""
+    found, right = seen(told), oracle.expected(who)
+    return {name: (value, right.get(name)) for name, value in found.items() if value != right.get(name)}

@@ -17,6 +17,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "stale": ("另一位主席刚刚改变了画面，请看清后再操作", "another chair has just changed this: look, then try again"),
     "ended": ("会议已结束", "the meeting is over"),
     "chair-venue": ("主席所在的会场不能这样处理", "not for the venue that the chair speaks from"),
+    "full": ("最多 {what} 位来宾", "at most {what} guests"),
     "long": ("会议最长 12 小时", "a meeting lasts at most 12 hours"),
 }
 

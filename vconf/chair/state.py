@@ -13,6 +13,9 @@ from typing import Literal
 GRID_MOST = 9
 """Pictures that a grid made by itself holds."""
 
+OPERATOR = "operator"
+"""Somebody with a chair's token who is at no page: the command line, the API.  May what a chair may."""
+
 Mode = Literal["fixed", "voice", "grid", "pip"]
 Scope = Literal["all", "chair"]
 
@@ -39,6 +42,7 @@ class Venue:
     cut: bool = False
     muted: bool = False  # by the chair
     signed: SignIn | None = None
+    since: float | None = None  # when it last came or went
 
     @property
     def there(self) -> bool:
@@ -131,11 +135,13 @@ class Conference:
     consoles: Mapping[str, Console] = field(default_factory=dict)
     programme: Programme = Programme()
     programme_number: int = 0  # ``number`` when the programme last changed
+    programme_at: float = 0.0  # since when it is so
     undo: Undo | None = None
     watching: Mapping[str, str] = field(default_factory=dict)  # selective view (选看): participant -> venue
     viewers: tuple[str, ...] = ()  # venues that may choose what they watch
     hands: tuple[Hand, ...] = ()  # in the order of asking
     floor: tuple[str, ...] = ()  # who was granted it
+    floor_at: Mapping[str, float] = field(default_factory=dict)  # since when
     mute_all: bool = False  # who joins later is muted too
     slides: str = ""  # the venue whose second stream (双流) is shown
     banner: Banner | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from vconf.chair.state import GRID_MOST, Conference, Display
+from vconf.chair.state import GRID_MOST, OPERATOR, Conference, Display
 
 Document = dict[str, Any]
 
@@ -21,6 +21,8 @@ class View:
 
 def role(state: Conference, who: str) -> str:
     """ "chair", "coChair" (a console that does not hold the chair, too), "venue", "waiting", or "" for who is away."""
+    if who == OPERATOR:
+        return "chair"
     if not state.there(who):
         return "waiting" if who in state.waiting else ""
     if who == state.chair:
@@ -92,12 +94,15 @@ def you(state: Conference, who: str) -> Document:
         "mayWatch": chairs(state, who) or who in state.viewers,
         "watching": state.watching.get(who, ""),
     }
+    if chairs(state, who):
+        air = on_air(state)
+        found["air"] = {"layout": air.layout, "show": list(air.show), "why": air.why}
     venue = state.venues.get(who)
     if venue is not None:
         found |= {
             "heard": heard(state, who),
             "muted": venue.muted,
-            "seen": who in _seen(state),
+            "seen": who in on_air(state).show,
             "cut": venue.cut,
             "hand": next((number for number, hand in enumerate(state.hands, 1) if hand.venue == who), 0),
             "floor": who in state.floor,
@@ -106,10 +111,9 @@ def you(state: Conference, who: str) -> Document:
     return found
 
 
-def _seen(state: Conference) -> tuple[str, ...]:
-    """Whom everybody is shown now ("on air")."""
-    shown = _forced(state) or _polled(state) or _policy(state)
-    return shown.show
+def on_air(state: Conference) -> View:
+    """What everybody is shown now, whatever one participant watches for itself."""
+    return _forced(state) or _polled(state) or _policy(state)
 
 
 def _forced(state: Conference) -> View | None:

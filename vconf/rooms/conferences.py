@@ -56,7 +56,7 @@ class Conferences:
         store: Where they are kept.
         model: The county's halls.
         changed: Called after each change with the state before and the outcome.
-        now: UNIX seconds.
+        now: UNIX seconds; None: a clock that nobody can step.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class Conferences:
         store: Store,
         model: NetworkModel,
         changed: Callable[[Conference, Outcome], None],
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self._store = store
         self._model = model
         self._changed = changed
-        self._now = now
+        self._now = now or steady_clock()
         self._states: dict[int, Conference] = {}
         self._opening: dict[int, asyncio.Lock] = {}
         self._journal: list[_Change] = []
@@ -208,6 +208,12 @@ class Conferences:
                 if change.action:
                     detail = {"meeting": change.state.meeting, "number": change.state.number, **change.args}
                     audit.record(session, change.who, f"meeting.{change.action}", "", detail)
+
+
+def steady_clock() -> Callable[[], float]:
+    """UNIX seconds that go on evenly, whatever is done to the machine's clock: polling must not halt for an hour."""
+    began = time.time() - time.monotonic()
+    return lambda: began + time.monotonic()
 
 
 def recorded(session: Session, meeting: int) -> Conference | None:

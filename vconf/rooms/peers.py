@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from vconf.limits import Bucket
+
 OUTBOX = 256
 """Messages that may wait for one page; a page that reads slower is cut off and comes back."""
 
@@ -91,6 +93,7 @@ class Peer:
     stay: asyncio.Task[int] | None = None  # gives its line in the attendance
     report: dict[str, Any] = field(default_factory=dict)  # what the page measured
     told: dict[str, Any] = field(default_factory=dict)  # of the conference, last
+    acts: Bucket = field(default_factory=lambda: Bucket(rate=5, burst=30))  # each may be told to all others
 
     @property
     def listed(self) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from inventory.model import NetworkModel
 from store.engine import Store
-from vconf import attendance, meetings
+from vconf import meetings, wall
 from vconf.chair import refusal as chair_refusal
 from vconf.chair.act import SYSTEM
 from vconf.chair.effects import Outcome
@@ -28,6 +28,7 @@ from vconf.rooms.conferences import KEPT_S, Conferences
 from vconf.rooms.enforce import enforce, publish, told
 from vconf.rooms.peers import Outbox, Peer, Room
 from vconf.rooms.refusal import Refused
+from vconf.rooms.stays import Stays
 from vconf.rooms.streams import Streams, forget_stream
 
 GONE_S = 2.5
@@ -45,6 +46,13 @@ LOOK_S = 5.0
 logger = logging.getLogger(__name__)
 
 
+def invited(meeting: meetings.Meeting, seat: Seat) -> bool:
+    """Whether a seat of this meeting is still good: halls can be taken off, guests be asked in no longer."""
+    if seat.role == "guest":
+        return meeting.guest_pin is not None
+    return seat.console or seat.hall in meeting.halls
+
+
 class Rooms:
     """All rooms of one signalling process, served by one relay."""
 
@@ -55,11 +63,12 @@ class Rooms:
         self.rooms: dict[int, Room] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.conferences = Conferences(store, model, self._conference_changed)
+        self._stays = Stays(store)
         self._streams = Streams(relay, self._conference, self._ask)
 
     async def start(self) -> None:
         """Nobody is in a meeting yet; connect to the relay and watch."""
-        await asyncio.to_thread(self._close_stays)
+        await self._stays.none()
         self.conferences.start()
         self._relay.on_event = self._relay_event
         self._relay.on_state = self._relay_state
@@ -77,14 +86,14 @@ class Rooms:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._relay.close()
         await self.conferences.close()
-        await asyncio.to_thread(self._close_stays)
+        await self._stays.none()
 
     # -- coming and going ---------------------------------------------------------------------
 
     async def join(self, seat: Seat, outbox: Outbox) -> tuple[Room, Peer]:
         """A venue or a chair's console comes in; an earlier page of the same participant is replaced."""
         meeting = await asyncio.to_thread(self._meeting, seat.meeting)
-        if meeting is None or not (seat.console or seat.hall in meeting.halls):
+        if meeting is None or not invited(meeting, seat):
             raise Refused("unknown", "this hall is not booked for this meeting")
         state = meeting.state(datetime.now(UTC))
         if state != "open":
@@ -96,16 +105,24 @@ class Rooms:
             earlier.tell("replaced")
             self._take_out(room, earlier, "replaced")
             room = self.rooms.setdefault(meeting.id, room)
-        if seat.console:
-            peer = Peer(seat.participant, seat.hall, seat.hall, console=True)
-        else:
+        if seat.role == "venue":
             venue = conference.venues[seat.hall]
             peer = Peer(venue.id, venue.zh, venue.en)
+        else:
+            name = seat.name or seat.hall
+            peer = Peer(seat.participant, name, name, console=seat.console)
         room.peers[peer.id] = peer
         if seat.console:
-            self.conferences.act(meeting.id, SYSTEM, "arriveConsole", {"console": peer.code, "name": seat.hall})
+            arrival = ("arriveConsole", {"console": peer.code, "name": peer.zh})
         else:
-            self.conferences.act(meeting.id, SYSTEM, "arrive", {"venue": peer.code})
+            arrival = ("arrive", {"venue": peer.code, "zh": peer.zh, "en": peer.en})
+        try:
+            self.conferences.act(meeting.id, SYSTEM, *arrival)
+        except chair_refusal.Refused as refused:
+            room.peers.pop(peer.id)
+            if not room.peers:
+                self.rooms.pop(room.meeting, None)
+            raise Refused(f"refused-{refused.code}", refused.en, refused.zh) from None
         if not peer.inside and self._conference(room).there(peer.code):
             self._let_in(room, peer)  # a page in the place of an earlier one changes nothing in the conference
         peer.outbox = outbox  # from now on: the welcome holds what came before
@@ -117,7 +134,7 @@ class Rooms:
         peer.inside = True
         if peer.console:
             return
-        self._own(self._note_join(room.meeting, peer))
+        self._own(self._stays.begin(room.meeting, peer))
         room.tell_others(peer, "peerJoined", **peer.as_json())
 
     def resume(self, peer_id: str, key: str, outbox: Outbox) -> tuple[Room, Peer]:
@@ -176,7 +193,7 @@ class Rooms:
         # not in the connection's own task: that may end before the store has answered
         self._own(self._close_media(room, peer))
         if peer.listed:
-            self._own(self._note_leave(peer, why))
+            self._own(self._stays.end(peer, why))
         peer.inside = False
 
     # -- requests -----------------------------------------------------------------------------
@@ -203,6 +220,8 @@ class Rooms:
             raise Refused("relay-away" if error.code == "away" else "refused", str(error)) from None
 
     async def _act(self, room: Room, peer: Peer, data: dict[str, Any]) -> dict[str, Any]:
+        if not peer.acts.take():
+            raise Refused("limit", "too many actions: wait a moment", "操作太频繁，请稍候")
         args = {key: value for key, value in data.items() if key != "action"}
         return await self.act(room.meeting, peer.code, str(data.get("action")), args)
 
@@ -220,6 +239,16 @@ class Rooms:
             # after the answer: who ended it has a page in it
             asyncio.get_running_loop().call_soon(self._end, self.rooms[meeting], "over")
         return {"number": state.number if state else 0}
+
+    async def quality(self, meeting: int) -> dict[str, Any]:
+        """How each venue of a meeting sends and gets (``vconf.wall.quality``); {} while the relay is away."""
+        room = self.rooms.get(meeting)
+        if room is None:
+            return {}
+        try:
+            return wall.quality(await self._relay.request("peerQuality", room=room.name), room)
+        except RelayError:
+            return {}
 
     def _conference(self, room: Room) -> Conference:
         found = self.conferences.get(room.meeting)
@@ -373,24 +402,3 @@ class Rooms:
     def _meeting(self, meeting: int) -> meetings.Meeting | None:
         with self._store.reading() as session:
             return meetings.get(session, meeting)
-
-    async def _note_join(self, meeting: int, peer: Peer) -> None:
-        def note() -> int:
-            with self._store.session() as session:
-                return attendance.joined(session, meeting, peer.code, datetime.now(UTC))
-
-        peer.stay = asyncio.ensure_future(asyncio.to_thread(note))
-        await peer.stay
-
-    async def _note_leave(self, peer: Peer, why: str) -> None:
-        stay = await peer.stay if peer.stay is not None else 0
-
-        def note() -> None:
-            with self._store.session() as session:
-                attendance.left(session, stay, datetime.now(UTC), why)
-
-        await asyncio.to_thread(note)
-
-    def _close_stays(self) -> None:
-        with self._store.session() as session:
-            attendance.close_open_stays(session, datetime.now(UTC))

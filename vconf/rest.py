@@ -1,0 +1,279 @@
+"""``/api/meet``: book meetings, chair them and read them from another program; OpenAPI at ``/api/meet/openapi.json``.
+
+Who asks shows a chair's token of that meeting (``Authorization: Bearer``, RFC 6750), or is a person signed in to the
+operations pages who may hold meetings and whose units the main venue belongs to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Protocol
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.openapi.utils import get_openapi
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from identity.tokens import TokenRefused, Tokens
+from inventory.model import NetworkModel
+from store import audit
+from store.engine import Store
+from vconf import attendance, links, meetings, sheet, wall
+from vconf.chair import document
+from vconf.chair.act import ACTIONS
+from vconf.chair.state import OPERATOR
+from vconf.rooms.conferences import recorded
+from vconf.rooms.refusal import Refused
+from vconf.rooms.rooms import Rooms
+
+Document = dict[str, Any]
+Code = Annotated[str, Field(min_length=1, max_length=32)]
+
+
+class Caller(Protocol):
+    """Who asks."""
+
+    @property
+    def login(self) -> str:
+        """For the audit."""
+
+    def covers(self, unit: str) -> bool:
+        """True when the site is one of the caller's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bearer:
+    """Somebody with a chair's token of one meeting."""
+
+    login: str
+    meeting: int
+
+    def covers(self, unit: str) -> bool:
+        return True
+
+
+class Booking(BaseModel):
+    """A meeting to book."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Annotated[str, Field(max_length=200)]
+    start: AwareDatetime | None = None  # None: now
+    minutes: Annotated[int, Field(ge=1, le=720)] = 120
+    halls: Annotated[list[Code], Field(min_length=1, max_length=1000)]
+    main: Annotated[str, Field(max_length=32)] = ""
+    chair: Annotated[str, Field(max_length=64)] = ""
+
+
+class Act(BaseModel):
+    """One action of the chair's table (docs/protocol.md)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Annotated[str, Field(max_length=32)]
+    args: Document = {}
+
+
+class Why(BaseModel):
+    """A reason for the audit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    why: Annotated[str, Field(max_length=500)] = ""
+
+
+class Rest:
+    """The routes.
+
+    Args:
+        store: Meetings.
+        tokens: Made with the private key ``links.KEY``.
+        model: The county's halls.
+        rooms: The meetings that go on; None in a county without a relay.
+        operator: Dependency: the person signed in who may hold meetings, or HTTPException; its attribute ``rights``
+            names what it asks for.
+        network: The live document of the operations pages, for ``wall.faults``.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        tokens: Tokens,
+        model: NetworkModel,
+        rooms: Rooms | None,
+        operator: Callable[[Request], Caller],
+        network: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self._store = store
+        self._tokens = tokens
+        self._model = model
+        self._rooms = rooms
+        self._network = network
+
+        def caller(request: Request) -> Caller:
+            kind, _, text = request.headers.get("authorization", "").partition(" ")
+            if kind.lower() != "bearer":
+                return operator(request)
+            try:
+                seat = links.read_chair(tokens, text.strip())
+            except TokenRefused as refused:
+                raise HTTPException(401, str(refused)) from None
+            return _Bearer(seat.hall, seat.meeting)
+
+        caller.rights = getattr(operator, "rights", ())  # type: ignore[attr-defined]  # as the operator's own
+        self.router = APIRouter(prefix="/api/meet", tags=["meetings"])
+        self._routes(Depends(caller))
+
+    def _routes(self, who: Any) -> None:
+        router = self.router
+
+        @router.get("/openapi.json", include_in_schema=False, dependencies=[who])
+        def described() -> Document:
+            return get_openapi(title="Meetings", version="1", routes=router.routes)
+
+        @router.get("/actions", dependencies=[who])
+        def actions() -> Document:
+            """Every action of the chair: who may, arguments, what it does."""
+            rows = {name: found for name, found in ACTIONS.items() if found.may != "system"}
+            return {
+                "actions": {
+                    name: {"may": row.may, "args": list(row.args), "needs": list(row.needs), "line": row.line}
+                    for name, row in rows.items()
+                }
+            }
+
+        @router.get("/meetings")
+        def listed(caller: Caller = who, everything: Annotated[bool, Query(alias="all")] = False) -> Document:
+            """Meetings that are not over; ``all``: past and cancelled ones too."""
+            with self._store.reading() as session:
+                found = meetings.upcoming(session, datetime.now(UTC), everything=everything)
+            return {"meetings": [each.as_json() for each in found if self._concerns(caller, each)]}
+
+        @router.post("/meetings", status_code=201)
+        def book(body: Booking, caller: Caller = who) -> Document:
+            """Book a meeting; answers with every hall's link and the chair's."""
+            if isinstance(caller, _Bearer):
+                raise HTTPException(403, "a chair's token is for its own meeting: sign in to book another")
+            try:
+                with self._store.session() as session:
+                    made = meetings.book(
+                        session,
+                        title=body.title,
+                        start_at=body.start or datetime.now(UTC),
+                        duration=timedelta(minutes=body.minutes),
+                        halls=body.halls,
+                        who=caller.login,
+                        known_halls=self._model.halls,
+                        main=body.main,
+                        chair=body.chair,
+                    )
+                    if not self._concerns(caller, made):
+                        raise HTTPException(403, f"main: {made.main} is not in your unit")
+            except meetings.MeetingError as error:
+                raise HTTPException(422, str(error)) from None
+            return {"meeting": made.as_json(), **self._links(made, caller)}
+
+        @router.get("/meetings/{number}")
+        def shown(number: int, caller: Caller = who) -> Document:
+            """A meeting, and the conference as the store has it (null: nobody was in it yet)."""
+            meeting = self._meeting(number, caller)
+            with self._store.reading() as session:
+                state = recorded(session, number)
+            return {"meeting": meeting.as_json(), "state": document.whole(state) if state else None}
+
+        @router.get("/meetings/{number}/links")
+        def linked(number: int, caller: Caller = who) -> Document:
+            """Every hall's link, and a chair's for who asks."""
+            return self._links(self._meeting(number, caller), caller)
+
+        @router.post("/meetings/{number}/cancel")
+        def cancel(number: int, body: Why, caller: Caller = who) -> Document:
+            """Cancel it; halls that are in it are told."""
+            self._meeting(number, caller)
+            with self._store.session() as session:
+                return {"meeting": meetings.cancel(session, number, caller.login, body.why).as_json()}
+
+        @router.post("/meetings/{number}/act")
+        async def act(number: int, body: Act, caller: Caller = who) -> Document:
+            """Do what the chair does; 409 with code and words when it is refused."""
+            meeting = await asyncio.to_thread(self._meeting, number, caller)
+            if self._rooms is None:
+                raise HTTPException(409, "this county has no relay: no meeting can go on")
+            if (state := meeting.state(datetime.now(UTC))) != "open":
+                raise HTTPException(409, {"code": state, "zh": "会议未开放", "en": f"the meeting is {state}"})
+            await self._rooms.conferences.open(meeting)
+            try:
+                return await self._rooms.act(number, OPERATOR, body.action, body.args, by=caller.login)
+            except Refused as refused:
+                words = {"code": refused.code, "zh": refused.zh, "en": str(refused)}
+                raise HTTPException(409, words) from None
+
+        @router.get("/meetings/{number}/wall")
+        async def walled(number: int, caller: Caller = who) -> Document:
+            """Each venue's quality now, and the network's faults that concern the meeting."""
+            meeting = await asyncio.to_thread(self._meeting, number, caller)
+            measured = await self._rooms.quality(number) if self._rooms is not None else {}
+            return {"quality": measured, **wall.faults(self._network(), self._model, meeting.halls)}
+
+        @router.post("/meetings/{number}/console")
+        def console(number: int, caller: Caller = who) -> Document:
+            """A token that opens the chair's page (``/chair/#token=``) in the name of who asks."""
+            meeting = self._meeting(number, caller)
+            try:
+                token = links.chair_token(self._tokens, meeting, caller.login, datetime.now(UTC))
+            except TokenRefused as refused:
+                raise HTTPException(409, str(refused)) from None
+            with self._store.session() as session:
+                audit.record(session, caller.login, "meeting.console", "", {"meeting": number})
+            return {"token": token}
+
+        @router.get("/meetings/{number}/attendance")
+        def attended(number: int, caller: Caller = who) -> Document:
+            """The sign-in sheet."""
+            meeting = self._meeting(number, caller)
+            lines, name = self._sheet(meeting)
+            return {
+                "meeting": meeting.as_json(),
+                "venues": [line.as_json() | {"zh": name(line.hall)} for line in lines],
+            }
+
+        @router.get("/meetings/{number}/attendance.html", response_class=Response)
+        def printed(number: int, caller: Caller = who) -> Response:
+            """The sign-in sheet to print."""
+            meeting = self._meeting(number, caller)
+            page = sheet.html(meeting, *self._sheet(meeting), datetime.now().astimezone())
+            return Response(page, media_type="text/html; charset=utf-8")
+
+    def _meeting(self, number: int, caller: Caller) -> meetings.Meeting:
+        with self._store.reading() as session:
+            found = meetings.get(session, number)
+        if found is None or (isinstance(caller, _Bearer) and caller.meeting != number):
+            raise HTTPException(404, f"meeting {number}: not found")
+        if not self._concerns(caller, found):
+            raise HTTPException(403, f"meeting {number}: its main venue {found.main} is not in your unit")
+        return found
+
+    def _concerns(self, caller: Caller, meeting: meetings.Meeting) -> bool:
+        if isinstance(caller, _Bearer):
+            return caller.meeting == meeting.id
+        hall = self._model.halls.get(meeting.main)
+        return caller.covers(hall.site if hall else "")
+
+    def _sheet(self, meeting: meetings.Meeting) -> tuple[list[attendance.Line], sheet.Names]:
+        with self._store.reading() as session:
+            lines = attendance.sheet(session, meeting, datetime.now(UTC))
+            return lines, sheet.names(self._model, recorded(session, meeting.id))
+
+    def _links(self, meeting: meetings.Meeting, caller: Caller) -> Document:
+        now = datetime.now(UTC)
+        if (state := meeting.state(now)) in ("cancelled", "over"):
+            raise HTTPException(409, f"meeting {meeting.id} is {state}")
+        try:
+            base = links.pages_address(self._model)
+        except LookupError as lack:
+            raise HTTPException(409, str(lack)) from None
+        halls = {hall: links.link(self._tokens, base, meeting, hall, now) for hall in meeting.halls}
+        # in the caller's own name: nobody is handed somebody else's
+        return {"links": halls, "chair_link": links.chair_link(self._tokens, base, meeting, caller.login, now)}
