@@ -9,7 +9,7 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint bench bench-provision bench-snmp bench-probe drills fuzz shots bundle bundle-test lock clean
+.PHONY: help setup up down test lint bench bench-provision bench-snmp bench-probe bench-sfu drills fuzz shots bundle bundle-test lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,11 @@ bench-probe: setup  ## 200 targets, 10 probes a second each: our STAMP beside fp
 	@command -v fping >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends fping >/dev/null
 	@$(BIN)/python -m bench.probe $(ARGS)
 
+bench-sfu: setup  ## our relay, both engines, beside Janus at its best: packets a second and core (JSON last line; root)
+	@bench/sfu-setup
+	@$(BIN)/python -m vconf.media.compile
+	$(BIN)/python -m bench.sfu $(ARGS)
+
 bench-snmp: setup  ## our SNMP poller beside snmp_exporter, value for value (JSON as the last line)
 	@[ -x build/bench/usr/bin/prometheus-snmp-exporter ] || { mkdir -p build/bench && cd build/bench && \
 	    apt-get download -q prometheus-snmp-exporter && dpkg-deb -x prometheus-snmp-exporter_*.deb . ; }
@@ -55,6 +60,7 @@ drills: setup  ## cut every fibre, kill a centre, meet while it happens; judges 
 
 fuzz: setup  ## every property test for MINUTES together (default 15), then 1,000,000 mutated datagrams (JSON last line)
 	$(BIN)/pytest -q -p tests.fuzzing --fuzz-minutes $(MINUTES) $(ARGS)
+	$(BIN)/python -m tests.vconf.sanitised --datagrams $(DATAGRAMS) || [ $$? = 3 ]
 	$(BIN)/python -m tests.datagrams --datagrams $(DATAGRAMS)
 
 shots: setup  ## screenshots of every page, from the running county, into build/shots; the manual's into docs/images
@@ -72,4 +78,5 @@ lock: setup  ## requirements.txt anew from requirements.in
 
 clean:  ## remove what was built (never what is tracked, never a county's data)
 	rm -rf .venv .make .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info web/node_modules web/dist
+	rm -f vconf/media/native/*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from tests.vconf.client import Client
+from tests.vconf.engines import ENGINES, NAMES
 from vconf.media import rtcp, rtp
 from vconf.media.capabilities import MID, REPAIRED_RID, RID, TRANSPORT_CC, router_capabilities
 from vconf.media.engine import Engine, EngineError
 from vconf.media.ortc import OrtcError
+from vconf.media.plane import Address, Plane
 
 RECEIVER = {
     "codecs": router_capabilities()["codecs"],
@@ -50,18 +52,26 @@ async def until(condition: Callable[[], Any], seconds: float = 3.0) -> None:
     assert condition()
 
 
+@pytest.fixture(scope="module", autouse=True, params=ENGINES, ids=NAMES)
+def _engine(request: pytest.FixtureRequest) -> None:
+    World.make = staticmethod(request.param)
+
+
 class World:
     """An engine, a sender and a receiver in one room."""
 
+    make: Callable[[Address], Plane]
+
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []
-        self.engine = Engine(("127.0.0.1", 0), on_event=self._event)
+        self.engine = Engine(("127.0.0.1", 0), on_event=self._event, make_plane=World.make)
         self.sender, self.receiver = Client(), Client()
         self.up: dict[str, Any] = {}
         self.down: dict[str, Any] = {}
 
     def _event(self, name: str, values: dict[str, Any]) -> None:
-        self.events.append((values["peer"], values["state"]))
+        if name == "transport":
+            self.events.append((values["peer"], values["state"]))
 
     async def connect(self) -> None:
         self.up = await self._join("a", self.sender)

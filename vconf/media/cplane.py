@@ -93,6 +93,11 @@ def _load() -> Any:
     return ffi.dlopen(str(library()))
 
 
+def forget() -> None:
+    """Look for the library anew: it was built."""
+    _load.cache_clear()
+
+
 def available() -> bool:
     """Whether there is a library, made from the sources as they are."""
     if not library().exists():

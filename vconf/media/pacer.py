@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from vconf.media.plane import QUEUE_PACKETS, QUEUE_US
 
-_BURST_US = 10_000
+_BURST_US = 40_000
 _LEAST_BURST = 3_000  # octets: two packets
 
 T = TypeVar("T")

@@ -203,7 +203,10 @@ class Plane(Protocol):
 
     name: str  # "python" or "c"
     address: Address
-    counters: Counters
+
+    @property
+    def counters(self) -> Counters:
+        """What went through since the start."""
 
     def fileno(self) -> int:
         """The socket's."""
@@ -244,7 +247,7 @@ class Plane(Protocol):
         """Note arrivals by this header extension id; 0 stops."""
 
     def set_rate(self, transport: int, bps: int) -> None:
-        """Pace video that leaves to this rate, in bursts of at most 10 ms of it; voice passes at once.  0: no pace."""
+        """Pace video that leaves to this rate, in bursts of at most 40 ms of it; voice passes at once.  0: no pace."""
 
     def arrivals(self, transport: int) -> list[tuple[int, int]]:
         """(transport-wide sequence, microseconds) since the last call, as they came."""

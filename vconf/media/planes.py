@@ -22,10 +22,10 @@ def choose(name: str = "auto") -> Callable[[Address], Plane]:
     """
     from vconf.media import cplane
 
-    if name == "python" or (name == "auto" and not cplane.available()):
-        return PyPlane
     if name not in NAMES:
         raise NoEngine(f"engine {name!r}: expected one of {', '.join(NAMES)}")
+    if name == "python" or (name == "auto" and not cplane.available()):
+        return PyPlane
     if not cplane.available():
         raise NoEngine("engine 'c': its library is not built. Next: python -m vconf.media.compile, or --engine python")
     return cplane.CPlane

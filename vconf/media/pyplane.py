@@ -132,10 +132,11 @@ class PyPlane:
             return
         for channel in self._channels.values():
             channel.bound = {ssrc: entry for ssrc, entry in channel.bound.items() if entry[0] != stream}
+        for leg in known.legs:
+            leg.restart = True
         for leg in [*known.legs, *known.waiting]:
             if leg.wanted is known:
-                leg.wanted = None
-            leg.restart = True
+                leg.wanted = None  # what another stream feeds goes on
         known.legs, known.waiting = [], []
         self._sender.dirty.pop(known, None)
 

@@ -10,6 +10,7 @@ import struct
 from collections import deque
 from typing import TYPE_CHECKING
 
+from vconf.media.payload import vp8_renumber
 from vconf.media.plane import MID_BYTES, MID_ID, TRANSPORT_CC_ID, LegFormat, LegState, StreamFormat
 from vconf.media.ring import Held
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _SPANS = 4  # earlier switches that a NACK can still reach behind
 _HEAD = struct.Struct("!IHHB4sB")
 _MOST_WORDS = 12
+VP8_HEAD = 6
 _PROBE = 255  # octets of padding
 
 
@@ -171,12 +173,7 @@ class Leg:
 
 
 def renumbered(payload: bytes, span: Span, held: Held) -> bytes:
-    """A VP8 payload with the span's picture numbers; any other as it is."""
+    """A VP8 payload (or its first ``VP8_HEAD`` octets) with the span's picture numbers; any other as it is."""
     if held.picture is None or not (span.picture or span.tl0):
         return payload
-    picture = held.picture[0] + span.picture & 0x7FFF
-    patched = bytearray(payload)
-    patched[2], patched[3] = 0x80 | picture >> 8, picture & 0xFF
-    if held.picture[1] >= 0:
-        patched[4] = held.picture[1] + span.tl0 & 0xFF
-    return bytes(patched)
+    return vp8_renumber(payload, span.picture, span.tl0)

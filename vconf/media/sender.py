@@ -13,7 +13,7 @@ from pylibsrtp._binding import ffi, lib
 from vconf.media import plane
 from vconf.media.channel import Channel
 from vconf.media.plane import Counters, Event
-from vconf.media.rewriter import Leg, Span, renumbered
+from vconf.media.rewriter import VP8_HEAD, Leg, Span, renumbered
 from vconf.media.ring import Held
 from vconf.media.runs import VIEW, Run, group
 from vconf.media.stream import Stream
@@ -155,7 +155,8 @@ class Sender:
         if span.picture or span.tl0:
             for held, head in zip(run.packets, run.heads, strict=True):
                 at = head[2] - 2 + held.payload_at
-                view[at : at + 5] = renumbered(held.layout[held.payload_at : held.payload_at + 5], span, held)
+                head_of = held.layout[held.payload_at : held.payload_at + VP8_HEAD]
+                view[at : at + len(head_of)] = renumbered(head_of, span, held)
         move, later = span.sequence, span.timestamp
         first = number = channel.cc_next
         for sequence, timestamp, at, pointer, size, words in run.heads:

@@ -207,7 +207,7 @@ EXPORT void pl_remove_stream(pl_plane *of, int32_t handle) {
                 each->wanted = NULL;
                 stream_drop(of, known);
             }
-            each->restart = 1;
+            if (which == 0) each->restart = 1; /* what another stream feeds goes on */
         }
     known->legs.count = known->waiting.count = 0;
     list_remove(&of->dirty, known);
@@ -382,8 +382,9 @@ EXPORT int pl_resend(pl_plane *of, int32_t handle, const int32_t *sequences, int
 
 EXPORT int pl_probe(pl_plane *of, int32_t handle, int packets, int64_t now_us) {
     leg *known = leg_of(of, handle);
-    if (known == NULL || known->spans == 0 || known->newest == NULL || !known->form.rtx_ssrc || packets <= 0) return 0;
-    const span *at = &known->span[known->spans - 1];
+    if (known == NULL || known->wanted == NULL || !known->form.rtx_ssrc || packets <= 0) return 0;
+    uint32_t timestamp = known->form.timestamp;
+    if (known->spans && known->newest != NULL) timestamp = known->newest->timestamp + known->span[known->spans - 1].timestamp;
     held **made = malloc((size_t)packets * sizeof *made);
     if (made == NULL) return 0;
     int count = 0;
@@ -392,13 +393,13 @@ EXPORT int pl_probe(pl_plane *of, int32_t handle, int packets, int64_t now_us) {
         if (each == NULL) break;
         known->rtx_sequence = (known->rtx_sequence + 1) & 0xFFFF;
         each->extended = known->rtx_sequence;
-        each->timestamp = known->newest->timestamp + at->timestamp;
+        each->timestamp = timestamp;
         each->payload_at = HEADER_BYTES;
         each->words = 2;
         each->size = HEADER_BYTES + PROBE_BYTES;
         memset(each->layout, 0, (size_t)each->size);
         each->layout[0] = 0xB0;
-        each->layout[1] = (uint8_t)at->from->in.form.out_rtx_payload_type;
+        each->layout[1] = (uint8_t)known->wanted->in.form.out_rtx_payload_type;
         each->layout[each->size - 1] = PROBE_BYTES;
     }
     of->counters.probes += (uint64_t)count;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BURST_US 10000
+#define BURST_US 40000
 #define LEAST_BURST 3000.0
 #define LEAST_WAIT_US 500
 
@@ -50,8 +50,11 @@ static int admits(pacer *of, int octets, int64_t now_us) {
 }
 
 static int is_full(const pacer *of, int packets) {
-    return of->count + packets > QUEUE_PACKETS || of->octets > of->bps * QUEUE_US / 8000000;
+    int too_long = of->bps > 0 && of->octets * 8000000 > of->bps * QUEUE_US;
+    return too_long || of->count + packets > QUEUE_PACKETS;
 }
+
+static int is_paced(const stream *from, const pacer *of) { return from->in.form.is_video && (of->bps || of->count); }
 
 static void put(pacer *of, const leg *to, const span *at, held *what, int octets) {
     if (of->items == NULL && (of->items = calloc(QUEUE_PACKETS, sizeof *of->items)) == NULL) return;
@@ -206,8 +209,7 @@ static void begin(pl_plane *of, stream *from, leg *each, int index, int64_t now_
     run *runs = malloc((size_t)count * sizeof *runs); /* a switch is rare */
     if (runs == NULL) return;
     if (can_send(to))
-        emit(of, each, packets, runs, runs_group(packets, count, to->tag, runs), from->in.form.is_video && to->pace.bps > 0,
-             now_us);
+        emit(of, each, packets, runs, runs_group(packets, count, to->tag, runs), is_paced(from, &to->pace), now_us);
     free(runs);
 }
 
@@ -236,7 +238,7 @@ static void fan_out(pl_plane *of, stream *from, int64_t now_us) {
         channel *to = legs[i]->to;
         if (!can_send(to)) continue;
         if (to->tag != tag) count = runs_group(packets, from->pending.count, tag = to->tag, runs);
-        emit(of, legs[i], packets, runs, count, from->in.form.is_video && to->pace.bps > 0, now_us);
+        emit(of, legs[i], packets, runs, count, is_paced(from, &to->pace), now_us);
     }
     for (int i = fed; i < fed + starting; i++) begin(of, from, legs[i], index, now_us);
     free(legs);
