@@ -36,7 +36,6 @@ TITLE = "防汛会商"
 WIDE = {"width": 1920, "height": 1080}
 PHONE = {"width": 390, "height": 844}
 _READY_MS = 60_000
-_PICTURES = "() => [...document.querySelectorAll('video')].filter((one) => one.videoWidth > 0).length > 1"
 _SHOWN = re.compile(r"images/([\w-]+\.png)")
 
 FAULTY = (
@@ -113,14 +112,14 @@ def shots(lab: Lab, folder: Path, progress: Progress) -> list[Path]:
     secrets = Secrets(lab.places.lib / "identity")
     base = f"https://{lab.model.hosts[lab.model.nms].management}"
     taken = []
-    with booked_halls(lab, pair, title=TITLE, who="shots", probe=False) as (opened, browsers):
+    with booked_halls(lab, pair, title=TITLE, who="shots", probe=True) as (opened, browsers):
         opened[0].wait_lobby(_READY_MS / 1000)
         taken.append(album.take(opened[0].page, "hall-lobby"))
         for hall in opened:
             hall.join(_READY_MS / 1000)
         for hall in opened:
             hall.wait_phase("in", _READY_MS / 1000)
-        opened[0].page.wait_for_function(_PICTURES, timeout=_READY_MS)
+        opened[0].wait_picture(timeout_s=_READY_MS / 1000)
         taken.append(album.take(opened[0].page, "hall-meeting"))
         tokens = Tokens(secrets.resolve(OPS_KEY))
         link = f"{base}/ops/#token={ops_token(tokens, _somebody(lab, 'operator'))}"

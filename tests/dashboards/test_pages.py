@@ -107,6 +107,7 @@ class Windows:
             page.goto(f"{self._county.base}/ops/#token={ops_token(self._tokens, login)}")
             page.wait_for_selector(".menu")
             painted(page)
+            expect(page.locator("main .nothing")).to_have_count(0)  # the link is no address
             self._open[login] = context, page
         return self._open[login][1]
 

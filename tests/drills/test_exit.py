@@ -29,6 +29,7 @@ from inventory.places import CHECKOUT, Places
 from provision import play
 from provision.render.qos import SHARES
 from tests.drills.counties import with_two_carriers
+from tests.drills.notebook import eventually
 from twin import faults
 
 pytestmark = pytest.mark.twin
@@ -88,8 +89,7 @@ def test_a_closed_exit_stays_closed_whatever_restarts(lab: Lab) -> None:
     talk = Conversations(lab, place, internet.address)
     try:
         faults.restart_host(lab.twin, lab.model.firewall)
-        time.sleep(6)
-        assert answer("exit", "status")["running"] == "closed"
+        eventually(lambda: _running() == "closed", "the firewall does not close the exit again", within_s=60)
         result = play.run("site.yml", places=lab.places)
         assert result.good, result.failures
         assert result.changed == []
@@ -130,7 +130,7 @@ def test_new_keys_cost_a_site_less_than_a_second(lab: Lab) -> None:
     sites = [tunnel.site for tunnel in lab.model.tunnels.values()]
     flows = Flows(lab, [revoke_drill.pair(lab.model, site) for site in sites])
     try:
-        assert flows.flowing(within_s=15)
+        assert flows.flowing(within_s=30)
         for place, site in enumerate(sites):
             mark = flows.mark()
             answer("vpn", "rotate", site, "--why", "test")
@@ -138,7 +138,7 @@ def test_new_keys_cost_a_site_less_than_a_second(lab: Lab) -> None:
             lost = flows.lost(mark)
             assert flows.lost_ms(mark) < 1000
             assert [count for at, count in enumerate(lost) if at != place] == [0] * (len(sites) - 1)
-        assert flows.flowing(within_s=5)
+        assert flows.flowing(within_s=30)
     finally:
         flows.close()
     assert {row["state"] for row in lab.broker().call("vpn_list")["tunnels"]} == {"up"}
@@ -197,6 +197,18 @@ def test_who_spoke_through_the_exit_is_known_and_asking_is_audited(lab: Lab) -> 
     assert "inquiry 17" in sanwang("audit", "show", "--last", "5").stdout
 
 
+def _running() -> object:
+    """What the exit does now, as ``sanwang exit status`` says; None while nobody can say."""
+    words = sanwang("exit", "status", "--json").stdout.splitlines()
+    return json.loads(words[-1]).get("running") if words else None
+
+
+def _octets(lab: Lab, share: str) -> int:
+    """Octets of that share of the exit, as the firewall's agent counts them."""
+    counters = lab.collected(f"/hosts/{lab.model.firewall}")["state"]["counters"]
+    return int(counters.get(share, {}).get("octets", 0))
+
+
 class Bulk:
     """TCP in bulk between users and the Internet: so many connections each, counted by user."""
 
@@ -243,7 +255,7 @@ class Bulk:
     def close(self) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(timeout=6)
+            thread.join(timeout=60)
         self._listening.close()
 
 
@@ -254,18 +266,19 @@ def test_a_unit_that_opens_many_connections_gets_no_more_of_the_exit(lab: Lab, d
     bulk = Bulk(lab, {greedy: 6, modest: 1}, user(lab.model)[1], download=download)
     try:
         time.sleep(2)
-        before = dict(bulk.counted)
+        before, began = dict(bulk.counted), time.monotonic()
         time.sleep(5)
-        carried = {place.site: (bulk.counted[place] - before[place]) * 8 / 5 for place in before}
+        after, lasted_s = dict(bulk.counted), time.monotonic() - began
+        carried = {place.site: (after[place] - before[place]) * 8 / lasted_s for place in before}
     finally:
         bulk.close()
     rate = lab.model.links[lab.model.hosts[lab.model.firewall].port(lab.model.exits[0].port).link].rate_bps
     assert 0.6 * rate < sum(carried.values()) < rate, carried
     assert 0.35 < carried["b01"] / sum(carried.values()) < 0.65, carried
-    time.sleep(16)  # the firewall's agent looks every fifteen seconds
-    counted = lab.collected(f"/hosts/{lab.model.firewall}")["state"]["counters"]
-    for site in carried:
-        share = f"share:{lab.model.sites[site].number % SHARES}:{'down' if download else 'up'}"
-        assert counted[share]["octets"] * 8 > carried[site] * 5, (
-            f"{site}: the page of the exit's users does not show it"
-        )
+    way = "down" if download else "up"
+    shares = {f"share:{lab.model.sites[site].number % SHARES}:{way}": bps for site, bps in carried.items()}
+    eventually(  # the firewall's agent looks every fifteen seconds
+        lambda: all(_octets(lab, share) * 8 > bps * 5 for share, bps in shares.items()),
+        f"the page of the exit's users does not show {shares}",
+        within_s=60,
+    )

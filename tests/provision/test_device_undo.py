@@ -32,7 +32,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
             made.cut()
 
 
-def eventually(what: Callable[[], bool], within_s: float = 10.0) -> float:
+def eventually(what: Callable[[], bool], within_s: float = 60.0) -> float:
     begun = time.monotonic()
     while not what():
         assert time.monotonic() < begun + within_s, "it never came"
@@ -41,12 +41,13 @@ def eventually(what: Callable[[], bool], within_s: float = 10.0) -> float:
 
 
 def test_a_confirmed_change_stays(box: Box) -> None:
-    answer = box.device("apply", "--confirm", "2", "a1", bundle=box.bundle("second"))
+    begun = time.monotonic()
+    answer = box.device("apply", "--confirm", "5", "a1", bundle=box.bundle("second"))
     assert answer["pending"]["id"] == "a1"
     assert box.device("state")["pending"]["phase"] == "armed"
     assert box.device("confirm", "a1")["outcome"] == "confirmed"
     assert box.device("confirm", "a1")["outcome"] == "confirmed already"
-    time.sleep(2.5)
+    time.sleep(max(0.0, begun + 5.5 - time.monotonic()))
     assert box.has() == "second"
     state = box.device("state")
     assert state["pending"] is None
@@ -55,10 +56,10 @@ def test_a_confirmed_change_stays(box: Box) -> None:
 
 def test_an_unconfirmed_change_is_undone_by_the_device_after_its_session_has_died(box: Box) -> None:
     before = box.device("state")
-    process = box.begin(TOOL, "apply", "--confirm", "2", "a1", data=json.dumps(box.bundle("second", extra="x\n")))
+    process = box.begin(TOOL, "apply", "--confirm", "5", "a1", data=json.dumps(box.bundle("second", extra="x\n")))
     eventually(lambda: box.has() == "second")
     box.kill(process)
-    eventually(lambda: box.has() == "first", within_s=6)
+    eventually(lambda: box.has() == "first")
     eventually(lambda: box.device("state")["last"] is not None)
     after = box.device("state")
     assert after["last"]["outcome"] == "reverted"
@@ -84,13 +85,13 @@ def test_another_change_is_refused_while_one_is_pending_and_the_same_goes_on(box
 
 
 def test_a_power_cycle_keeps_the_time_of_a_pending_change(box: Box) -> None:
-    box.device("apply", "--confirm", "4", "a1", bundle=box.bundle("second"))
+    box.device("apply", "--confirm", "8", "a1", bundle=box.bundle("second"))
     box.cut()
     box.start()
     box.boot()
     assert box.has() == "second"
     assert box.device("state")["pending"]["id"] == "a1"
-    eventually(lambda: box.has() == "first", within_s=8)
+    eventually(lambda: box.has() == "first")
 
 
 def test_a_change_whose_time_ran_out_without_power_is_undone_before_the_network_comes_up(box: Box) -> None:
@@ -127,8 +128,8 @@ def test_a_change_that_hangs_is_killed_and_undone_by_its_timer(box: Box) -> None
     next(each for each in bundle["files"] if each["group"] == "nft")["text"] = ruleset("second")
     process = hang(box, bundle, "--confirm", "1", "a1")
     box.run("rm", "/run/slow", "/run/reached")
-    eventually(lambda: box.has() == "first", within_s=20)
-    assert process.wait(5) != 0
+    eventually(lambda: box.has() == "first")
+    assert process.wait(60) != 0
 
 
 @pytest.mark.parametrize("confirm", [(), ("--confirm", "60", "a1")])
@@ -139,8 +140,8 @@ def test_a_change_killed_half_way_is_undone_by_the_next_call(box: Box, confirm: 
 
 
 def test_a_change_killed_half_way_is_undone_by_its_timer(box: Box) -> None:
-    slow(box, "--confirm", "3", "a1")
-    eventually(lambda: box.has() == "first", within_s=6)
+    slow(box, "--confirm", "6", "a1")
+    eventually(lambda: box.has() == "first")
 
 
 @pytest.mark.parametrize("confirm", [(), ("--confirm", "600", "a1")])
@@ -153,10 +154,10 @@ def test_a_change_cut_half_way_by_a_power_cut_is_undone_at_the_start(box: Box, c
 
 
 def test_a_timer_that_was_killed_is_started_again_by_the_next_look(box: Box) -> None:
-    box.device("apply", "--confirm", "4", "a1", bundle=box.bundle("second"))
+    box.device("apply", "--confirm", "8", "a1", bundle=box.bundle("second"))
     box.run("sh", "-c", "kill -9 $(grep -lz '^watch$' /proc/[0-9]*/cmdline | cut -d/ -f3)")
     assert box.device("state")["pending"]["id"] == "a1"
-    eventually(lambda: box.has() == "first", within_s=8)
+    eventually(lambda: box.has() == "first")
 
 
 def test_a_confirmed_change_is_rolled_back_as_a_change_of_its_own(box: Box) -> None:

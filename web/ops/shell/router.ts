@@ -10,7 +10,8 @@ export interface Route {
   query: URLSearchParams;
 }
 
-const hash = signal(location.hash);
+// A one-time link or an invitation is no address: the session takes it out, and who comes with it begins at the start.
+const hash = signal(/^#(token|invite)=/.test(location.hash) ? "" : location.hash);
 addEventListener("hashchange", () => (hash.value = location.hash));
 
 /** The parameters when `path` is of `pattern`, else null. */
