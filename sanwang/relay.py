@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -47,11 +49,21 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--clients", nargs="+", help="names in certificates that may drive this relay")
     parser.add_argument("--unix", type=Path, help="control channel on a unix socket instead, without TLS")
     parser.add_argument("--coalesce-ms", type=float, default=None, help="wait this long to batch packets (0 to 5)")
+    parser.add_argument(
+        "--engine",
+        choices=["auto", "c", "python"],
+        default=None,
+        help="data plane: c where it was built, else python (auto)",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=None, help="processes, one a core, on this UDP port and the next"
+    )
+    parser.add_argument("--child", action="store_true", default=None, help="end when the process that started us has")
     return parser.parse_args(argv)
 
 
 def _settings(options: argparse.Namespace) -> dict[str, object]:
-    settings: dict[str, object] = {"name": "relay", "coalesce_ms": 1.0}
+    settings: dict[str, object] = {"name": "relay", "coalesce_ms": 1.0, "engine": "auto", "workers": 1}
     if options.config is not None:
         try:
             read = json.loads(options.config.read_text())
@@ -77,17 +89,52 @@ def _address(settings: dict[str, object], key: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def _number(settings: dict[str, object], key: str) -> int:
+    value = settings[key]
+    if not isinstance(value, int) or not 1 <= value <= 64:
+        raise _Wrong(f"{key}: found {value!r}, expected 1 to 64")
+    return value
+
+
+async def _orphaned(stop: asyncio.Event) -> None:
+    """Wait for the end, ours or that of the process that started us."""
+    parent = os.getppid()
+    while not stop.is_set() and os.getppid() == parent:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 0.5)
+    stop.set()
+
+
 async def _run(settings: dict[str, object]) -> int:
     from vconf.lines import Identity
+    from vconf.media import planes
     from vconf.media.engine import Engine
     from vconf.relay_server import RelayServer
+    from vconf.workers import Workers
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        engine = Engine(_address(settings, "media"), coalesce_ms=float(str(settings["coalesce_ms"])))
+        made = planes.choose(str(settings["engine"]))
+        engine: Engine | Workers
+        if settings["workers"] == 1:
+            engine = Engine(
+                _address(settings, "media"), coalesce_ms=float(str(settings["coalesce_ms"])), make_plane=made
+            )
+            kind = f"engine {engine.plane.name}"
+        else:
+            options = ["--coalesce-ms", str(settings["coalesce_ms"]), "--engine", str(settings["engine"])]
+            engine = Workers(_address(settings, "media"), _number(settings, "workers"), options)
+            await engine.start()
+            kind = f"{settings['workers']} workers"
+    except TimeoutError:
+        print("sanwang relay: a worker did not start: its own message is above", file=sys.stderr)
+        return _MISSING
+    except planes.NoEngine as error:
+        print(f"sanwang relay: {error}", file=sys.stderr)
+        return _MISSING
     except OSError as error:
         print(f"sanwang relay: media {settings['media']}: {error.strerror}", file=sys.stderr)
         return _MISSING
@@ -99,7 +146,10 @@ async def _run(settings: dict[str, object]) -> int:
         else:
             identity = Identity(*(Path(str(settings[key])) for key in ("certificate", "key", "ca")))
             await server.listen(_address(settings, "control"), identity)
-        print(f"relay {settings['name']}: media {settings['media']}, ready", flush=True)
+        name, media = settings["name"], settings["media"]
+        print(f"relay {name}: media {media}, {kind}, ready", flush=True)
+        if settings.get("child"):
+            await _orphaned(stop)
         await stop.wait()
     except OSError as error:  # ssl.SSLError is one: a missing or broken certificate
         print(f"sanwang relay: control: {error}", file=sys.stderr)

@@ -8,6 +8,7 @@ A signalling process names itself when it connects.  When its connection is lost
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import secrets
 import time
@@ -19,6 +20,9 @@ from vconf import lines
 from vconf.media.dtls import DtlsError
 from vconf.media.engine import Engine, EngineError
 from vconf.media.ortc import OrtcError
+from vconf.media.pipes import PipeError
+from vconf.relay_client import RelayError
+from vconf.workers import Workers
 
 GRACE_S = 30.0
 ORPHAN_S = 12.0
@@ -33,12 +37,12 @@ class RelayServer:
     """Answers the signalling with an engine.
 
     Args:
-        engine: The worker's engine.
+        engine: The worker's engine, or several workers.
         name: The relay's host name.
         clients: DNS names of certificates that may drive it; None on a unix socket.
     """
 
-    def __init__(self, engine: Engine, name: str, clients: frozenset[str] | None) -> None:
+    def __init__(self, engine: Engine | Workers, name: str, clients: frozenset[str] | None) -> None:
         self._engine = engine
         self._name = name
         self._clients = clients
@@ -55,19 +59,13 @@ class RelayServer:
             "ping": lambda p: {},
             "status": lambda p: self.status(),
             "quality": lambda p: engine.quality(),
+            "peerQuality": lambda p: engine.peer_quality(_text(p, "room")),
             "createTransport": lambda p: engine.create_transport(_text(p, "room"), _text(p, "peer")),
             "connectTransport": self._connect,
             "restartIce": lambda p: engine.restart_ice(_text(p, "transport")),
             "closePeer": lambda p: engine.close_peer(_text(p, "room"), _text(p, "peer")),
-            "produce": lambda p: {
-                "id": engine.produce(
-                    _text(p, "transport"),
-                    _text(p, "kind"),
-                    p.get("rtpParameters"),
-                    paused=p.get("paused") is True,
-                    source=_text(p, "source") if p.get("source") else "",
-                )
-            },
+            "closeTransport": lambda p: engine.close_transport(_text(p, "transport")),
+            "produce": self._produce,
             "pauseProducer": lambda p: engine.pause_producer(_text(p, "producer"), p.get("paused") is True),
             "closeProducer": lambda p: engine.close_producer(_text(p, "producer")),
             "consume": lambda p: engine.consume(
@@ -80,6 +78,11 @@ class RelayServer:
             "prefer": lambda p: engine.prefer(_text(p, "consumer"), p.get("priority"), p.get("maxLayer")),
             "pauseConsumer": lambda p: engine.pause_consumer(_text(p, "consumer"), p.get("paused") is True),
             "closeConsumer": lambda p: engine.close_consumer(_text(p, "consumer")),
+            "openPipe": lambda p: engine.open_pipe(_text(p, "room"), _text(p, "peer")),
+            "joinPipe": lambda p: engine.join_pipe(
+                _text(p, "transport"), _text(p, "ip"), int(p["port"]), _text(p, "key")
+            ),
+            "pipeProducer": lambda p: engine.pipe_producer(_text(p, "transport"), _text(p, "producer")),
         }
 
     async def listen(self, address: tuple[str, int], identity: lines.Identity) -> None:
@@ -108,14 +111,14 @@ class RelayServer:
             if timer is not None:
                 timer.cancel()
 
-    def status(self) -> dict[str, Any]:
+    async def status(self) -> dict[str, Any]:
         """The engine's figures with the relay's name, age in seconds, and CPU seconds used."""
         return {
             "name": self._name,
             "boot": self._boot,
             "up_s": round(time.monotonic() - self._started_s, 1),
             "cpu_s": round(time.process_time(), 2),
-            **self._engine.status(),
+            **await _settled(self._engine.status()),
         }
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -142,7 +145,7 @@ class RelayServer:
         if hello is None:
             return
         if hello.get("method") == "status":  # a watcher asks once and goes: it takes nothing over
-            lines.write(writer, {"id": hello.get("id"), "result": self.status()})
+            lines.write(writer, {"id": hello.get("id"), "result": await self.status()})
             await writer.drain()
             return
         if hello.get("method") != "hello" or not isinstance(hello.get("params"), dict):
@@ -156,7 +159,7 @@ class RelayServer:
             },
         )
         while (message := await lines.read(reader)) is not None and self._writer is writer:
-            lines.write(writer, self._answer(message))
+            lines.write(writer, await self._answer(message))
             await writer.drain()
 
     def _take_over(self, instance: str, writer: asyncio.StreamWriter) -> None:
@@ -186,7 +189,7 @@ class RelayServer:
         for transport in list(self._engine.transports):
             self._engine.close_transport(transport)
 
-    def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
+    async def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
         """Never raises for what a message says."""
         identifier = message.get("id")
         method = self._methods.get(str(message.get("method")))
@@ -194,15 +197,27 @@ class RelayServer:
         if method is None or not isinstance(params, dict):
             return {"id": identifier, "error": {"code": "unknown", "text": f"method {message.get('method')!r}"}}
         try:
-            return {"id": identifier, "result": method(params)}
-        except (EngineError, OrtcError, DtlsError) as error:
+            return {"id": identifier, "result": await _settled(method(params))}
+        except RelayError as error:  # of a worker
+            return {"id": identifier, "error": {"code": error.code, "text": str(error)}}
+        except (EngineError, OrtcError, DtlsError, PipeError) as error:
             return {"id": identifier, "error": {"code": "refused", "text": str(error)}}
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             logger.warning("control: %s: %r", message.get("method"), error)
             return {"id": identifier, "error": {"code": "bad", "text": f"{type(error).__name__}: {error}"}}
 
-    def _connect(self, params: dict[str, Any]) -> None:
-        self._engine.connect_transport(_text(params, "transport"), params["dtlsParameters"]["fingerprints"])
+    async def _produce(self, params: dict[str, Any]) -> dict[str, Any]:
+        made = self._engine.produce(
+            _text(params, "transport"),
+            _text(params, "kind"),
+            params.get("rtpParameters"),
+            paused=params.get("paused") is True,
+            **{key: _text(params, key) for key in ("source", "peer") if params.get(key)},
+        )
+        return {"id": await _settled(made)}
+
+    def _connect(self, params: dict[str, Any]) -> Any:
+        return self._engine.connect_transport(_text(params, "transport"), params["dtlsParameters"]["fingerprints"])
 
     def _event(self, name: str, values: dict[str, Any]) -> None:
         writer = self._writer
@@ -212,6 +227,11 @@ class RelayServer:
             writer.close()  # it does not read: on its return it learns the state anew
             return
         lines.write(writer, {"event": name, "params": values})
+
+
+async def _settled(result: Any) -> Any:
+    """An engine answers at once, workers when they have."""
+    return await result if inspect.isawaitable(result) else result
 
 
 def _text(params: dict[str, Any], key: str) -> str:

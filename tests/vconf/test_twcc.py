@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vconf.media.twcc import Recorder
+from vconf.media.rtcp import RtcpError
+from vconf.media.twcc import Recorder, summary
 
 
 def decode(data: bytes) -> tuple[int, dict[int, int], list[int]]:
@@ -85,3 +87,40 @@ def test_late_packets_do_not_move_the_base_back_and_jumps_stay_bounded() -> None
     assert data is not None
     assert len(data) < 1200
     assert list(decode(data)[1]) == [30_000]
+
+
+@given(
+    st.integers(0, 0xFFFF),
+    st.lists(st.tuples(st.integers(1, 9), st.integers(-20_000, 120_000)), min_size=1, max_size=120),
+)
+def test_the_summary_says_what_the_decoder_says(start: int, steps: list[tuple[int, int]]) -> None:
+    recorder, sequence, now = Recorder(), start, 50_000_000
+    for index, (ahead, wait) in enumerate(steps):
+        sequence = (sequence + (ahead if index else 0)) & 0xFFFF
+        now += wait
+        recorder.arrived(sequence, now)
+    while (data := recorder.feedback(sender=1, media=2)) is not None:
+        _, times, lost = decode(data)
+        told = summary(data)
+        assert (told.packets, told.received) == (len(times) + len(lost), len(times))
+        assert (told.first, told.first_us) == next(iter(times.items()))
+        assert (told.last, told.last_us) == list(times.items())[-1]
+
+
+@given(st.binary(max_size=80), st.integers(0, 60))
+def test_a_summary_of_garbage_is_refused_or_read(tail: bytes, cut: int) -> None:
+    recorder = Recorder()
+    for number in range(0, 60, 3):
+        recorder.arrived(number, number * 1000)
+    whole = recorder.feedback(sender=1, media=2) or b""
+    for data in (whole[:cut] + tail, tail, whole[:20] + tail):
+        try:
+            told = summary(data)
+        except RtcpError:
+            continue
+        assert 0 <= told.received <= told.packets
+
+
+def test_a_short_feedback_is_refused() -> None:
+    with pytest.raises(RtcpError, match="at least 20"):
+        summary(bytes(19))

@@ -6,11 +6,13 @@ Tables of transports, producers and consumers are kept here; ``engine`` changes 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from vconf.media import capabilities, plane, rtp, stun
+from vconf.media.dtls import RecordError
 from vconf.media.plane import Address, Plane
 from vconf.media.producer import Consumer, Producer
 from vconf.media.receiver import Receiver
@@ -23,6 +25,7 @@ FEEDBACK_S = 0.05
 LOOK_S = 0.04
 WATCH_S = 0.5
 REPORT_S = 1.0
+_MANY = 100
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +40,7 @@ class Control:
         self.transports: dict[str, Transport] = {}
         self.producers: dict[str, Producer] = {}
         self.consumers: dict[str, Consumer] = {}
-        self.stun_drops = self.switches = 0
+        self.stun_drops = self.switches = self.rejected = self.unannounced = 0
         self._by_handle: dict[int, Transport] = {}
         self._by_stream: dict[int, tuple[Producer, Source]] = {}
         self._by_leg: dict[int, Consumer] = {}
@@ -48,9 +51,9 @@ class Control:
         self._flushing: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(made.fileno(), self._readable)
+        self._reported_s = self._watched_s = time.monotonic()
+        self._turn = 0
         self._tasks = [self._loop.create_task(self._tick()), self._loop.create_task(self._listen())]
-        for task in self._tasks:
-            task.add_done_callback(_ended)
 
     def close(self) -> None:
         """Stop reading and ticking."""
@@ -170,10 +173,8 @@ class Control:
         self.plane.readable(now_us)
         while events := self.plane.take():
             for event in events:
-                try:
+                with _logged(type(event).__name__):
                     self._hear(event, now_us)
-                except Exception:  # whatever one datagram brings, the others are served
-                    logger.exception("event %s", type(event).__name__)
         if not self._coalesce_s:
             self._flush()
         elif self._flushing is None:
@@ -193,7 +194,10 @@ class Control:
                 if data and data[0] < 4:
                     self._stun(data, address)
                 elif transport in self._by_handle:
-                    self._by_handle[transport].handshake(data)
+                    try:
+                        self._by_handle[transport].handshake(data)
+                    except RecordError:
+                        self.rejected += 1
             case plane.Gap(stream, first, missing):
                 if stream in self._by_stream:
                     producer, source = self._by_stream[stream]
@@ -252,7 +256,7 @@ class Control:
                         self._pinned.add((handle, packet.ssrc))
                         self.plane.inject(handle, data, now_us)
                         return
-        self.plane.counters.unannounced += 1
+        self.unannounced += 1
 
     def _add_source(self, producer: Producer, source: Source) -> None:
         self._by_stream[source.stream] = producer, source
@@ -260,6 +264,7 @@ class Control:
 
     def _choose(self, producer: Producer) -> None:
         """A layer that begins to arrive may be the best."""
+        producer.look_again()
         for transport in {id(c.transport): c.transport for c in producer.consumers.values()}.values():
             if producer.kind == "video":
                 self.allocate(transport)
@@ -267,52 +272,65 @@ class Control:
     # -- time ---------------------------------------------------------------------------------
 
     async def _tick(self) -> None:
-        """Feedback and probing every 50 ms, choice of layers and silence twice a second, reports every second."""
-        reported = watched = time.monotonic()
+        """Every 50 ms."""
         while True:
             await asyncio.sleep(FEEDBACK_S if self.transports else WATCH_S)
-            now_s, now_us = time.monotonic(), _now_us()
-            reporting, watching = now_s - reported >= REPORT_S, now_s - watched >= WATCH_S
-            reported = now_s if reporting else reported
-            watched = now_s if watching else watched
-            for transport, producers in list(self._sending.items()):
+            with _logged("tick"):
+                self._due(time.monotonic(), _now_us())
+
+    def _due(self, now_s: float, now_us: int) -> None:
+        """Feedback and probing each time, choice of layers and silence twice a second, reports every second."""
+        reporting, watching = now_s - self._reported_s >= REPORT_S, now_s - self._watched_s >= WATCH_S
+        self._reported_s = now_s if reporting else self._reported_s
+        self._watched_s = now_s if watching else self._watched_s
+        self._turn += 1
+        share = 2 if len(self._sending) > _MANY else 1  # many venues are told every 100 ms
+        for index, (transport, producers) in enumerate(list(self._sending.items())):
+            if (index + self._turn) % share == 0:
                 self.reports.feedback(transport, producers, now_us)
-                if reporting:
-                    self.reports.report(transport, producers, now_us)
-                    for source in (source for producer in producers for source in producer.sources()):
-                        source.measure(self.plane.stream_state(source.stream), now_s)
-            for receiver in list(self.reports.receivers.values()):
-                receiver.probe(now_us)
-            for transport in [transport for transport in self.transports.values() if transport.state == "silent"]:
-                transport.watch(now_s)  # it is told at once when one comes back
-            if watching:
-                for transport in list(self.transports.values()):
-                    transport.watch(now_s)
-                    self.allocate(transport)
-            if self._flushing is None:
-                self._flush()
+            if reporting:
+                self.reports.report(transport, producers, now_us)
+                for source in (source for producer in producers for source in producer.sources()):
+                    source.measure(self.plane.stream_state(source.stream), now_s)
+        for receiver in list(self.reports.receivers.values()):
+            receiver.probe(now_us)
+        for transport in [transport for transport in self.transports.values() if transport.state == "silent"]:
+            transport.watch(now_s)  # it is told at once when one comes back
+        for transport in list(self.transports.values()) if watching else ():
+            transport.watch(now_s)
+            self.allocate(transport)
+        if self._flushing is None:
+            self._flush()
 
     async def _listen(self) -> None:
-        """Who speaks, every 40 ms, in rooms that hear the loudest."""
+        """Every 40 ms where the loudest are heard."""
         while True:
             await asyncio.sleep(LOOK_S if self.voices.rooms else WATCH_S)
-            now_us = _now_us()
-            voices: dict[str, list[Producer]] = {name: [] for name in self.voices.rooms}
-            places: dict[str, list[Consumer]] = {name: [] for name in self.voices.rooms}
-            for producer in self.producers.values():
-                if producer.kind == "audio" and producer.transport.room in voices:
-                    voices[producer.transport.room].append(producer)
-            for consumer in self.consumers.values() if voices else ():
-                if consumer.is_place and consumer.transport.room in places:
-                    places[consumer.transport.room].append(consumer)
-            for room in list(self.voices.rooms.values()):
-                self.voices.look(room, voices[room.name], places[room.name], now_us)
+            with _logged("voices"):
+                self._look(_now_us())
+
+    def _look(self, now_us: int) -> None:
+        """Who speaks, in every room that hears the loudest."""
+        voices: dict[str, list[Producer]] = {name: [] for name in self.voices.rooms}
+        places: dict[str, list[Consumer]] = {name: [] for name in self.voices.rooms}
+        for producer in self.producers.values():
+            if producer.kind == "audio" and producer.transport.room in voices:
+                voices[producer.transport.room].append(producer)
+        for consumer in self.consumers.values() if voices else ():
+            if consumer.is_place and consumer.transport.room in places:
+                places[consumer.transport.room].append(consumer)
+        for room in list(self.voices.rooms.values()):
+            self.voices.look(room, voices[room.name], places[room.name], now_us)
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """Whatever goes wrong once, the next time is tried."""
+    try:
+        yield
+    except Exception:
+        logger.exception("media: %s", what)
 
 
 def _now_us() -> int:
     return time.monotonic_ns() // 1000
-
-
-def _ended(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.error("media task failed", exc_info=task.exception())

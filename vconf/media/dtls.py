@@ -8,6 +8,7 @@ leans on (``_setup_srtp``, ``_srtp_profiles``, ``_ssl``, ``_set_role``, ``_set_s
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Callable
 from typing import cast
 
@@ -24,6 +25,33 @@ from vconf.media import srtp
 
 _QUEUE = 32  # datagrams of one handshake; a flight has fewer than ten
 HANDSHAKE_SECONDS = 15.0
+
+
+_RECORD = struct.Struct("!BHQH")
+_VERSIONS = frozenset({0xFEFF, 0xFEFD})  # DTLS 1.0 (as a first ClientHello names itself) and 1.2
+
+
+class RecordError(ValueError):
+    """The bytes are not DTLS records."""
+
+
+def records(data: bytes) -> int:
+    """How many records a datagram has; RecordError when one is malformed (RFC 6347 section 4.1).
+
+    What is not even framed costs nothing more: it does not enter OpenSSL.
+    """
+    at = count = 0
+    while at < len(data):
+        if at + _RECORD.size > len(data):
+            raise RecordError("half a record head at the end")
+        kind, version, _, length = _RECORD.unpack_from(data, at)
+        if not 20 <= kind <= 25 or version not in _VERSIONS:
+            raise RecordError(f"content type {kind}, version 0x{version:04x}")
+        at += _RECORD.size + length
+        count += 1
+    if at != len(data) or not count:
+        raise RecordError("a record runs over the end")
+    return count
 
 
 class DtlsError(ValueError):
@@ -95,7 +123,8 @@ class DtlsServer(RTCDtlsTransport):
         self._starting = asyncio.get_running_loop().create_task(self._handshake(parameters))
 
     def datagram(self, data: bytes) -> None:
-        """One DTLS datagram from the network."""
+        """One DTLS datagram from the network; RecordError when it is none."""
+        records(data)
         self._link.put(data)
 
     async def close(self) -> None:

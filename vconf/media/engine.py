@@ -15,10 +15,11 @@ from aiortc.rtcdtlstransport import RTCCertificate
 
 from vconf.media import capabilities, dtls, ortc
 from vconf.media.control import Control
+from vconf.media.pipes import Pipe, pipe_parameters
 from vconf.media.plane import AF41, EF, Address, LegFormat, Plane
 from vconf.media.producer import PRIORITY, SOURCES, Consumer, Producer
 from vconf.media.pyplane import PyPlane
-from vconf.media.status import quality, status
+from vconf.media.status import peer_quality, quality, status
 from vconf.media.transport import Transport
 
 MOST_PLACES = 8
@@ -120,10 +121,21 @@ class Engine:
 
     # -- what a venue sends -------------------------------------------------------------------
 
-    def produce(self, transport: str, kind: str, parameters: Any, *, paused: bool = False, source: str = "") -> str:
-        """Take a stream in; returns the producer's id.  ``source``: "camera", "slides" or "microphone"."""
+    def produce(
+        self, transport: str, kind: str, rtp_parameters: Any, *, paused: bool = False, source: str = "", peer: str = ""
+    ) -> str:
+        """Take a stream in; returns the producer's id.
+
+        Args:
+            transport: Where it comes from.
+            kind: "audio" or "video".
+            rtp_parameters: As the sender announces it.
+            paused: Not forwarded yet.
+            source: "camera", "slides" or "microphone".
+            peer: Whose it is, when it comes through a pipe.
+        """
         known = self._transport(transport)
-        announced = ortc.read(kind, parameters)
+        announced = ortc.read(kind, rtp_parameters)
         tag = source or ("microphone" if kind == "audio" else "camera")
         if SOURCES.get(tag) != kind:
             raise EngineError(f"source {tag!r} of kind {kind}: expected one of {', '.join(SOURCES)}")
@@ -131,7 +143,7 @@ class Engine:
         for encoding in announced.encodings:
             if encoding.ssrc and encoding.ssrc in taken:
                 raise EngineError(f"SSRC {encoding.ssrc} is announced already")
-        producer = Producer(secrets.token_hex(8), known, announced, self.plane, tag, paused)
+        producer = Producer(secrets.token_hex(8), known, announced, self.plane, tag, peer or known.peer, paused)
         known.sends = True
         if number := announced.extensions.get(capabilities.TRANSPORT_CC):
             self.plane.set_transport_cc(known.handle, number)
@@ -228,6 +240,50 @@ class Engine:
         """One entry a consumer: what was sent and what the receiver reported."""
         return quality(self.control)
 
+    def peer_quality(self, room: str) -> dict[str, dict[str, Any]]:
+        """One entry a peer of the room: how what it sends and gets arrives."""
+        return peer_quality(self.control, room)
+
+    # -- pipes --------------------------------------------------------------------------------
+
+    def open_pipe(self, room: str, peer: str) -> dict[str, Any]:
+        """Our end of a pipe to another engine: {transport, ip, port, key}."""
+        pipe = Pipe(secrets.token_hex(8), room, peer, self.plane, self._certificate, self._state)
+        self.control.add_transport(pipe)
+        return pipe.end(self._announce, self.address[1])
+
+    def join_pipe(self, transport: str, ip: str, port: int, key: str) -> None:
+        """The other engine's end."""
+        known = self._transport(transport)
+        if not isinstance(known, Pipe):
+            raise EngineError(f"transport {transport!r} is no pipe")
+        known.join(ip, port, key)
+
+    def pipe_producer(self, transport: str, producer: str) -> dict[str, Any]:
+        """Send a producer through a pipe; what the other engine's ``produce`` is told, and the consumers here."""
+        known, stream = self._transport(transport), self._producer(producer)
+        if not isinstance(known, Pipe) or stream.transport.room != known.room:
+            raise EngineError("expected a pipe of the producer's meeting")
+        layers, made = [], []
+        for index in range(len(stream.layers)):
+            consumer, _ = self._leg(
+                known, stream.kind, stream.announced.codec, {"codecs": ortc.router_codecs()}, stream.peer
+            )
+            consumer.producer, consumer.fixed, consumer.paused = stream, index, False
+            layers.append((consumer.ssrc, consumer.rtx_ssrc))
+            stream.consumers[consumer.id] = consumer
+            self.control.add_consumer(consumer)
+            self.control.resume(consumer)
+            made.append(consumer.id)
+        self.control.allocate(known)
+        return {
+            "kind": stream.kind,
+            "source": stream.source,
+            "peer": stream.peer,
+            "rtpParameters": pipe_parameters(stream.announced.codec, layers, str(known.mids)),
+            "consumers": made,
+        }
+
     # -- helpers ------------------------------------------------------------------------------
 
     def _leg(
@@ -246,7 +302,7 @@ class Engine:
             secrets.randbelow(0x7000),
         )
         leg = self.plane.add_leg(transport.handle, form)
-        made = Consumer(secrets.token_hex(8), transport, None, leg, kind, ssrc, cname)
+        made = Consumer(secrets.token_hex(8), transport, None, leg, kind, ssrc, form.rtx_ssrc, cname)
         return made, offer.parameters
 
     def _state(self, transport: Transport, state: str) -> None:

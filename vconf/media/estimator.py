@@ -1,7 +1,7 @@
 """What a receiver's path carries, estimated at the sender (Google congestion control in its small form).
 
-draft-ietf-rmcat-gcc-02: the delay part looks at how the one-way delay grows and the loss part at what was lost; the
-estimate is the smaller.  One sample a feedback (every 50 to 250 ms) instead of one a packet: the figure chooses layers,
+After draft-ietf-rmcat-gcc-02: the delay part looks at how the one-way delay grows and the loss part at what was lost;
+the estimate is the smaller.  One sample a feedback (every 50 to 250 ms), not one a packet: the figure chooses layers,
 which are a factor of two and more apart, and 300 receivers report ten times a second each.
 """
 
@@ -13,12 +13,12 @@ START_BPS = 3_000_000
 LEAST_BPS, MOST_BPS = 50_000, 100_000_000
 
 _WINDOW_US = 700_000  # of delay samples
-_SAMPLES = 24
-_THRESHOLD_MS, _LEAST_THRESHOLD_MS, _MOST_THRESHOLD_MS = 12.5, 6.0, 60.0
+_SAMPLES = 32
+_THRESHOLD_MS, _LEAST_THRESHOLD_MS, _MOST_THRESHOLD_MS = 15.0, 12.0, 60.0
 _STANDING_MS = 200.0  # a queue this long is too much, growing or not
 _BASE_US = 10_000_000  # the shortest delay of so long is that of an empty queue
 _WRAP_US = 0x1000000 * 64_000
-_BACK_OFF, _HOLD_US = 0.85, 300_000
+_BACK_OFF, _MOST_BACK_OFF, _HOLD_US = 0.85, 0.6, 300_000
 _GROW_A_SECOND = 1.08
 _AHEAD = 1.5  # an estimate never runs further ahead of what was delivered
 _RATE_US = 500_000
@@ -67,12 +67,11 @@ class Estimator:
         delay_ms = (arrived_us - sent_us) / 1000
         self._delays.append((arrived_us, delay_ms))
         self._note_base(arrived_us, delay_ms)
-        growth_ms = self._growth_ms()
-        queue_ms = delay_ms - self._base[0][1]
+        growth_ms, queue_ms = self._growth_ms()
         self._adapt(abs(growth_ms), now_us)
         if (growth_ms > self._threshold_ms and queue_ms > self._threshold_ms) or queue_ms > _STANDING_MS:
             self._overuse(now_us)
-        elif growth_ms < -self._threshold_ms:
+        elif growth_ms < -self._threshold_ms and queue_ms > self._threshold_ms:
             self._held_us = now_us + _HOLD_US // 3  # the queue drains: let it
         elif now_us >= self._held_us:
             self._grow(now_us)
@@ -124,7 +123,8 @@ class Estimator:
         self.last_overuse_us = now_us
         self._held_us = now_us + _HOLD_US
         delivered = self.delivered_bps() or self.bps
-        self.bps = max(LEAST_BPS, int(min(self.bps, delivered) * _BACK_OFF))
+        # what was delivered may be little because little was sent: not further down at a time
+        self.bps = max(LEAST_BPS, int(max(min(self.bps, delivered) * _BACK_OFF, self.bps * _MOST_BACK_OFF)))
 
     def _by_loss(self, now_us: int) -> None:
         """Section 6: over 10 % lost, go down by half of it; under 2 %, forget about it."""
@@ -140,20 +140,21 @@ class Estimator:
         elif loss < 0.02:
             self._loss_bps = MOST_BPS
 
-    def _growth_ms(self) -> float:
-        """How much the delay grew over the window, by the straight line through its samples."""
+    def _growth_ms(self) -> tuple[float, float]:
+        """How much the delay grew over half the window, and how far it is above that of an empty queue.
+
+        By the shortest of each half: a queue delays every packet, and a busy machine only some.
+        """
         delays = self._delays
-        while delays[-1][0] - delays[0][0] > _WINDOW_US:
+        newest = delays[-1][0]
+        while newest - delays[0][0] > _WINDOW_US:
             delays.popleft()
-        count = len(delays)
-        span = delays[-1][0] - delays[0][0]
-        if count < 4 or span < 150_000:
-            return 0.0
-        mean_at = sum(at for at, _ in delays) / count
-        mean = sum(delay for _, delay in delays) / count
-        above = sum((at - mean_at) * (delay - mean) for at, delay in delays)
-        below = sum((at - mean_at) ** 2 for at, _ in delays)
-        return above / below * span if below else 0.0
+        middle = newest - _WINDOW_US // 2
+        early = [delay for at, delay in delays if at < middle]
+        late = [delay for at, delay in delays if at >= middle]
+        if len(early) < 2 or len(late) < 2:
+            return 0.0, 0.0
+        return min(late) - min(early), min(late) - self._base[0][1]
 
     def _note_base(self, at_us: int, delay_ms: float) -> None:
         base = self._base

@@ -111,9 +111,15 @@ def read(kind: str, parameters: Any) -> Announced:
     )
 
 
+def router_codecs() -> list[dict[str, Any]]:
+    """All our entries."""
+    codecs: list[dict[str, Any]] = capabilities.router_capabilities()["codecs"]
+    return codecs
+
+
 def router_codec(codec: str) -> dict[str, Any]:
     """Our own entry for a codec."""
-    for entry in capabilities.router_capabilities()["codecs"]:
+    for entry in router_codecs():
         if _KNOWN.get(entry["mimeType"].lower()) == codec:
             return dict(entry)
     raise OrtcError(f"codec {codec!r} is not carried")

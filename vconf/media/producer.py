@@ -16,6 +16,7 @@ PRIORITY = {"slides": 1}
 
 _OURS = {capabilities.AUDIO_LEVEL: LEVEL_ID, capabilities.ORIENTATION: ORIENTATION_ID}
 _LIVE_US = 1_000_000
+_LOOK_US = 200_000
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Consumer:
     leg: int  # in the plane
     kind: str
     ssrc: int
+    rtx_ssrc: int
     cname: str
     paused: bool = True  # by the page
     withheld: bool = False  # the path does not carry it
@@ -37,6 +39,7 @@ class Consumer:
     keyframe_requests: int = 0
     fraction_lost: int = 0  # last report, 0..255
     is_place: bool = False  # for whoever speaks
+    fixed: int | None = None  # the one layer that a pipe's leg carries
     reported_s: float = -1e9
 
 
@@ -52,10 +55,13 @@ class Producer:
     announced: Announced
     plane: Plane
     source: str  # one of SOURCES
+    peer: str  # whose it is
     paused: bool = False
     audible: bool = True  # among the loudest
     consumers: dict[str, Consumer] = field(default_factory=dict)
     layers: list[Source | None] = field(default_factory=list)
+    _live: list[bool] = field(default_factory=list)
+    _looked_us: int = -1_000_000
 
     def __post_init__(self) -> None:
         self.layers = [self._source(e.ssrc, e.rid) if e.ssrc else None for e in self.announced.encodings]
@@ -76,12 +82,26 @@ class Producer:
                 if self.layers[index] is None:
                     self.layers[index] = made = self._source(ssrc, rid)
                     made.seen_us = now_us
+                    self.look_again()
                 source = self.layers[index]
                 return source if source is not None and source.ssrc == ssrc else None
         return None
 
-    def live(self) -> list[bool]:
-        """Which layers arrive, lowest first; before anything does, the highest that is known."""
+    def live(self, now_us: int) -> list[bool]:
+        """Which layers arrive, lowest first; before anything does, the lowest that is known: browsers
+        begin with it.
+
+        Looked at every fifth of a second at most, because every receiver asks; ``look_again`` is for what is new.
+        """
+        if now_us - self._looked_us > _LOOK_US:
+            self._looked_us, self._live = now_us, self._look()
+        return self._live
+
+    def look_again(self) -> None:
+        """Something has changed."""
+        self._looked_us = -1_000_000
+
+    def _look(self) -> list[bool]:
         arrivals = [
             max(self.plane.stream_state(s.stream).arrival_us, s.seen_us) if s is not None else 0 for s in self.layers
         ]
@@ -89,7 +109,7 @@ class Producer:
         if newest:
             return [bool(at) and newest - at < _LIVE_US for at in arrivals]
         known = [index for index, source in enumerate(self.layers) if source is not None]
-        return [bool(known) and index == known[-1] for index in range(len(self.layers))]
+        return [bool(known) and index == known[0] for index in range(len(self.layers))]
 
     def gate(self) -> None:
         """Tell the plane whether it is forwarded."""

@@ -49,9 +49,13 @@ class Receiver:
         if oldest is not None and heard.packets > heard.received:
             share = (octets - oldest[1]) // heard.packets
             self._lost_octets += max(0, share) * (heard.packets - heard.received)
+        first = self.plane.sent(self.transport, heard.first)
+        arrived_us = heard.last_us
+        if first is not None:  # the shorter delay of two: the other one waited for something else than a queue
+            arrived_us = min(arrived_us, heard.first_us + sent_us - first[0])
         self.estimator.feedback(
             sent_us=sent_us,
-            arrived_us=heard.last_us,
+            arrived_us=arrived_us,
             octets=octets - self._lost_octets,
             lost=heard.packets - heard.received,
             packets=heard.packets,
@@ -62,14 +66,14 @@ class Receiver:
         """Choose layers; returns the streams whose keyframe somebody waits for now."""
         estimator = self.estimator
         voices = sum(c.kind == "audio" and not c.paused for c in self.consumers.values())
-        pictures = [c for c in self.consumers.values() if c.kind == "video" and not c.paused]
-        wishes = [self._wish(consumer) for consumer in pictures]
+        pictures = [c for c in self.consumers.values() if c.kind == "video" and not c.paused and c.fixed is None]
+        wishes = [self._wish(consumer, now_us) for consumer in pictures]
         budget = estimator.bps * _SPARE - min(voices, 3) * AUDIO_BPS
         if not estimator.sampled:  # nobody has told anything: everything, as for a receiver without feedback
             budget = float("inf")
         choice = choose(wishes, budget, all_lowest=not estimator.is_limited)
         calm = now_us - max(estimator.last_overuse_us, self._raised_us) > _CALM_US or not estimator.overuses
-        asked: list[int] = []
+        asked = [stream for consumer in self.consumers.values() for stream in self._carry(consumer)]
         for consumer, wish, layer in zip(pictures, wishes, choice.layers, strict=True):
             if layer > wish.now and wish.now >= 0 and wish.now in wish.steps() and not calm:
                 continue
@@ -100,11 +104,11 @@ class Receiver:
         if octets > 0:
             self.plane.probe(leg, min(_PROBE_PACKETS, 1 + int(octets / _PROBE_OCTETS)), now_us)
 
-    def _wish(self, consumer: Consumer) -> Wish:
+    def _wish(self, consumer: Consumer, now_us: int) -> Wish:
         producer = consumer.producer
         assert producer is not None
         rates: list[int] = []
-        for source, is_live in zip(producer.layers, producer.live(), strict=True):
+        for source, is_live in zip(producer.layers, producer.live(now_us), strict=True):
             lower = max(rates, default=0)
             rate = source.bps if source is not None else 0  # not measured yet: simulcast layers are 2 to 4 times apart
             rates.append((rate or 3 * lower or _UNKNOWN_BPS) if is_live else 0)
@@ -131,6 +135,17 @@ class Receiver:
             else:
                 self.lowered += 1
         consumer.layer, consumer.withheld = layer, False
+        self.plane.want(consumer.leg, source.stream)
+        self.plane.set_paused(consumer.leg, False)
+        return [source.stream]
+
+    def _carry(self, consumer: Consumer) -> list[int]:
+        """A pipe's leg carries its layer from the moment on that the layer is known."""
+        producer = consumer.producer
+        source = producer.layers[consumer.fixed] if producer is not None and consumer.fixed is not None else None
+        if source is None or consumer.paused or consumer.layer >= 0 or consumer.fixed is None:
+            return []
+        consumer.layer = consumer.fixed
         self.plane.want(consumer.leg, source.stream)
         self.plane.set_paused(consumer.leg, False)
         return [source.stream]

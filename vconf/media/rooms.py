@@ -52,7 +52,7 @@ class Voices:
         self._seat(voices, heard, places, room.loudest or LOUDEST)
         speaking = room.speakers.announce(now_us / 1e6)
         if speaking is not None:
-            self._told(room.name, [voices[key].transport.peer for key in speaking])
+            self._told(room.name, [voices[key].peer for key in speaking])
 
     def _level(self, producer: Producer, now_us: int) -> int:
         state = self._plane.stream_state(producer.sources()[0].stream)
@@ -65,7 +65,7 @@ class Voices:
             seats.setdefault(place.transport.id, []).append(place)
         for mine in seats.values():
             peer = mine[0].transport.peer
-            wanted = [key for key in heard if voices[key].transport.peer != peer][: min(most, len(mine))]
+            wanted = [key for key in heard if voices[key].peer != peer][: min(most, len(mine))]
             taken = {place.producer.id for place in mine if place.producer is not None}
             coming = [key for key in wanted if key not in taken]
             for place in mine:

@@ -34,6 +34,7 @@ class Source:
         self.rid = rid
         self.seen_us = 0  # when it was pinned, for one that was not announced
         self.bps = 0  # as received, over the last second
+        self.fraction_lost = 0  # as last reported, 0..255
         self.nacked = self.plis = 0
         self.report: SenderReport | None = None
         self.report_at_s = 0.0
@@ -113,6 +114,7 @@ class Source:
         lost_now = expected_now - (state.packets - self._prior_received)
         self._prior_expected, self._prior_received = expected, state.packets
         fraction = min(255, (lost_now << 8) // expected_now) if expected_now > 0 and lost_now > 0 else 0
+        self.fraction_lost = fraction
         lsr = dlsr = 0
         if self.report is not None:
             lsr = self.report.ntp >> 16 & 0xFFFFFFFF

@@ -15,7 +15,7 @@ SPEAKING = 55
 """Louder than this (-dBov) is speech."""
 
 _MARGIN = 8.0  # dB
-_ATTACK, _RELEASE = 0.6, 0.08  # smoothing a look: up at once, down slowly
+_ATTACK, _RELEASE = 0.6, 0.03  # smoothing a look: up at once, down slowly
 _HOLD_S = 1.5
 
 

@@ -14,6 +14,8 @@ def status(control: Control) -> dict[str, Any]:
     plane, reports = control.plane, control.reports
     counters = asdict(plane.counters)
     drops = {name: counters.pop(name) for name in ("stranger", "rejected", "unannounced", "stale", "queue_full")}
+    drops["rejected"] += control.rejected
+    drops["unannounced"] += control.unannounced
     receivers = reports.receivers.values()
     sampled = sorted(r.estimator.bps for r in receivers if r.estimator.sampled)
     return {
@@ -53,7 +55,7 @@ def quality(control: Control) -> list[dict[str, Any]]:
         rows.append(
             {
                 "room": consumer.transport.room,
-                "from": producer.transport.peer,
+                "from": producer.peer,
                 "to": consumer.transport.peer,
                 "kind": consumer.kind,
                 "source": producer.source,
@@ -71,3 +73,43 @@ def quality(control: Control) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def peer_quality(control: Control, room: str) -> dict[str, dict[str, Any]]:
+    """What one room's peers send and get, the worst of their streams each.
+
+    Returns:
+        ``{peer: {up_lost_percent, up_jitter_ms, up_bps, down_lost_percent, down_bps, layer}}``: ``up_`` of the last
+        receiver report to it (RFC 3550 section 6.4), None while it sends nothing; ``down_lost_percent`` of its own
+        last reports, ``down_bps`` what its path was found to carry (0: not known yet), ``layer`` the highest that it
+        gets (-1: its path carries none), None while it gets nothing.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for producer in control.producers.values():
+        if producer.transport.room != room or producer.paused:
+            continue
+        clock_hz = 48_000 if producer.kind == "audio" else 90_000
+        for source in producer.sources():
+            state = control.plane.stream_state(source.stream)
+            if state.highest < 0:
+                continue
+            row = _row(found, producer.peer)
+            row["up_lost_percent"] = max(row["up_lost_percent"] or 0.0, round(source.fraction_lost / 2.56, 1))
+            row["up_jitter_ms"] = max(row["up_jitter_ms"] or 0.0, round(1000 * state.jitter / clock_hz, 1))
+            row["up_bps"] = (row["up_bps"] or 0) + source.bps
+    for consumer in control.consumers.values():
+        if consumer.transport.room != room or consumer.paused or consumer.producer is None:
+            continue
+        receiver = control.reports.receivers.get(consumer.transport.handle)
+        row = _row(found, consumer.transport.peer)
+        row["down_lost_percent"] = max(row["down_lost_percent"] or 0.0, round(consumer.fraction_lost / 2.56, 1))
+        row["down_bps"] = receiver.estimator.bps if receiver is not None and receiver.estimator.sampled else 0
+        if consumer.kind == "video":
+            layer = -1 if consumer.withheld else consumer.layer
+            row["layer"] = layer if row["layer"] is None else max(row["layer"], layer)
+    return found
+
+
+def _row(found: dict[str, dict[str, Any]], peer: str) -> dict[str, Any]:
+    names = ("up_lost_percent", "up_jitter_ms", "up_bps", "down_lost_percent", "down_bps", "layer")
+    return found.setdefault(peer, dict.fromkeys(names))

@@ -69,7 +69,7 @@ class Transport:
         return True
 
     def handshake(self, data: bytes) -> None:
-        """A DTLS datagram from the latched address."""
+        """A DTLS datagram from the latched address; ``dtls.RecordError`` when it is none."""
         self._dtls.datagram(data)
 
     def next_mid(self) -> str:
