@@ -1,30 +1,69 @@
+import { signal } from "@preact/signals";
 import { language, named, switchLanguage } from "../shared/i18n";
-import { link } from "./session";
+import { type Booked, home, link, next, now } from "./door";
+import { Key } from "./keys";
 import { t } from "./words";
 
-export function when(): string {
-  const meeting = link.value?.meeting;
+const locale = (): string => (language.value === "zh" ? "zh-CN" : "en-GB");
+
+/** The server's time of day, drawn again every second. */
+export const clock = signal(now());
+window.setInterval(() => (clock.value = now()), 1_000);
+
+export const timeOf = (ms: number, seconds = false): string =>
+  new Date(ms).toLocaleTimeString(locale(), {
+    hour: "2-digit",
+    minute: "2-digit",
+    hour12: false,
+    ...(seconds ? { second: "2-digit" } : {}),
+  });
+
+export const dayOf = (ms: number): string =>
+  new Date(ms).toLocaleDateString(locale(), { month: "long", day: "numeric", weekday: "long" });
+
+export const booked = (): Booked | undefined => link.value?.meeting ?? next.value;
+export const hallName = (): string => {
+  const hall = home.value?.hall ?? link.value?.hall;
+  return hall ? named(hall) : "";
+};
+
+export function when(meeting = booked()): string {
   if (!meeting) return "";
-  const locale = language.value === "zh" ? "zh-CN" : "en-GB";
-  const day = new Date(meeting.start).toLocaleDateString(locale, { month: "long", day: "numeric", weekday: "short" });
-  const clock = (text: string): string =>
-    new Date(text).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", hour12: false });
-  return `${day} ${clock(meeting.start)}–${clock(meeting.end)}`;
+  const start = Date.parse(meeting.start);
+  return `${dayOf(start)} ${timeOf(start)}–${timeOf(Date.parse(meeting.end))}`;
 }
 
-/** The meeting's name and time, the hall's name, the language. */
-export function Header() {
-  const found = link.value;
+/** Whom to call, always in sight. */
+export function Duty() {
+  const duty = home.value?.duty ?? link.value?.duty;
+  return (
+    <p class="duty" data-duty>
+      {duty ? (
+        <>
+          {t("duty")} <strong class="figures">{duty.phone}</strong>
+        </>
+      ) : (
+        t("noDuty")
+      )}
+    </p>
+  );
+}
+
+/** The meeting's name and time, the hall's name, the duty telephone, the language. */
+export function Header({ title = "" }: { title?: string }) {
   return (
     <header class="head">
       <div class="head-meeting">
-        <h1>{found?.meeting.title ?? t("hall")}</h1>
-        <p class="figures">{when()}</p>
+        <h1>{title || (booked()?.title ?? t("hall"))}</h1>
+        <p class="figures">{title ? "" : when()}</p>
       </div>
-      <p class="head-hall">{found ? named(found.hall) : ""}</p>
-      <button class="head-language" onClick={switchLanguage}>
+      <div class="head-hall">
+        <p>{hallName()}</p>
+        <Duty />
+      </div>
+      <Key k="9" kind="head-language" onPress={switchLanguage}>
         {t("language")}
-      </button>
+      </Key>
     </header>
   );
 }

@@ -1,46 +1,31 @@
-import { useEffect, useRef, useState } from "preact/hooks";
-import { named } from "../shared/i18n";
-import { when } from "./Header";
-import { Own } from "./Lobby";
+import { signal } from "@preact/signals";
+import { useEffect, useState } from "preact/hooks";
+import { language, named, switchLanguage } from "../shared/i18n";
+import { Refusal } from "../shared/meet/channel";
+import type { Source } from "../shared/meet/conference";
 import { camera, local } from "./devices";
-import { watch } from "./measure";
-import type { RemotePeer } from "./media";
-import { camOn, leave, link, micOn, peers, setPaused, streams, trouble } from "./session";
+import { booked, clock, Duty, hallName, timeOf } from "./Header";
+import { Key } from "./keys";
+import { Own } from "./Lobby";
+import { leave, session, share, sharing } from "./meeting";
+import { SignIn, signing } from "./SignIn";
+import { Stage, Voices } from "./Stage";
+import { Banner, Status } from "./Status";
 import { t } from "./words";
 
-/** One hall's picture and sound. */
-function Tile({ peer }: { peer: RemotePeer }) {
-  const video = useRef<HTMLVideoElement>(null);
-  const [picture, setPicture] = useState(false);
-  const [blocked, setBlocked] = useState(false);
-  const stream = streams.value.get(peer.id);
-  const sends = peer.producers.some((producer) => producer.kind === "video" && !producer.paused);
-  const tracks = stream?.getTracks().map((track) => track.id).join();
-  useEffect(() => {
-    const element = video.current;
-    if (!element) return undefined;
-    // a fresh object each time, so that the element notices tracks that came later
-    element.srcObject = stream ? new MediaStream(stream.getTracks()) : null;
-    if (!stream) setPicture(false);
-    element.play().then(
-      () => setBlocked(false),
-      (error: unknown) => setBlocked(error instanceof DOMException && error.name === "NotAllowedError"),
-    );
-    return watch(peer.id, element);
-  }, [stream, tracks, peer.id]);
-  return (
-    <div class={`tile${peer.silent ? " silent" : ""}`}>
-      <video ref={video} autoplay playsInline onResize={() => setPicture((video.current?.videoWidth ?? 0) > 0)} />
-      {!(picture && sends) && <p class="tile-words">{sends ? t("peerWaiting") : t("peerNoPicture")}</p>}
-      {peer.silent && <p class="tile-words lost">{t("peerSilent")}</p>}
-      <p class="tile-name">{named(peer)}</p>
-      {blocked && (
-        <button class="tile-sound" onClick={() => void video.current?.play().then(() => setBlocked(false))}>
-          {t("soundBlocked")}
-        </button>
-      )}
-    </div>
-  );
+const said = signal("");
+const SAID_MS = 5_000;
+let hiding: number | undefined;
+
+/** Do it; what the server refuses is said in its own words. */
+function attempt(work: Promise<unknown>): void {
+  work.catch((error: unknown) => {
+    if (error instanceof DOMException) return; // the person closed the browser's own question
+    const text = error instanceof Refusal && error.zh && language.peek() === "zh" ? error.zh : (error as Error).message;
+    said.value = text;
+    window.clearTimeout(hiding);
+    hiding = window.setTimeout(() => (said.value = ""), SAID_MS);
+  });
 }
 
 function Leave() {
@@ -51,53 +36,99 @@ function Leave() {
     return () => window.clearTimeout(timer);
   }, [sure]);
   return (
-    <button class="leave" data-leave onClick={() => (sure ? void leave() : setSure(true))}>
+    <Key k="0" kind="leave" data={{ "data-leave": "" }} onPress={() => (sure ? void leave() : setSure(true))}>
       {sure ? t("leaveSure") : t("leave")}
-    </button>
+    </Key>
   );
 }
 
-/** Everybody's picture, ours small, what is wrong in big words, and three keys. */
+function toggle(source: Source): void {
+  session.setOff(source, !session.off.peek().has(source));
+}
+
+/** The next venue that this one may choose to watch; after the last one nobody in particular. */
+function watchNext(): void {
+  const venues = session.peers.peek().map((peer) => peer.hall);
+  const at = venues.indexOf(session.conference.peek()?.you.watching ?? "");
+  attempt(session.act("watch", { venue: venues[at + 1] ?? "" }));
+}
+
+function Keys() {
+  const you = session.conference.value?.you;
+  const off = session.off.value;
+  const hand = (you?.hand ?? 0) > 0;
+  const mayShare = sharing.value !== undefined || you?.seen || you?.floor || you?.id === session.conference.value?.main;
+  const watching = you?.watching ? session.venues.value[you.watching] : undefined;
+  return (
+    <footer class="keys">
+      <Key
+        k="1"
+        kind={hand ? "on" : ""}
+        act={hand ? "lowerHand" : "raiseHand"}
+        onPress={() => attempt(session.act(hand ? "lowerHand" : "raiseHand"))}
+      >
+        {hand ? t("lowerHand") : t("raiseHand")}
+      </Key>
+      <Key k="2" kind={off.has("microphone") ? "off" : "on"} onPress={() => toggle("microphone")}>
+        {off.has("microphone") ? t("micOff") : t("micOn")}
+      </Key>
+      <Key k="3" kind={off.has("camera") ? "off" : "on"} disabled={camera.value !== "good"} onPress={() => toggle("camera")}>
+        {off.has("camera") ? t("camOff") : t("camOn")}
+      </Key>
+      <Key k="4" act="signIn" kind={you?.signed == null ? "due" : ""} onPress={() => (signing.value = true)}>
+        {you?.signed == null ? t("signIn") : t("signed", { n: you.signed })}
+      </Key>
+      {mayShare && (
+        <Key k="5" act="slides" kind={sharing.value ? "on" : ""} onPress={() => attempt(share())}>
+          {sharing.value ? t("slidesEnd") : t("slidesShare")}
+        </Key>
+      )}
+      {you?.mayWatch && (
+        <Key k="6" act="watch" onPress={watchNext}>
+          {watching ? t("watching", { name: named(watching) }) : t("watch")}
+        </Key>
+      )}
+      <Key k="9" onPress={switchLanguage}>
+        {t("language")}
+      </Key>
+      <Leave />
+    </footer>
+  );
+}
+
+/** What the chair's conference shows here, this hall's own state in big words, and the keys. */
 export function Meeting() {
-  const others = peers.value;
-  const columns = Math.ceil(Math.sqrt(Math.max(1, others.length)));
-  const found = link.value;
+  const here = session.peers.value.length + 1;
   return (
     <div class="meeting-page">
-      <div class="grid" style={{ "--columns": columns }}>
-        {others.map((peer) => (
-          <Tile key={peer.id} peer={peer} />
-        ))}
-        {others.length === 0 && <p class="alone">{t("alone")}</p>}
+      <Banner />
+      <div class="screen">
+        <Stage />
+        <Status />
+        {said.value && (
+          <p class="refused chip amber" role="alert">
+            {said.value}
+          </p>
+        )}
+        <aside class="own" aria-label={t("me")}>
+          {camera.value === "good" && !session.off.value.has("camera") ? (
+            <Own stream={local.value} />
+          ) : (
+            <p>{t("peerNoPicture")}</p>
+          )}
+          <p class="tile-name">{hallName()}</p>
+        </aside>
+        {signing.value && <SignIn />}
       </div>
-      {trouble.value && (
-        <p class="trouble" role="alert">
-          {t(trouble.value)}
-        </p>
-      )}
-      <aside class="own" aria-label={t("me")}>
-        {camera.value === "good" && camOn.value ? <Own stream={local.value} /> : <p>{t("peerNoPicture")}</p>}
-        <p class="tile-name">{found ? named(found.hall) : ""}</p>
-      </aside>
-      <footer class="bar">
-        <div class="bar-words">
-          <strong>{found?.meeting.title}</strong>
-          <span class="figures">
-            {when()} · {t("halls", { n: others.length + 1 })}
-          </span>
-        </div>
-        <button class={micOn.value ? "on" : "off"} onClick={() => setPaused("audio", micOn.value)}>
-          {micOn.value ? t("micOn") : t("micOff")}
-        </button>
-        <button
-          class={camOn.value ? "on" : "off"}
-          disabled={camera.value !== "good"}
-          onClick={() => setPaused("video", camOn.value)}
-        >
-          {camOn.value ? t("camOn") : t("camOff")}
-        </button>
-        <Leave />
-      </footer>
+      <div class="bar">
+        <strong>{booked()?.title}</strong>
+        <span class="figures">
+          {timeOf(clock.value)} · {t("halls", { n: here })}
+        </span>
+        <Duty />
+      </div>
+      <Keys />
+      <Voices />
     </div>
   );
 }

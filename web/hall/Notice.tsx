@@ -1,64 +1,65 @@
-import { useEffect, useRef } from "preact/hooks";
-import { Header } from "./Header";
 import { check } from "./devices";
-import { join, link, load, phase } from "./session";
+import { isKiosk, link, retry } from "./door";
+import { Header, timeOf } from "./Header";
+import { Key } from "./keys";
+import { goHome, join, leave, screen } from "./meeting";
 import { t } from "./words";
 
-/** One big sentence: loading, not open yet, over, a bad link, left. */
+/** One big sentence: loading, not open yet, waiting room, over, cut, a bad link, left. */
 export function Notice() {
-  const button = useRef<HTMLButtonElement>(null);
-  const now = phase.value;
-  useEffect(() => button.current?.focus(), [now]);
-  const opens = link.value ? new Date(link.value.meeting.opens) : undefined;
-  const said = {
+  const now = screen.value;
+  const opens = link.value ? Date.parse(link.value.meeting.opens) : undefined;
+  const said: Partial<Record<typeof now, string>> = {
     loading: t("loading"),
     noServer: t("noServer"),
     badLink: t("badLink"),
     notYet: t("notYet"),
+    joining: t("joining"),
+    waiting: t("waitingRoom"),
     over: t("over"),
     cancelled: t("cancelled"),
     left: t("left"),
     replaced: t("replaced"),
-    lobby: "",
-    joining: "",
-    in: "",
-  }[now];
+    cut: t("cut"),
+  };
+  const again = now === "left" || now === "replaced" || now === "cut";
   return (
     <div class="notice-page">
       <Header />
       <main class="notice">
         <p class="notice-big" role="status">
-          {said}
+          {said[now] ?? ""}
         </p>
         {now === "badLink" && <p>{t("badLinkHelp")}</p>}
-        {now === "notYet" && opens && (
-          <p class="figures">
-            {t("opensAt", { time: opens.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false }) })}
-          </p>
+        {now === "waiting" && <p>{t("waitingHelp")}</p>}
+        {now === "notYet" && opens !== undefined && <p class="figures">{t("opensAt", { time: timeOf(opens) })}</p>}
+        {again && (
+          <Key k="1" kind="big" first data={{ "data-rejoin": "" }} onPress={() => void join()}>
+            {now === "cut" ? t("askAgain") : t("rejoin")}
+          </Key>
         )}
-        {(now === "left" || now === "replaced") && (
-          <button
-            ref={button}
-            class="big"
-            onClick={() => {
-              void join();
-            }}
-          >
-            {t("rejoin")}
-          </button>
-        )}
-        {now === "badLink" && (
-          <button
-            ref={button}
-            class="big quiet"
-            onClick={() => {
-              phase.value = "loading";
-              void load();
+        {now === "badLink" && !isKiosk() && (
+          <Key
+            k="1"
+            kind="big quiet"
+            first
+            onPress={() => {
+              retry();
               void check();
             }}
           >
             {t("retry")}
-          </button>
+          </Key>
+        )}
+        {now === "waiting" && (
+          <Key k="0" onPress={() => void leave()}>
+            {t("leave")}
+          </Key>
+        )}
+        {isKiosk() && !["loading", "noServer", "waiting", "joining"].includes(now) && (
+          <Key k="Escape" onPress={goHome}>
+            {t("toHome")}
+          </Key>
         )}
       </main>
     </div>

@@ -1,4 +1,4 @@
-/** Camera, microphone and speaker of the hall: found, named when missing, measured. */
+/** Camera, microphone and speaker of the hall: found, named when missing, found again when plugged in, measured. */
 import { signal } from "@preact/signals";
 
 export type CameraState = "looking" | "good" | "missing" | "denied" | "busy";
@@ -9,8 +9,13 @@ export const microphone = signal<MicState>("looking");
 export const level = signal(0);
 export const local = signal<MediaStream | undefined>(undefined);
 
-const VIDEO: MediaTrackConstraints = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 25, max: 30 } };
-const AUDIO: MediaTrackConstraints = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+const WANTED = {
+  video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 25, max: 30 } },
+  audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+} satisfies MediaStreamConstraints;
+const PLUGGED_MS = 700; // a device that is plugged in reports several changes
+const RETRY_MS = 5_000; // a camera that was busy may be free by now
+const JUMP_MS = 4_000; // a second that lasted so long: the computer slept
 
 let checking: Promise<void> = Promise.resolve();
 let stopMeter: (() => void) | undefined;
@@ -21,9 +26,14 @@ function why(error: unknown): "missing" | "denied" | "busy" {
   return name === "NotReadableError" || name === "AbortError" ? "busy" : "missing";
 }
 
-/** Open what there is; a missing camera or microphone is no error, the meeting goes on without it. */
+const live = (kind: "audio" | "video"): MediaStreamTrack | undefined =>
+  local.peek()?.getTracks().find((track) => track.kind === kind && track.readyState === "live");
+
+/** Look at everything anew; a missing camera or microphone is no error, the meeting goes on without it. */
 export function check(): Promise<void> {
-  checking = openAll();
+  release();
+  camera.value = microphone.value = "looking";
+  checking = openMissing();
   return checking;
 }
 
@@ -32,39 +42,60 @@ export async function settled(mostMs: number): Promise<void> {
   await Promise.race([checking, new Promise((resolve) => window.setTimeout(resolve, mostMs))]);
 }
 
-async function openAll(): Promise<void> {
-  release();
-  camera.value = microphone.value = "looking";
-  const tracks: MediaStreamTrack[] = [];
-  const open = (constraints: MediaStreamConstraints): Promise<MediaStream> =>
-    navigator.mediaDevices ? navigator.mediaDevices.getUserMedia(constraints) : Promise.reject(new Error("no devices"));
-  const [sound, picture] = await Promise.allSettled([open({ audio: AUDIO }), open({ video: VIDEO })]);
-  if (sound.status === "fulfilled") {
-    tracks.push(...sound.value.getTracks());
-    microphone.value = "good";
-  } else {
-    microphone.value = why(sound.reason) === "denied" ? "denied" : "missing";
+async function open(kind: "audio" | "video"): Promise<MediaStreamTrack | undefined> {
+  const had = live(kind);
+  if (had) return had;
+  try {
+    if (!navigator.mediaDevices) throw new Error("no devices");
+    const [track] = (await navigator.mediaDevices.getUserMedia({ [kind]: WANTED[kind] })).getTracks();
+    if (!track) throw new Error("no track");
+    track.onended = again;
+    if (kind === "video") camera.value = "good";
+    else {
+      microphone.value = "good";
+      meter(track);
+    }
+    return track;
+  } catch (error) {
+    const found = why(error);
+    if (kind === "video") camera.value = found;
+    else microphone.value = found === "denied" ? "denied" : "missing";
+    return undefined;
   }
-  if (picture.status === "fulfilled") {
-    tracks.push(...picture.value.getTracks());
-    camera.value = "good";
-  } else {
-    camera.value = why(picture.reason);
-  }
-  local.value = tracks.length > 0 ? new MediaStream(tracks) : undefined;
-  for (const track of tracks) {
-    track.onended = () => {
-      if (track.kind === "video") camera.value = "missing";
-      else microphone.value = "missing";
-    };
-  }
-  if (sound.status === "fulfilled") meter(sound.value);
+}
+
+/** Open what is not open; what is stays as it is. */
+async function openMissing(): Promise<void> {
+  const tracks = (await Promise.all([open("audio"), open("video")])).flatMap((track) => (track ? [track] : []));
+  const before = local.peek()?.getTracks() ?? [];
+  if (tracks.length !== before.length || tracks.some((track) => !before.includes(track)))
+    local.value = tracks.length > 0 ? new MediaStream(tracks) : undefined;
+}
+
+let timer: number | undefined;
+function again(): void {
+  window.clearTimeout(timer);
+  timer = window.setTimeout(() => (checking = checking.then(openMissing)), PLUGGED_MS);
+}
+
+/** From now on: what is unplugged is told, what is plugged in, woken or set free is used, without a person. */
+export function tend(): void {
+  navigator.mediaDevices?.addEventListener("devicechange", again);
+  document.addEventListener("visibilitychange", again);
+  let last = Date.now();
+  window.setInterval(() => {
+    const now = Date.now();
+    if (now - last > JUMP_MS) again();
+    last = now;
+  }, 1_000);
+  window.setInterval(() => {
+    if (local.peek() && camera.peek() === "busy") again();
+  }, RETRY_MS);
 }
 
 /** Let go of every device. */
 export function release(): void {
-  stopMeter?.();
-  stopMeter = undefined;
+  stopLevel();
   for (const track of local.value?.getTracks() ?? []) track.stop();
   local.value = undefined;
 }
@@ -75,13 +106,20 @@ export function stopLevel(): void {
   stopMeter = undefined;
 }
 
-function meter(stream: MediaStream): void {
+/** Measure the level of the microphone that there is. */
+export function startLevel(): void {
+  const track = live("audio");
+  if (track && !stopMeter) meter(track);
+}
+
+function meter(track: MediaStreamTrack): void {
+  stopLevel();
   const context = new AudioContext();
   const analyser = context.createAnalyser();
   analyser.fftSize = 1024;
-  context.createMediaStreamSource(stream).connect(analyser);
+  context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
   const samples = new Float32Array(analyser.fftSize);
-  const timer = window.setInterval(() => {
+  const measuring = window.setInterval(() => {
     analyser.getFloatTimeDomainData(samples);
     const power = samples.reduce((sum, value) => sum + value * value, 0) / samples.length;
     const db = 10 * Math.log10(power + 1e-9);
@@ -92,7 +130,7 @@ function meter(stream: MediaStream): void {
   document.addEventListener("pointerdown", resume, { once: true });
   document.addEventListener("keydown", resume, { once: true });
   stopMeter = () => {
-    window.clearInterval(timer);
+    window.clearInterval(measuring);
     void context.close();
     level.value = 0;
   };

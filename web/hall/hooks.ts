@@ -1,11 +1,13 @@
 /** `window.sanwang`: what rehearsals and tests read and press; plain data, no secrets. */
+import { pictureKey } from "../shared/meet/media";
 import { camera, microphone } from "./devices";
+import { home, link } from "./door";
 import { firstFrameMs, frameFigures, probing, resetGaps } from "./measure";
-import { channelUp, currentMedia, join, leave, link, mediaUp, peers, phase, trouble } from "./session";
+import { join, leave, screen, session } from "./meeting";
 
 interface RemoteFigures {
-  peer: string;
-  hall: string;
+  hall: string; // "" of a voice: the loudest have the places in turn
+  source: string;
   kind: string;
   codec: string;
   bytes: number;
@@ -25,16 +27,16 @@ interface RemoteFigures {
 export async function stats() {
   const remotes: RemoteFigures[] = [];
   const sent: { kind: string; codec: string; bytes: number; framesEncoded: number; width: number; height: number; rid: string }[] = [];
-  const media = currentMedia();
-  for (const { peer, consumer } of media?.consumers.values() ?? []) {
+  const { media } = session;
+  for (const { venue, source, consumer } of [...(media?.consumers ?? [])]) {
     const report = await consumer.getStats();
     const codecs = new Map([...report.values()].filter((s) => s.type === "codec").map((s) => [s.id, s.mimeType]));
     for (const s of report.values()) {
       if (s.type !== "inbound-rtp") continue;
-      const seen = consumer.kind === "video" ? frameFigures(peer) : undefined;
+      const seen = consumer.kind === "video" ? frameFigures(pictureKey(venue, source)) : undefined;
       remotes.push({
-        peer,
-        hall: peers.value.find((p) => p.id === peer)?.hall ?? "",
+        hall: venue,
+        source,
         kind: consumer.kind,
         codec: codecs.get(s.codecId) ?? "",
         bytes: s.bytesReceived ?? 0,
@@ -52,7 +54,7 @@ export async function stats() {
       });
     }
   }
-  for (const producer of media?.producers ?? []) {
+  for (const producer of media?.producers.values() ?? []) {
     if (producer.closed) continue;
     const report = await producer.getStats();
     const codecs = new Map([...report.values()].filter((s) => s.type === "codec").map((s) => [s.id, s.mimeType]));
@@ -70,12 +72,13 @@ export async function stats() {
     }
   }
   return {
-    phase: phase.value,
-    trouble: trouble.value,
-    channelUp: channelUp.value,
-    mediaUp: mediaUp.value,
-    hall: link.value?.hall.code ?? "",
-    peers: peers.value.map(({ hall, silent }) => ({ hall, silent })),
+    phase: screen.value,
+    trouble: session.trouble.value,
+    channelUp: session.channelUp.value,
+    mediaUp: session.mediaUp.value,
+    hall: home.value?.hall.code ?? link.value?.hall.code ?? "",
+    view: session.conference.value?.you ?? null,
+    peers: session.peers.value.map(({ hall, silent }) => ({ hall, silent })),
     camera: camera.value,
     microphone: microphone.value,
     firstFrameMs: firstFrameMs() ?? null,

@@ -32,8 +32,8 @@ export function firstFrameMs(): number | undefined {
   return firstFrame;
 }
 
-export function frameFigures(peer: string): FrameFigures | undefined {
-  const found = figures.get(peer);
+export function frameFigures(picture: string): FrameFigures | undefined {
+  const found = figures.get(picture);
   if (!found) return undefined;
   const running = found.lastChangeMs > 0 ? performance.now() - found.lastChangeMs : 0;
   return { ...found, longestGapMs: Math.max(found.longestGapMs, running) };
@@ -54,11 +54,12 @@ function adler(bytes: Uint8ClampedArray): number {
   return b * 65536 + a;
 }
 
-/** Watch a peer's picture; returns how to stop. */
-export function watch(peer: string, video: HTMLVideoElement): () => void {
-  const entry = figures.get(peer) ?? { frames: 0, changed: 0, checksum: 0, longestGapMs: 0, lastChangeMs: 0 };
-  figures.set(peer, entry);
+/** Watch a picture ("t01/camera"); returns how to stop. */
+export function watch(picture: string, video: HTMLVideoElement): () => void {
+  const entry = figures.get(picture) ?? { frames: 0, changed: 0, checksum: 0, longestGapMs: 0, lastChangeMs: 0 };
+  figures.set(picture, entry);
   const canvas = document.createElement("canvas");
+  if (entry.lastChangeMs > 0) entry.lastChangeMs = performance.now(); // while it was not shown nothing was missed
   canvas.width = WIDTH;
   canvas.height = HEIGHT;
   const context = probing ? canvas.getContext("2d", { willReadFrequently: true }) : null;

@@ -10,6 +10,7 @@ export class Refusal extends Error {
   constructor(
     readonly code: string,
     text: string,
+    readonly zh = "",
   ) {
     super(text);
     this.name = "Refusal";
@@ -20,7 +21,7 @@ interface Answer {
   id?: number | null;
   type?: string;
   data?: unknown;
-  error?: { code: string; text: string };
+  error?: { code: string; text: string; zh?: string };
 }
 
 interface Waiting {
@@ -105,7 +106,8 @@ export class Channel {
     this.fail();
   }
 
-  private ping(): void {
+  /** Whether the connection still stands, asked now: after sleep, or when the network came back. */
+  ping(): void {
     if (performance.now() - this.heard > SILENT_MS) {
       this.drop();
       this.events.closed();
@@ -125,7 +127,7 @@ export class Channel {
     if (!waiting) return;
     this.waiting.delete(message.id ?? -1);
     window.clearTimeout(waiting.timer);
-    if (message.error) waiting.reject(new Refusal(message.error.code, message.error.text));
+    if (message.error) waiting.reject(new Refusal(message.error.code, message.error.text, message.error.zh));
     else waiting.resolve(message.data);
   }
 
