@@ -34,6 +34,7 @@ from dashboards.desk.month_api import build_month
 from dashboards.events_api import build_events
 from dashboards.faults_api import build_faults
 from dashboards.figures.api import Figures, build_figures
+from dashboards.hall_probes import hall_probes
 from dashboards.live import Live
 from dashboards.maintenance_api import build_maintenance
 from dashboards.network.halls import Booked
@@ -142,11 +143,12 @@ def assemble(
     application.include_router(build_month(report, access))
     application.include_router(build_figures(Figures(model, costs, live, prometheus, store), access))
     tokens = Tokens(secrets.resolve(links.KEY))
-    signalling = Signalling(store, tokens, model, relay) if relay is not None else None
+    signalling = Signalling(store, tokens, model, relay, hall_probes(model, collector)) if relay is not None else None
     if signalling is not None:
         application.include_router(signalling.router)
     rooms = signalling.rooms if signalling is not None else None
-    rest = Rest(store, tokens, model, rooms, access.needs(Right.MEET), lambda: live.document)
+    ask_tests = signalling.halls.ask_tests if signalling is not None else None
+    rest = Rest(store, tokens, model, rooms, access.needs(Right.MEET), lambda: live.document, ask_tests)
     application.include_router(rest.router)
 
     @application.get("/", include_in_schema=False)

@@ -71,6 +71,18 @@ class Meeting:
             return "early"
         return "open" if now < self.closes_at else "over"
 
+    def as_invitation(self) -> dict[str, Any]:
+        """What a hall's page shows of it."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "start": self.start_at.isoformat(),
+            "end": self.end_at.isoformat(),
+            "opens": self.opens_at.isoformat(),
+            "halls": len(self.halls),
+            "main": self.main,
+        }
+
     def as_json(self) -> dict[str, Any]:
         """For command line and API."""
         return {

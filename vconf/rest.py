@@ -7,7 +7,7 @@ operations pages who may hold meetings and whose units the main venue belongs to
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Protocol
@@ -20,7 +20,7 @@ from identity.tokens import TokenRefused, Tokens
 from inventory.model import NetworkModel
 from store import audit
 from store.engine import Store
-from vconf import attendance, links, meetings, sheet, wall
+from vconf import attendance, line_tests, links, meetings, sheet, wall
 from vconf.chair import document
 from vconf.chair.act import ACTIONS
 from vconf.chair.state import OPERATOR
@@ -84,6 +84,14 @@ class Why(BaseModel):
     why: Annotated[str, Field(max_length=500)] = ""
 
 
+class Guests(BaseModel):
+    """Whether guests are asked in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    on: bool
+
+
 class Rest:
     """The routes.
 
@@ -95,6 +103,7 @@ class Rest:
         operator: Dependency: the person signed in who may hold meetings, or HTTPException; its attribute ``rights``
             names what it asks for.
         network: The live document of the operations pages, for ``wall.faults``.
+        ask_tests: Asks halls at home to test their line; None in a county without a relay.
     """
 
     def __init__(
@@ -105,12 +114,14 @@ class Rest:
         rooms: Rooms | None,
         operator: Callable[[Request], Caller],
         network: Callable[[], Mapping[str, Any]] = dict,
+        ask_tests: Callable[[Iterable[str]], None] | None = None,
     ) -> None:
         self._store = store
         self._tokens = tokens
         self._model = model
         self._rooms = rooms
         self._network = network
+        self._ask_tests = ask_tests
 
         def caller(request: Request) -> Caller:
             kind, _, text = request.headers.get("authorization", "").partition(" ")
@@ -188,12 +199,39 @@ class Rest:
             """Every hall's link, and a chair's for who asks."""
             return self._links(self._meeting(number, caller), caller)
 
+        @router.get("/meetings/{number}/lines")
+        def lines(number: int, caller: Caller = who) -> Document:
+            """The last line test of each of its halls; null: never tested."""
+            meeting = self._meeting(number, caller)
+            with self._store.reading() as session:
+                return {"venues": line_tests.latest(session, meeting.halls)}
+
+        @router.post("/meetings/{number}/lines", status_code=202)
+        def test_lines(number: int, caller: Caller = who) -> Document:
+            """Ask its halls that are at home to test their line now; the results come within half a minute."""
+            meeting = self._meeting(number, caller)
+            if self._ask_tests is None:
+                raise HTTPException(409, "this county has no relay")
+            self._ask_tests(meeting.halls)
+            return {"asked": list(meeting.halls)}
+
         @router.post("/meetings/{number}/cancel")
         def cancel(number: int, body: Why, caller: Caller = who) -> Document:
             """Cancel it; halls that are in it are told."""
             self._meeting(number, caller)
             with self._store.session() as session:
                 return {"meeting": meetings.cancel(session, number, caller.login, body.why).as_json()}
+
+        @router.post("/meetings/{number}/guests")
+        def guests(number: int, body: Guests, caller: Caller = who) -> Document:
+            """Ask phones and notebooks in by one link and a PIN, or no longer."""
+            meeting = self._meeting(number, caller)
+            link = None
+            if body.on:
+                link = self._signed(links.guest_link, meeting)
+            with self._store.session() as session:
+                meeting = meetings.ask_guests(session, number, caller.login, on=body.on)
+            return {"guest_link": link, "pin": meeting.guest_pin}
 
         @router.post("/meetings/{number}/act")
         async def act(number: int, body: Act, caller: Caller = who) -> Document:
@@ -267,13 +305,15 @@ class Rest:
             return lines, sheet.names(self._model, recorded(session, meeting.id))
 
     def _links(self, meeting: meetings.Meeting, caller: Caller) -> Document:
+        halls = {hall: self._signed(links.link, meeting, hall) for hall in meeting.halls}
+        # in the caller's own name: nobody is handed somebody else's
+        return {"links": halls, "chair_link": self._signed(links.chair_link, meeting, caller.login)}
+
+    def _signed(self, make: Callable[..., str], meeting: meetings.Meeting, *subject: str) -> str:
         now = datetime.now(UTC)
         if (state := meeting.state(now)) in ("cancelled", "over"):
             raise HTTPException(409, f"meeting {meeting.id} is {state}")
         try:
-            base = links.pages_address(self._model)
+            return make(self._tokens, links.pages_address(self._model), meeting, *subject, now)
         except LookupError as lack:
             raise HTTPException(409, str(lack)) from None
-        halls = {hall: links.link(self._tokens, base, meeting, hall, now) for hall in meeting.halls}
-        # in the caller's own name: nobody is handed somebody else's
-        return {"links": halls, "chair_link": links.chair_link(self._tokens, base, meeting, caller.login, now)}

@@ -22,6 +22,7 @@ from identity.tokens import TokenRefused, Tokens
 from inventory.model import NetworkModel
 from store.engine import Store
 from vconf import links, meetings
+from vconf.hall_door import HallDoor, Probes, duty, unprobed
 from vconf.limits import Bucket, Buckets
 from vconf.relay_client import RelayClient
 from vconf.rooms.peers import Outbox, Peer, Room
@@ -54,20 +55,30 @@ class Signalling:
         tokens: Made with the private key ``links.KEY``.
         model: The county's halls.
         relay: Not started yet.
+        probes: The network's own figures of a hall's path.
     """
 
-    def __init__(self, store: Store, tokens: Tokens, model: NetworkModel, relay: RelayClient) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tokens: Tokens,
+        model: NetworkModel,
+        relay: RelayClient,
+        probes: Probes = unprobed,
+    ) -> None:
         self._store = store
         self._tokens = tokens
         self._model = model
         self.relay = relay
         self.rooms = Rooms(store, model, relay)
-        self._knocks = Buckets(rate=2, burst=30)  # by address
+        self._knocks = Buckets(rate=5, burst=120)  # by address: a house's halls may share one
         self._pins = Buckets(rate=0.1, burst=5)  # by address: six digits are not to be tried out
         self._crowds = Buckets(rate=50, burst=600)  # by meeting: all halls may come back at once
         self.router = APIRouter(prefix="/meet", lifespan=self._lifespan)
         self.router.add_api_route("/link", self._exchange, methods=["POST"])
         self.router.add_api_route("/guest", self._guest, methods=["POST"])
+        self.halls = HallDoor(store, tokens, model, relay, self._answer, probes)
+        self.router.include_router(self.halls.router)
         self.router.add_api_websocket_route("/ws", self._socket)
 
     @contextlib.asynccontextmanager
@@ -86,6 +97,10 @@ class Signalling:
             seat = links.read_link(self._tokens, body.link)
         except TokenRefused as refused:
             raise HTTPException(401, str(refused)) from None
+        return await self._answer(seat)
+
+    async def _answer(self, seat: links.Seat) -> dict[str, Any]:
+        """What the page of this seat shows, and a join token while the meeting is open."""
         if not self._crowds.take(str(seat.meeting)):
             raise HTTPException(429, "too many come into this meeting at once: wait a moment")
         meeting = await asyncio.to_thread(self._meeting, seat.meeting)
@@ -98,19 +113,12 @@ class Signalling:
             "state": state,
             "now": now.isoformat(),
             "role": seat.role,
-            "meeting": {
-                "id": meeting.id,
-                "title": meeting.title,
-                "start": meeting.start_at.isoformat(),
-                "end": meeting.end_at.isoformat(),
-                "opens": meeting.opens_at.isoformat(),
-                "halls": len(meeting.halls),
-                "main": meeting.main,
-            },
+            "meeting": meeting.as_invitation(),
             "hall": {"code": seat.participant, "zh": hall.zh, "en": hall.en}
             if hall is not None and seat.role == "venue"
             else {"code": seat.participant, "zh": seat.name or seat.hall, "en": seat.name or seat.hall},
             "county": {"zh": self._model.zh, "en": self._model.en},
+            "duty": duty(self._model),
             "join": links.join_token(self._tokens, seat) if state == "open" else None,
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Integer, String, Text
+from sqlalchemy import Boolean, ForeignKey, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.base import Base, UtcDateTime
@@ -71,3 +71,36 @@ class SignInRow(Base):
     heads: Mapped[int] = mapped_column(Integer)
     name: Mapped[str] = mapped_column(Text)
     signed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class HallCodeRow(Base):
+    """A pairing code on a hall's card: good once."""
+
+    __tablename__ = "meeting_hall_code"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256, hexadecimal
+    hall: Mapped[str] = mapped_column(String(32))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class HallDeviceRow(Base):
+    """A browser that is a hall's: paired with a code, until it is revoked."""
+
+    __tablename__ = "meeting_hall_device"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # of its token, SHA-256, hexadecimal
+    hall: Mapped[str] = mapped_column(String(32), index=True)
+    address: Mapped[str] = mapped_column(String(64))  # where it was paired from
+    paired_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class LineTestRow(Base):
+    """A hall's last line test (会前试线)."""
+
+    __tablename__ = "meeting_line_test"
+
+    hall: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ready: Mapped[bool] = mapped_column(Boolean)
+    result: Mapped[str] = mapped_column(Text)  # JSON: what the page measured, the network's own figures, the checks
