@@ -62,7 +62,7 @@ from sanwang import ops_link
 from sanwang.cli import run_app
 from store.base import utc_now
 from store.engine import Store, open_store
-from vconf import links, meetings
+from vconf import links, meetings, webhooks
 from vconf.lines import Identity
 from vconf.relay_client import RelayClient
 from vconf.rest import Rest
@@ -110,12 +110,15 @@ def assemble(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(live.run(), name="live")
-        watching.add_done_callback(_end_when_failed)
+        telling = asyncio.create_task(webhooks.Teller(store, _trust(secrets)).run(), name="webhooks")
+        for task in (watching, telling):
+            task.add_done_callback(_end_when_failed)
         try:
             yield
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            for task in (watching, telling):
+                task.cancel()
+            await asyncio.gather(watching, telling, return_exceptions=True)
             for source in (collector, prometheus, alertmanager):
                 await source.close()
 
@@ -316,9 +319,14 @@ def exporter(county: Loaded, store: Store, secrets: Secrets) -> Exporter | None:
     where = county.intent.sign_on.audit_syslog
     if where is None:
         return None
+    return Exporter(store, Receiver(where.host, where.port, where.transport), county.model.nms, _trust(secrets))
+
+
+def _trust(secrets: Secrets) -> ssl.SSLContext:
+    """The world's authorities and the county's own."""
     trust = ssl.create_default_context()
     trust.load_verify_locations(cadata=secrets.ca.certificate_pem)
-    return Exporter(store, Receiver(where.host, where.port, where.transport), county.model.nms, trust)
+    return trust
 
 
 def _county(places: Places) -> Loaded:

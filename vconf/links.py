@@ -1,7 +1,7 @@
 """The ways in: a link for the whole meeting, exchanged for a join token of two minutes.
 
 The link is what a clerk receives on paper or by message.  It is a signed token of purpose ``hall`` in the
-address's fragment, which browsers never send and servers never log; it is good until the meeting closes.
+address's fragment, which browsers never send and servers never log; it is good while the meeting is open.
 ``POST /meet/link`` exchanges it for a token of purpose ``join``: one use, two minutes, the same hall, meeting and role.
 
 A chair's link is of purpose ``chair`` and names a person; its join token is of purpose ``chair-join``.  No hall's
@@ -14,6 +14,7 @@ a link of the guest's own, of purpose ``guest-seat``, which works as a hall's do
 from __future__ import annotations
 
 import contextlib
+import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from typing import Literal
 
 from identity.tokens import OtherPurpose, Token, TokenRefused, Tokens
 from inventory.model import NetworkModel
-from vconf.meetings import Meeting
+from vconf.meetings import LATE, LONGEST, Meeting
 
 Role = Literal["venue", "chair", "guest"]
 
@@ -143,8 +144,10 @@ def _meeting(token: Token) -> int:
 
 
 def _life_s(meeting: Meeting, now: datetime) -> int:
-    """Until the meeting closes; TokenRefused when it has."""
-    life_s = int((meeting.closes_at - now).total_seconds())
-    if life_s < 1:
+    """Until the meeting could close at the latest, for the chair may make it longer; TokenRefused when it has closed.
+
+    A link is good for nothing outside the meeting's own time: whoever exchanges it is told that it is over.
+    """
+    if now >= meeting.closes_at:
         raise TokenRefused("the meeting is over")
-    return life_s
+    return math.ceil((max(meeting.closes_at, meeting.start_at + LONGEST + LATE) - now).total_seconds())

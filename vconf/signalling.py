@@ -73,6 +73,7 @@ class Signalling:
         self.rooms = Rooms(store, model, relay)
         self._knocks = Buckets(rate=5, burst=120)  # by address: a house's halls may share one
         self._pins = Buckets(rate=0.1, burst=5)  # by address: six digits are not to be tried out
+        self._guests = Buckets(rate=1, burst=60)  # by meeting, from however many addresses
         self._crowds = Buckets(rate=50, burst=600)  # by meeting: all halls may come back at once
         self.router = APIRouter(prefix="/meet", lifespan=self._lifespan)
         self.router.add_api_route("/link", self._exchange, methods=["POST"])
@@ -132,7 +133,7 @@ class Signalling:
             raise HTTPException(401, str(refused)) from None
         if meeting is None or meeting.guest_pin is None:
             raise HTTPException(404, "this meeting has no guests")
-        if not self._crowds.take(f"guests of {meeting.id}"):
+        if not self._guests.take(str(meeting.id)):
             raise HTTPException(429, "too many come into this meeting at once: wait a moment")
         if not hmac.compare_digest(body.pin, meeting.guest_pin):
             raise HTTPException(401, "the PIN is not right")

@@ -104,3 +104,17 @@ class LineTestRow(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     ready: Mapped[bool] = mapped_column(Boolean)
     result: Mapped[str] = mapped_column(Text)  # JSON: what the page measured, the network's own figures, the checks
+
+
+class WebhookRow(Base):
+    """A program that is told what happens to meetings."""
+
+    __tablename__ = "meeting_webhook"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    url: Mapped[str] = mapped_column(Text)
+    secret: Mapped[str] = mapped_column(String(64))  # signs what is sent
+    told: Mapped[int] = mapped_column(Integer)  # number of the last entry of the audit log that it has
+    failures: Mapped[int] = mapped_column(Integer)  # in a row
+    problem: Mapped[str] = mapped_column(Text)  # the last one; "" while all is well
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime)  # not tried before

@@ -58,6 +58,10 @@ def test_another_program_books_chairs_and_reads_a_meeting(door: Door) -> None:
         sheet = door.client.get(f"{where}/attendance", headers=chair).json()["venues"]
         assert [(line["hall"], line["heads"]) for line in sheet] == [("t01", None), ("t02", 30)]
         assert "<td>30</td>" in door.client.get(f"{where}/attendance.html", headers=chair).text
+    asked = door.client.post(f"{where}/guests", json={"on": True}, headers=chair).json()
+    body = {"link": asked["guest_link"].partition("#guest=")[2], "pin": asked["pin"], "name": "李工"}
+    assert door.client.post("/meet/guest", json=body).status_code == 200
+    assert door.client.post(f"{where}/guests", json={"on": False}, headers=chair).json()["pin"] is None
     assert door.client.post(f"{where}/cancel", json={"why": "改期"}, headers=OFFICE).json()["meeting"]["cancelled"]
     assert act_on(door, number, chair) == 409
     paths = door.client.get("/api/meet/openapi.json", headers=OFFICE).json()["paths"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 WORDS: dict[str, tuple[str, str]] = {
-    "bad": ("{what}", "{what}"),
+    "bad": ("参数不对：{what}", "{what}"),
     "unknown": ("没有这个会场：{what}", "there is no venue {what!r}"),
     "absent": ("{what} 不在会", "{what} is not in the meeting"),
     "chair-only": ("只有主席可以这样做", "only the chair may do this"),
