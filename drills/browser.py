@@ -262,7 +262,7 @@ class Halls:
             netns_argv: What a command is prefixed with to run inside the hall; empty for here.
             url: The hall's link.
             name: For messages and the browser's home.
-            camera: False: the hall has a microphone only.
+            camera: False: a microphone only, until ``navigator.mediaDevices.plugged`` is set.
             probe: Tell frames apart by checksum.
             width: Of the window, pixels.
             height: Of the window, pixels.
@@ -290,12 +290,12 @@ class Halls:
         if not camera:
             page.add_init_script(
                 "const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"
-                "navigator.mediaDevices.getUserMedia = (wanted) => wanted.video"
+                "navigator.mediaDevices.getUserMedia = (wanted) => wanted.video && !navigator.mediaDevices.plugged"
                 " ? Promise.reject(new DOMException('no camera', 'NotFoundError')) : open(wanted);"
             )
         hall = Hall(name, context, page)
         self._halls.append(hall)
-        page.goto(f"{url}&probe=1" if probe else url)
+        page.goto(f"{url}&probe=1" if probe and "#" in url else url)
         return hall
 
     def _wrapper(self, name: str, netns_argv: Sequence[str]) -> Path:

@@ -11,7 +11,7 @@ import typer
 
 from inventory.model import NetworkModel
 from inventory.places import Places
-from sanwang import meet_chair, meet_webhook
+from sanwang import meet_chair, meet_hall, meet_webhook
 from sanwang.cli import run_app
 from sanwang.meeting import BAD, alive, base, county, fail, found, opened, token_key, who
 from sanwang.report import emit
@@ -22,7 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(meet_webhook.app, name="webhook")
-for name, command in meet_chair.COMMANDS.items():
+for name, command in {**meet_chair.COMMANDS, **meet_hall.COMMANDS}.items():
     app.command(name)(command)
 
 _DURATION = re.compile(r"(\d+)\s*(m|min|h)?")

@@ -90,8 +90,14 @@ export async function stats() {
 
 declare global {
   interface Window {
-    sanwang: { stats: typeof stats; join: typeof join; leave: typeof leave; resetGaps: typeof resetGaps };
+    sanwang: {
+      stats: typeof stats;
+      join: typeof join;
+      leave: typeof leave;
+      resetGaps: typeof resetGaps;
+      act: (action: string, args?: Record<string, unknown>) => Promise<{ number: number }>;
+    };
   }
 }
 
-window.sanwang = { stats, join, leave, resetGaps };
+window.sanwang = { stats, join, leave, resetGaps, act: (action, args) => session.act(action, args) };
