@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from identity.tokens import TokenRefused, Tokens
@@ -89,15 +89,13 @@ class HallDoor:
         self._all_codes = Buckets(rate=0.5, burst=60)  # nor from many addresses
         self._knocks = Buckets(rate=2, burst=30)  # by address
         self._steps = Buckets(rate=5, burst=60)  # by hall
-        self.router = APIRouter()
-        for path, route in {
+        self.posts: dict[str, Callable[..., Awaitable[Document]]] = {  # path under /meet -> what answers a POST
             "/pair": self._pair,
             "/hall": self._home,
             "/hall/join": self._join,
             "/hall/line": self._line,
             "/hall/test": self._test,
-        }.items():
-            self.router.add_api_route(path, route, methods=["POST"])
+        }
 
     def ask_tests(self, halls: Iterable[str]) -> None:
         """Halls at home test their line at their next look, within some ten seconds."""

@@ -79,7 +79,8 @@ class Signalling:
         self.router.add_api_route("/link", self._exchange, methods=["POST"])
         self.router.add_api_route("/guest", self._guest, methods=["POST"])
         self.halls = HallDoor(store, tokens, model, relay, self._answer, probes)
-        self.router.include_router(self.halls.router)
+        for path, answer in self.halls.posts.items():
+            self.router.add_api_route(path, answer, methods=["POST"])
         self.router.add_api_websocket_route("/ws", self._socket)
 
     @contextlib.asynccontextmanager

@@ -37,6 +37,8 @@ PUBLIC = {
     ("POST", "/api/sign/enrol/confirm"),
     ("POST", "/meet/link"),  # a hall's link
     ("POST", "/meet/guest"),  # the guests' link and the PIN
+    ("POST", "/meet/pair"),  # the code on a hall's card
+    *(("POST", f"/meet/hall{path}") for path in ("", "/join", "/line", "/test")),  # a hall's own token
     ("GET", "/"),
 }
 """What nobody has to be signed in for."""
