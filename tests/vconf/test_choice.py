@@ -112,7 +112,6 @@ def test_the_loudest_three_are_forwarded_and_their_names_told() -> None:
 
 def test_places_are_given_to_whoever_speaks_but_oneself() -> None:
     async def test(world: World) -> None:
-        world.engine.room_audio("m1", 3)
         async with Voice(world, "b", 1) as own, Voice(world, "x", 2) as x, Voice(world, "y", 3) as y:
             own.level, x.level, y.level = 10, 20, 30
             made = world.engine.consume_audio(world.down["id"], 2, RECEIVER, "m1")["consumers"]

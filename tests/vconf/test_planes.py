@@ -134,7 +134,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 def test_near_equal_packets_leave_as_one_run(world: World) -> None:
-    leg = world.legs[0]
+    leg = world.legs[1]  # with RTX
     world.plane.want(leg, world.streams[0])
     world.plane.set_paused(leg, False)
     for number, size in enumerate((900, 901, 901, 902, 300)):

@@ -101,14 +101,18 @@ def test_nacks_end_in_a_keyframe_request_and_requests_are_joined() -> None:
     assert not stream.keyframe_due(9.0)
 
 
-def test_a_big_gap_asks_for_a_keyframe_instead_and_voice_for_nothing() -> None:
+def test_a_big_gap_asks_for_a_keyframe_instead_and_voice_twice_at_most() -> None:
     stream = source()
     stream.gap(70_000, 900)
     assert stream.nacks(1.0, StreamState(highest=71_000), nothing) == []
     assert stream.keyframe_due(1.0)
     voice = Source(2, 1001, "audio")
     voice.gap(70_000, 3)
+    asked = [now for now in (0.1 * step for step in range(9)) if voice.nacks(now, StreamState(highest=70_010), nothing)]
+    assert len(asked) == 2
     assert not voice.is_missing
+    voice.gap(70_000, 900)
+    assert not voice.keyframe_due(9.0)
 
 
 def test_the_report_counts_what_was_lost_since_the_last() -> None:

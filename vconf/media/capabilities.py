@@ -47,7 +47,7 @@ def router_capabilities() -> dict[str, Any]:
                 "clockRate": 48000,
                 "channels": 2,
                 "parameters": {"minptime": 10, "useinbandfec": 1},
-                "rtcpFeedback": [{"type": "transport-cc"}],
+                "rtcpFeedback": [{"type": "nack"}, {"type": "transport-cc"}],
             },
             *_video(
                 "video/H264", 102, {"packetization-mode": 1, "profile-level-id": "42e01f", "level-asymmetry-allowed": 1}

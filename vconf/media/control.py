@@ -173,8 +173,10 @@ class Control:
         self.plane.readable(now_us)
         while events := self.plane.take():
             for event in events:
-                with _logged(type(event).__name__):
+                try:
                     self._hear(event, now_us)
+                except Exception:  # whatever one datagram brings, the others are served
+                    logger.exception("media: %s", type(event).__name__)
         if not self._coalesce_s:
             self._flush()
         elif self._flushing is None:

@@ -202,6 +202,7 @@ class Engine:
         known = self._transport(transport)
         if not 1 <= places <= MOST_PLACES:
             raise EngineError(f"slots {places}: expected 1 to {MOST_PLACES}")
+        self.control.voices.listen(known.room)
         made = []
         for number in range(places):
             consumer, parameters = self._leg(known, "audio", "opus", receiver, f"{cname}-{number}")

@@ -7,29 +7,40 @@ which are a factor of two and more apart, and 300 receivers report ten times a s
 
 from __future__ import annotations
 
-from collections import deque
-
 START_BPS = 3_000_000
 LEAST_BPS, MOST_BPS = 50_000, 100_000_000
 
-_WINDOW_US = 700_000  # of delay samples
-_SAMPLES = 32
+_SLICE_US = 175_000  # four make the window: the delay of the later two is held against that of the earlier two
+_BASE_SLICE_US = 2_500_000  # four make the time after which an empty queue's delay is forgotten
 _THRESHOLD_MS, _LEAST_THRESHOLD_MS, _MOST_THRESHOLD_MS = 15.0, 12.0, 60.0
 _STANDING_MS = 200.0  # a queue this long is too much, growing or not
-_BASE_US = 10_000_000  # the shortest delay of so long is that of an empty queue
 _WRAP_US = 0x1000000 * 64_000
 _BACK_OFF, _MOST_BACK_OFF, _HOLD_US = 0.85, 0.6, 300_000
-_GROW_A_SECOND = 1.08
+_GROW_A_SECOND = 0.08
 _AHEAD = 1.5  # an estimate never runs further ahead of what was delivered
-_RATE_US = 500_000
+_LEAST_RATE_US = 30_000  # over less than this no rate is known
+_FORGET = 0.9  # weight of older losses, each feedback
+_NEVER = float("inf")
 
 
 class Estimator:
     """Estimate for one transport, bits per second; all times in microseconds."""
 
     __slots__ = (
-        *("_acked", "_base", "_clock", "_delays", "_held_us", "_last_us", "_loss_bps", "_lost", "_threshold_ms", "bps"),
-        *("feedbacks", "last_overuse_us", "overuses", "remb_bps", "sampled"),
+        *(
+            "_at_us",
+            "_base",
+            "_base_slice",
+            "_clock",
+            "_delays",
+            "_held_us",
+            "_last_us",
+            "_loss_bps",
+            "_lost",
+            "_origin_us",
+        ),
+        *("_octets", "_packets", "_slice", "_starts", "_threshold_ms", "bps", "feedbacks", "last_overuse_us"),
+        *("overuses", "remb_bps", "sampled"),
     )
 
     def __init__(self, now_us: int) -> None:
@@ -38,10 +49,12 @@ class Estimator:
         self.feedbacks = self.overuses = 0
         self.sampled = False  # something came to go by
         self.last_overuse_us = 0
-        self._delays: deque[tuple[int, float]] = deque(maxlen=_SAMPLES)  # (arrival, one-way delay less a constant, ms)
-        self._acked: deque[tuple[int, int]] = deque(maxlen=64)  # (arrival, octets delivered up to here)
-        self._lost: deque[tuple[int, int, int]] = deque(maxlen=64)  # (when, lost, of)
-        self._base: deque[tuple[int, float]] = deque()  # shortest delays, ascending in delay
+        self._slice = self._base_slice = 0
+        self._delays = [_NEVER] * 4  # shortest one-way delay of each slice, less a constant, ms
+        self._base = [_NEVER] * 4
+        self._starts: list[tuple[int, int]] = []  # where each slice began: (arrival, octets delivered up to there)
+        self._at_us = self._octets = self._origin_us = 0
+        self._lost = self._packets = 0.0  # lately
         self._clock = 0  # receiver's clock, unwrapped
         self._threshold_ms = _THRESHOLD_MS
         self._held_us = self._last_us = now_us
@@ -62,12 +75,10 @@ class Estimator:
         self.sampled = True
         arrived_us = self._clock + (arrived_us - self._clock + _WRAP_US // 2) % _WRAP_US - _WRAP_US // 2
         self._clock = max(self._clock, arrived_us)
-        self._acked.append((arrived_us, octets))
-        self._lost.append((now_us, lost, packets))
-        delay_ms = (arrived_us - sent_us) / 1000
-        self._delays.append((arrived_us, delay_ms))
-        self._note_base(arrived_us, delay_ms)
-        growth_ms, queue_ms = self._growth_ms()
+        self._lost = self._lost * _FORGET + lost
+        self._packets = self._packets * _FORGET + packets
+        self._at_us, self._octets = arrived_us, octets
+        growth_ms, queue_ms = self._delay(arrived_us, (arrived_us - sent_us) / 1000)
         self._adapt(abs(growth_ms), now_us)
         if (growth_ms > self._threshold_ms and queue_ms > self._threshold_ms) or queue_ms > _STANDING_MS:
             self._overuse(now_us)
@@ -88,31 +99,27 @@ class Estimator:
             self.bps = self.remb_bps
 
     def delivered_bps(self) -> int:
-        """What arrived over the last half second, by the receiver's clock; 0 when there is too little to say."""
-        acked = self._acked
-        if len(acked) < 2:
+        """What arrived over the last half second or so, by the receiver's clock; 0 when there is too little to say."""
+        if not self._starts:
             return 0
-        end_us, octets = acked[-1]
-        for at_us, before in acked:
-            if end_us - at_us <= _RATE_US:
-                return (octets - before) * 8_000_000 // (end_us - at_us) if end_us - at_us >= 30_000 else 0
-        return 0
+        begin_us, before = self._starts[0]
+        took_us = self._at_us - begin_us
+        return (self._octets - before) * 8_000_000 // took_us if took_us >= _LEAST_RATE_US else 0
 
     @property
     def is_limited(self) -> bool:
         """Whether the path, and not only our caution, has set the estimate."""
-        return bool(self.overuses or self.remb_bps) or self._loss_bps < MOST_BPS
+        return bool(self.overuses or (self.remb_bps and not self.feedbacks)) or self._loss_bps < MOST_BPS
 
     @property
     def loss(self) -> float:
         """Share that was lost lately."""
-        lost, packets = sum(entry[1] for entry in self._lost), sum(entry[2] for entry in self._lost)
-        return lost / packets if packets else 0.0
+        return self._lost / self._packets if self._packets else 0.0
 
     def _grow(self, now_us: int) -> None:
         seconds = min(1.0, (now_us - self._last_us) / 1e6)
         delivered = self.delivered_bps()
-        grown = self.bps * _GROW_A_SECOND**seconds + 1_000 * seconds
+        grown = self.bps * (1 + _GROW_A_SECOND * seconds) + 1_000 * seconds
         ahead = max(self.bps, int(delivered * _AHEAD) + 10_000)  # little is sent, so little is known: stay
         self.bps = int(max(min(grown, ahead, self._loss_bps, MOST_BPS), min(0.95 * delivered, self._loss_bps)))
 
@@ -128,9 +135,7 @@ class Estimator:
 
     def _by_loss(self, now_us: int) -> None:
         """Section 6: over 10 % lost, go down by half of it; under 2 %, forget about it."""
-        while self._lost and now_us - self._lost[0][0] > 1_000_000:
-            self._lost.popleft()
-        if sum(entry[2] for entry in self._lost) < 20:
+        if self._packets < 20:
             return
         loss = self.loss
         if loss > 0.1:
@@ -140,29 +145,29 @@ class Estimator:
         elif loss < 0.02:
             self._loss_bps = MOST_BPS
 
-    def _growth_ms(self) -> tuple[float, float]:
+    def _delay(self, arrived_us: int, delay_ms: float) -> tuple[float, float]:
         """How much the delay grew over half the window, and how far it is above that of an empty queue.
 
         By the shortest of each half: a queue delays every packet, and a busy machine only some.
         """
-        delays = self._delays
-        newest = delays[-1][0]
-        while newest - delays[0][0] > _WINDOW_US:
-            delays.popleft()
-        middle = newest - _WINDOW_US // 2
-        early = [delay for at, delay in delays if at < middle]
-        late = [delay for at, delay in delays if at >= middle]
-        if len(early) < 2 or len(late) < 2:
-            return 0.0, 0.0
-        return min(late) - min(early), min(late) - self._base[0][1]
-
-    def _note_base(self, at_us: int, delay_ms: float) -> None:
-        base = self._base
-        while base and base[-1][1] >= delay_ms:
-            base.pop()
-        base.append((at_us, delay_ms))
-        while at_us - base[0][0] > _BASE_US:
-            base.popleft()
+        delays, base = self._delays, self._base
+        if not self._starts:
+            self._origin_us = arrived_us
+        since_us = arrived_us - self._origin_us
+        ahead = since_us // _SLICE_US - self._slice
+        if ahead > 0 or not self._starts:
+            self._slice = since_us // _SLICE_US
+            ahead = min(ahead, 4)
+            delays = self._delays = (delays + [_NEVER] * ahead)[-4:]
+            self._starts = [*self._starts[-3:], (arrived_us, self._octets)]
+            ahead = min(since_us // _BASE_SLICE_US - self._base_slice, 4)
+            if ahead > 0:
+                self._base_slice = since_us // _BASE_SLICE_US
+                base = self._base = (base + [_NEVER] * ahead)[-4:]
+        delays[3] = min(delays[3], delay_ms)
+        base[3] = min(base[3], delay_ms)
+        late, early = min(delays[2], delays[3]), min(delays[0], delays[1])
+        return (late - early if early < _NEVER else 0.0), late - min(base)
 
     def _adapt(self, growth_ms: float, now_us: int) -> None:
         """Section 5.4: the threshold follows the path's own jitter, quickly up to it and slowly down."""

@@ -138,6 +138,7 @@ def offer(codec_name: str, receiver: Any, *, mid: str, ssrc: int, rtx_ssrc: int,
     """rtpParameters for a receiver with these rtpCapabilities; OrtcError when it cannot decode the codec."""
     entry = router_codec(codec_name)
     kind = str(entry["kind"])
+    is_counted = kind == "video"  # voice has no RTX, and so no transport-wide numbers of its own
     payload_type = int(entry["preferredPayloadType"])
     codecs = receiver.get("codecs") if isinstance(receiver, dict) else None
     if not isinstance(codecs, list) or not all(isinstance(c, dict) for c in codecs):
@@ -155,7 +156,7 @@ def offer(codec_name: str, receiver: Any, *, mid: str, ssrc: int, rtx_ssrc: int,
         "payloadType": payload_type,
         "clockRate": entry["clockRate"],
         "parameters": entry["parameters"],
-        "rtcpFeedback": entry["rtcpFeedback"],
+        "rtcpFeedback": [f for f in entry["rtcpFeedback"] if is_counted or f["type"] != "transport-cc"],
     }
     if "channels" in entry:
         codec["channels"] = entry["channels"]
@@ -175,7 +176,7 @@ def offer(codec_name: str, receiver: Any, *, mid: str, ssrc: int, rtx_ssrc: int,
     ids = {
         e["uri"]: e["preferredId"]
         for e in capabilities.router_capabilities()["headerExtensions"]
-        if e["kind"] == kind and e["direction"] == "sendrecv"
+        if e["kind"] == kind and e["direction"] == "sendrecv" and (is_counted or e["uri"] != capabilities.TRANSPORT_CC)
     }
     return Offer(
         payload_type,

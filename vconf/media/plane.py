@@ -74,12 +74,17 @@ class StreamFormat:
 
 @dataclass(frozen=True, slots=True)
 class LegFormat:
-    """A receiver's share: its own SSRCs and starting numbers."""
+    """A receiver's share: its own SSRCs and starting numbers.
+
+    Without RTX a retransmission is the very packet again, because anything else would be a second message under one
+    nonce: such a leg's packets are not padded, and the octets of their transport-wide number are always zero, take no
+    number and are not noted as sent.
+    """
 
     ssrc: int
     mid: bytes  # MID_BYTES octets
     tos: int
-    rtx_ssrc: int = 0  # 0: a retransmission is the packet itself again
+    rtx_ssrc: int = 0  # 0: no RTX
     sequence: int = 0  # number before the first; below 0x8000, so that roll-over cannot be misread
     timestamp: int = 0
     rtx_sequence: int = 0

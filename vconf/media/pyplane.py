@@ -102,7 +102,7 @@ class PyPlane:
 
     def set_rate(self, transport: int, bps: int) -> None:
         if channel := self._channels.get(transport):
-            channel.pacer.bps = bps
+            channel.pacer.set_rate(bps)
 
     def arrivals(self, transport: int) -> list[tuple[int, int]]:
         channel = self._channels.get(transport)
@@ -216,9 +216,9 @@ class PyPlane:
             self._sender.send_rtx(known, [known.as_rtx(span, held) for span, held in found], now_us)
         elif channel.outbound is not None and channel.address is not None:
             for span, held in found:
-                (run,) = group([held], channel.tag)
+                (run,) = group([held], channel.tag, 0)
                 channel.pacer.spend(run.total)
-                self._sender.write(channel, known.heads, span, run, known.form.tos, now_us)
+                self._sender.write(channel, known, known.heads, span, run, now_us)
         return len(found)
 
     def probe(self, leg: int, packets: int, now_us: int) -> int:

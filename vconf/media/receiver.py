@@ -41,15 +41,15 @@ class Receiver:
         heard = twcc.summary(packet)
         if not heard.received:
             return
-        newest = self.plane.sent(self.transport, heard.last)
-        oldest = self.plane.sent(self.transport, heard.base)
+        sent = self.plane.sent
+        newest = sent(self.transport, heard.last)
         if newest is None:
             return
         sent_us, octets = newest
-        if oldest is not None and heard.packets > heard.received:
+        if heard.packets > heard.received and (oldest := sent(self.transport, heard.base)) is not None:
             share = (octets - oldest[1]) // heard.packets
             self._lost_octets += max(0, share) * (heard.packets - heard.received)
-        first = self.plane.sent(self.transport, heard.first)
+        first = sent(self.transport, heard.first)
         arrived_us = heard.last_us
         if first is not None:  # the shorter delay of two: the other one waited for something else than a queue
             arrived_us = min(arrived_us, heard.first_us + sent_us - first[0])

@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from vconf.media.payload import vp8_renumber
-from vconf.media.plane import MID_BYTES, MID_ID, TRANSPORT_CC_ID, LegFormat, LegState, StreamFormat
+from vconf.media.plane import MID_BYTES, MID_ID, PAD_MOST, TRANSPORT_CC_ID, LegFormat, LegState, StreamFormat
 from vconf.media.ring import Held
 
 if TYPE_CHECKING:
@@ -55,21 +55,9 @@ class Leg:
     """State of one receiver's share."""
 
     __slots__ = (
-        *(
-            "_last",
-            "channel",
-            "dropped",
-            "form",
-            "handle",
-            "heads",
-            "newest",
-            "not_held",
-            "octets",
-            "packets",
-            "paused",
-            "resent",
-        ),
-        *("restart", "rtx_heads", "rtx_sequence", "span", "spans", "switches", "wanted"),
+        *("_last", "channel", "counted", "dropped", "form", "handle", "heads", "newest", "not_held", "octets"),
+        *("packets", "padding_most", "paused", "resent", "restart", "rtx_heads", "rtx_sequence", "span", "spans"),
+        *("switches", "wanted"),
     )
 
     def __init__(self, handle: int, channel: Channel, form: LegFormat) -> None:
@@ -79,6 +67,9 @@ class Leg:
         self.heads = heads(form.ssrc, form.mid)
         self.rtx_heads = heads(form.rtx_ssrc, form.mid)
         self.rtx_sequence = form.rtx_sequence
+        # without RTX the very packet is sent again: anything else would be a second message under its nonce
+        self.counted = 1 if form.rtx_ssrc else 0
+        self.padding_most = PAD_MOST if form.rtx_ssrc else 0
         self.paused = True
         self.restart = False  # go on with a new span, because something was left out
         self.wanted: Stream | None = None

@@ -14,11 +14,11 @@ _QUIET_US = 700_000  # no packet for so long is silence; Opus in silence sends o
 
 @dataclass(slots=True)
 class Room:
-    """``loudest`` 0: everybody is heard."""
+    """``loudest`` 0: everybody is heard.  One more than are heard is kept: a speaker does not hear himself."""
 
     name: str
     loudest: int = 0
-    speakers: Speakers = field(default_factory=Speakers)
+    speakers: Speakers = field(default_factory=lambda: Speakers(LOUDEST + 1))
 
 
 class Voices:
@@ -34,8 +34,11 @@ class Voices:
         """How many are heard at once; 0 all."""
         known = self.rooms.setdefault(room, Room(room))
         known.loudest = loudest
-        # one more than are heard: a speaker does not hear himself, and has a place free
         known.speakers.places = (loudest or LOUDEST) + 1
+
+    def listen(self, room: str) -> None:
+        """Somebody has places in this room."""
+        self.rooms.setdefault(room, Room(room))
 
     def look(self, room: Room, producers: Iterable[Producer], places: list[Consumer], now_us: int) -> None:
         """Called every 40 ms: levels, who is heard, and who has which place."""

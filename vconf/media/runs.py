@@ -9,13 +9,14 @@ from collections.abc import Sequence
 
 from pylibsrtp._binding import ffi
 
-from vconf.media.plane import PAD_MOST, RUN_BYTES, RUN_PACKETS
+from vconf.media.plane import RUN_BYTES, RUN_PACKETS
 from vconf.media.ring import Held
 
 MOST_BYTES = 1_460
 """The longest packet with its tag: what an Ethernet frame takes."""
 
 _GAP = bytes(16)
+_NO_MARKS: list[tuple[int, int, bytes]] = []
 
 BUFFER = ffi.new("char[]", RUN_BYTES + 2048)
 """Where a receiver's copy is made; one thread."""
@@ -24,9 +25,15 @@ VIEW = memoryview(ffi.buffer(BUFFER))
 
 
 class Run:
-    """One run; ``heads`` holds for each packet (sequence, timestamp, offset of octet 2, pointer, size, words)."""
+    """One run; ``heads`` holds for each packet (sequence, timestamp, offset of octet 2, pointer, size, words).
 
-    __slots__ = ("heads", "highest", "lowest", "octets", "packets", "padded", "segment", "template", "total")
+    ``wire`` is the part of the buffer that it takes, as sendmsg wants it; ``sent`` is noted for each receiver.
+    """
+
+    __slots__ = (
+        *("count", "heads", "highest", "lowest", "octets", "packets", "padded", "segment", "sent", "template"),
+        *("marks", "tos", "total", "wire"),
+    )
 
     def __init__(self, packets: Sequence[Held], sizes: Sequence[int], tag: int) -> None:
         self.packets = packets
@@ -50,12 +57,16 @@ class Run:
             elif held.extended < self.lowest.extended:
                 self.lowest = held
         self.template = b"".join(parts)
+        self.count = len(packets)
         self.total = at
+        self.wire = (VIEW[:at],)
+        self.sent = (self.count, at)
+        self.tos, self.marks = -1, _NO_MARKS  # of the last receiver's kind
         self.segment = sizes[0] + tag
 
 
-def group(packets: Sequence[Held], tag: int) -> list[Run]:
-    """The runs of these packets, in order."""
+def group(packets: Sequence[Held], tag: int, padding_most: int) -> list[Run]:
+    """The runs of these packets, in order; ``padding_most`` octets of padding a packet."""
     runs: list[Run] = []
     begin, longest, shortest = 0, 0, 0
     for index, held in enumerate(packets):
@@ -63,7 +74,7 @@ def group(packets: Sequence[Held], tag: int) -> list[Run]:
         fits = index - begin < RUN_PACKETS and (index - begin + 1) * (max(longest, size) + tag) <= RUN_BYTES
         if index == begin:
             longest = shortest = size
-        elif fits and max(longest, size) - min(shortest, size) <= PAD_MOST:
+        elif fits and max(longest, size) - min(shortest, size) <= padding_most:
             longest, shortest = max(longest, size), min(shortest, size)
         elif fits and size < shortest:
             runs.append(Run(packets[begin : index + 1], [longest] * (index - begin) + [size], tag))
@@ -74,3 +85,18 @@ def group(packets: Sequence[Held], tag: int) -> list[Run]:
     if begin < len(packets):
         runs.append(Run(packets[begin:], [longest] * (len(packets) - begin), tag))
     return runs
+
+
+class Batch:
+    """What leaves of one stream in one flush, for all receivers with this tag and padding."""
+
+    __slots__ = ("count", "highest", "lowest", "octets", "padding_most", "runs", "tag", "total")
+
+    def __init__(self, packets: Sequence[Held], tag: int, padding_most: int) -> None:
+        self.tag, self.padding_most = tag, padding_most
+        self.runs = group(packets, tag, padding_most)
+        self.count = len(packets)
+        self.octets = sum(run.octets for run in self.runs)
+        self.total = sum(run.total for run in self.runs)
+        self.highest = max((run.highest for run in self.runs), key=lambda held: held.extended)
+        self.lowest = min(run.lowest.extended for run in self.runs)

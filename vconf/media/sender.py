@@ -15,7 +15,7 @@ from vconf.media.channel import Channel
 from vconf.media.plane import Counters, Event
 from vconf.media.rewriter import VP8_HEAD, Leg, Span, renumbered
 from vconf.media.ring import Held
-from vconf.media.runs import VIEW, Run, group
+from vconf.media.runs import VIEW, Batch, Run, group
 from vconf.media.stream import Stream
 from vconf.media.udp import UdpPort
 
@@ -36,6 +36,7 @@ class Sender:
 
     def __init__(self, port: UdpPort, counters: Counters) -> None:
         self._port = port
+        self._sendmsg = port.sendmsg
         self._counters = counters
         self.events: list[Event] = []
         self.dirty: dict[Stream, None] = {}
@@ -62,16 +63,31 @@ class Sender:
         starting: list[Leg] = []
         if stream.waiting and (index := stream.begins_at()) >= 0:
             starting = list(stream.waiting)
-        runs: dict[int, list[Run]] = {}
+        batches: dict[tuple[int, int], Batch] = {}
+        batch: Batch | None = None
         is_video = stream.ring.form.kind == "video"
         for leg in list(stream.legs):
             channel = leg.channel
             if channel.outbound is None or channel.address is None:
                 continue
-            made = runs.get(channel.tag)
-            if made is None:
-                made = runs[channel.tag] = group(stream.pending, channel.tag)
-            self._emit(channel, leg, made, is_video and not channel.pacer.is_idle, now_us)
+            if batch is None or batch.tag != channel.tag or batch.padding_most != leg.padding_most:
+                form = channel.tag, leg.padding_most
+                batch = batches.get(form)
+                if batch is None:
+                    batch = batches[form] = Batch(stream.pending, *form)
+            span, pacer = leg.span, channel.pacer
+            assert span is not None
+            if span.picture or span.tl0 or batch.lowest < span.first:
+                self._emit(channel, leg, batch.runs, is_video and not pacer.is_idle, now_us)
+            elif is_video and not pacer.is_idle and not pacer.admits(batch.total, now_us):
+                self._emit(channel, leg, batch.runs, True, now_us)
+            else:
+                for run in batch.runs:
+                    self._write(channel, leg, leg.heads, span, run, run.template, now_us)
+                leg.packets += batch.count
+                leg.octets += batch.octets
+                if leg.newest is None or batch.highest.extended > leg.newest.extended:
+                    leg.newest = batch.highest
         for leg in starting:
             self._begin(stream, leg, stream.pending[index:], now_us)
 
@@ -83,7 +99,7 @@ class Sender:
         channel = leg.channel
         if channel.outbound is not None and channel.address is not None:
             paced = stream.ring.form.kind == "video" and not channel.pacer.is_idle
-            self._emit(channel, leg, group(packets, channel.tag), paced, now_us)
+            self._emit(channel, leg, group(packets, channel.tag, leg.padding_most), paced, now_us)
 
     def _emit(self, channel: Channel, leg: Leg, runs: list[Run], paced: bool, now_us: int) -> None:
         """Runs of one stream to one receiver, or into its queue."""
@@ -93,7 +109,7 @@ class Sender:
             if run.lowest.extended < span.first:  # from before the switch: their place in the sequence is taken
                 rest = [held for held in run.packets if held.extended >= span.first]
                 if rest:
-                    self._emit(channel, leg, group(rest, channel.tag), paced, now_us)
+                    self._emit(channel, leg, group(rest, channel.tag, leg.padding_most), paced, now_us)
                 continue
             count = len(run.heads)
             if paced and not channel.pacer.admits(run.total, now_us):
@@ -105,7 +121,7 @@ class Sender:
                 self._counters.paced += count
                 self.queued[channel] = None
             else:
-                self.write(channel, leg.heads, span, run, leg.form.tos, now_us)
+                self.write(channel, leg, leg.heads, span, run, now_us)
             leg.packets += count
             leg.octets += run.octets
             newest = leg.newest
@@ -130,8 +146,8 @@ class Sender:
             if index < len(due) and due[index][0] is leg and due[index][1] is span:
                 continue
             if channel.outbound is not None and channel.address is not None and leg.handle in channel.legs:
-                for run in group([held for _, _, held in due[begin:index]], channel.tag):
-                    self.write(channel, leg.heads, span, run, leg.form.tos, now_us)
+                for run in group([held for _, _, held in due[begin:index]], channel.tag, leg.padding_most):
+                    self.write(channel, leg, leg.heads, span, run, now_us)
             begin = index
         if not channel.pacer.queue:
             self.queued.pop(channel, None)
@@ -141,32 +157,56 @@ class Sender:
         channel = leg.channel
         if channel.outbound is None or channel.address is None:
             return
-        for run in group(packets, channel.tag):
+        for run in group(packets, channel.tag, leg.padding_most):
             channel.pacer.spend(run.total)
-            self.write(channel, leg.rtx_heads, _SAME, run, leg.form.tos, now_us)
+            self.write(channel, leg, leg.rtx_heads, _SAME, run, now_us)
 
-    def write(self, channel: Channel, heads: list[bytes], span: Span, run: Run, tos: int, now_us: int) -> None:
+    def write(self, channel: Channel, leg: Leg, heads: list[bytes], span: Span, run: Run, now_us: int) -> None:
         """A receiver's copy of a run, protected and sent."""
-        view, context, length, patch, protect = VIEW, channel.outbound, _LENGTH, _PATCH, lib.srtp_protect
-        address = channel.address
-        assert address is not None
-        total = run.total
-        view[:total] = run.template
+        template = run.template
         if span.picture or span.tl0:
+            patched = bytearray(template)
             for held, head in zip(run.packets, run.heads, strict=True):
                 at = head[2] - 2 + held.payload_at
-                head_of = held.layout[held.payload_at : held.payload_at + VP8_HEAD]
-                view[at : at + len(head_of)] = renumbered(head_of, span, held)
-        move, later = span.sequence, span.timestamp
-        first = number = channel.cc_next
+                moved = renumbered(held.layout[held.payload_at : held.payload_at + VP8_HEAD], span, held)
+                patched[at : at + len(moved)] = moved
+            template = bytes(patched)
+        self._write(channel, leg, heads, span, run, template, now_us)
+
+    def _write(
+        self, channel: Channel, leg: Leg, heads: list[bytes], span: Span, run: Run, template: bytes, now_us: int
+    ) -> None:
+        """The hot path."""
+        view, context, length, patch, protect = VIEW, channel.outbound, _LENGTH, _PATCH, lib.srtp_protect
+        view[: run.total] = template
+        move, later, step = span.sequence, span.timestamp, leg.counted
+        number = channel.cc_next if step else 0
         for sequence, timestamp, at, pointer, size, words in run.heads:
             patch(view, at, sequence + move & 0xFFFF, timestamp + later & 0xFFFFFFFF, heads[words], number & 0xFFFF)
-            number += 1
+            number += step
             length[0] = size
             if protect(context, pointer, length):
                 self._counters.rejected += 1
                 return
-        channel.cc_next = number
-        channel.note_sent(first, total, now_us)
-        self._counters.padded_bytes += run.padded
-        self._port.write(view[:total], run.segment, number - first, tos, address)
+        if step:
+            channel.log.append((channel.cc_next, channel.octets, now_us, run.sent))
+            channel.cc_next = number
+            channel.octets += run.total
+        address, tos = channel.address, leg.form.tos
+        assert address is not None
+        if run.tos != tos:
+            run.tos, run.marks = tos, self._port.marks(tos, run.segment if run.count > 1 else 0)
+        if self._port.is_free:
+            try:
+                self._sendmsg(run.wire, run.marks, 0, address)
+            except OSError:
+                self._port.write(run.wire[0], run.segment, run.count, tos, address)
+            else:
+                counters = self._counters
+                counters.sends += 1
+                counters.packets_out += run.count
+                counters.bytes_out += run.total
+                counters.padded_bytes += run.padded
+        else:
+            self._port.write(run.wire[0], run.segment, run.count, tos, address)
+            self._counters.padded_bytes += run.padded

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from vconf.media.plane import RING, StreamState
 from vconf.media.rtcp import ReportBlock, SenderReport
 
-_NACK_TRIES = 8
+_NACK_TRIES = {"video": 8, "audio": 2}  # a voice that is late is concealed by then
 _NACK_AGAIN_S = 0.06
 _NACK_MOST = 200  # missing at once: beyond that a keyframe is cheaper
 _PLI_EVERY_S = 0.5
@@ -32,6 +32,7 @@ class Source:
         self.ssrc = ssrc
         self.kind = kind  # "audio" or "video"
         self.rid = rid
+        self._tries = _NACK_TRIES[kind]
         self.seen_us = 0  # when it was pinned, for one that was not announced
         self.bps = 0  # as received, over the last second
         self.fraction_lost = 0  # as last reported, 0..255
@@ -46,11 +47,9 @@ class Source:
 
     def gap(self, first: int, missing: int) -> None:
         """Extended sequence numbers that did not come."""
-        if self.kind != "video":  # Opus conceals: a resent packet would come too late
-            return
         if missing + len(self._missing) > _NACK_MOST:
             self._missing.clear()
-            self._wants_keyframe = True
+            self._wants_keyframe = self.kind == "video"
             return
         for extended in range(first, first + missing):
             self._missing[extended] = _Missing(-1e9, 0)
@@ -61,9 +60,9 @@ class Source:
         for extended, asked in list(self._missing.items()):
             if holds(self.stream, extended):
                 del self._missing[extended]
-            elif asked.tries >= _NACK_TRIES or extended <= state.highest - RING:
+            elif asked.tries >= self._tries or extended <= state.highest - RING:
                 del self._missing[extended]
-                self._wants_keyframe = True
+                self._wants_keyframe = self.kind == "video"
             elif now_s - asked.asked_s >= _NACK_AGAIN_S:
                 asked.asked_s = now_s
                 asked.tries += 1

@@ -23,6 +23,7 @@ PROFILES: tuple[SRTPProtectionProfile, ...] = (
 
 LABEL = b"EXTRACTOR-dtls_srtp"
 _REPLAY_WINDOW = 1024
+_SENT_WINDOW = 128  # libsrtp moves all of it along with every packet; only packets without RTX are sent twice
 _TAG_BYTES = {p.libsrtp_profile: 10 if p is SRTP_AES128_CM_SHA1_80 else 16 for p in PROFILES}
 
 
@@ -66,7 +67,7 @@ def session(made: Keys, *, inbound: bool) -> Session:
     direction = Policy.SSRC_ANY_INBOUND if inbound else Policy.SSRC_ANY_OUTBOUND
     policy = Policy(key=made.key, ssrc_type=direction, srtp_profile=made.profile)
     policy.allow_repeat_tx = True  # a receiver without RTX gets the same packet again
-    policy.window_size = _REPLAY_WINDOW
+    policy.window_size = _REPLAY_WINDOW if inbound else _SENT_WINDOW
     return Session(policy)
 
 

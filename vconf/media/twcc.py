@@ -14,6 +14,7 @@ from vconf.media.rtcp import RTPFB, TRANSPORT_CC, RtcpError
 _TICK_US = 250
 _REFERENCE_US = 64_000
 _LOST, _SMALL, _LARGE = 0, 1, 2
+_FEEDBACK = struct.Struct("!HHI")
 _MOST = 512  # statuses in one feedback packet, so that it stays below the MTU
 
 
@@ -132,7 +133,12 @@ def summary(packet: bytes) -> Summary:
     size = len(packet)
     if size < 20:
         raise RtcpError(f"transport-cc of {size} bytes, at least 20")
-    base, count, reference = struct.unpack_from("!HHI", packet, 12)
+    base, count, reference = _FEEDBACK.unpack_from(packet, 12)
+    if size >= 22 + count and packet[20] << 8 | packet[21] == _SMALL << 13 | count and count:  # the commonest by far
+        start_us = (reference >> 8) * _REFERENCE_US
+        ticks = sum(packet[22 : 22 + count])
+        last = base + count - 1 & 0xFFFF
+        return Summary(*(base, count, count, base, start_us + packet[22] * _TICK_US, last, start_us + ticks * _TICK_US))
     at, seen, received, first, last = 16 + 4, 0, 0, -1, -1
     small: list[int] | None = None  # per received packet: 1 small delta, 2 large; None while all are small
     while seen < count:

@@ -21,6 +21,7 @@ _SIZE = struct.Struct("=H")
 _TOS = struct.Struct("=i")
 
 Bytes = bytes | memoryview
+Marks = list[tuple[int, int, bytes]]
 
 
 def bound_socket(bind: Address) -> socket.socket:
@@ -46,10 +47,12 @@ class UdpPort:
     def __init__(self, bind: Address, counters: Counters) -> None:
         self._counters = counters
         self._gso = True
-        self._ancillary: dict[tuple[int, int], list[tuple[int, int, bytes]]] = {}
+        self._marks: dict[tuple[int, int], Marks] = {}
         self._backlog: deque[tuple[bytes, int, int, int, Address]] = deque()
         self._socket = bound_socket(bind)
         self.address: Address = self._socket.getsockname()
+        self.sendmsg = self._socket.sendmsg
+        self.is_free = True  # nothing waits, and runs can be sent whole: ``sendmsg`` may be called
 
     def fileno(self) -> int:
         """For the loop."""
@@ -83,21 +86,19 @@ class UdpPort:
             if not self._try(*self._backlog[0]):
                 return _BACKLOG_US
             self._backlog.popleft()
+        self.is_free = self._gso
         return 0
 
     def _try(self, data: Bytes, segment: int, count: int, tos: int, address: Address) -> bool:
         """False when the socket is full; what the kernel refuses is counted and done with."""
-        ancillary = self._ancillary.get((tos, segment if count > 1 else 0))
-        if ancillary is None:
-            ancillary = self._marks(tos, segment if count > 1 else 0)
         counters = self._counters
         try:
-            self._socket.sendmsg((data,), ancillary, 0, address)
+            self.sendmsg((data,), self.marks(tos, segment if count > 1 else 0), 0, address)
         except (BlockingIOError, InterruptedError):
             return False
         except OSError as error:
             if count > 1 and error.errno in (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.ENOPROTOOPT):
-                self._gso = False  # this path has no segmentation: one by one from here on
+                self._gso = self.is_free = False  # this path has no segmentation: one by one from here on
                 parts = range(0, len(data), segment)
                 return all(self._try(data[at : at + segment], segment, 1, tos, address) for at in parts)
             counters.send_error += count
@@ -112,10 +113,14 @@ class UdpPort:
             self._counters.queue_full += count
         else:
             self._backlog.append((bytes(data), segment, count, tos, address))
+            self.is_free = False
 
-    def _marks(self, tos: int, segment: int) -> list[tuple[int, int, bytes]]:
-        marks: list[tuple[int, int, bytes]] = [(socket.IPPROTO_IP, socket.IP_TOS, _TOS.pack(tos))]
-        if segment:
-            marks.append((socket.IPPROTO_UDP, UDP_SEGMENT, _SIZE.pack(segment)))
-        self._ancillary[tos, segment] = marks
-        return marks
+    def marks(self, tos: int, segment: int) -> Marks:
+        """What goes with a datagram (``segment`` 0), or with a run of such segments."""
+        made = self._marks.get((tos, segment))
+        if made is None:
+            made = [(socket.IPPROTO_IP, socket.IP_TOS, _TOS.pack(tos))]
+            if segment:
+                made.append((socket.IPPROTO_UDP, UDP_SEGMENT, _SIZE.pack(segment)))
+            self._marks[tos, segment] = made
+        return made

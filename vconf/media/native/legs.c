@@ -20,6 +20,9 @@ void stream_drop(pl_plane *of, stream *each) {
     free(each);
 }
 
+/* Without RTX the very packet is sent again: anything else would be a second message under its nonce. */
+int leg_padding_most(const leg *each) { return each->form.rtx_ssrc ? PAD_MOST : 0; }
+
 stream *leg_fed(const leg *each) {
     return each->spans && !each->paused && !each->restart ? each->span[each->spans - 1].from : NULL;
 }
@@ -126,7 +129,7 @@ static run *close_run(run *into, held *const *packets, int begin, int count, int
     return into + 1;
 }
 
-int runs_group(held *const *packets, int count, int tag, run *into) {
+int runs_group(held *const *packets, int count, int tag, int padding_most, run *into) {
     run *next = into;
     int begin = 0, longest = 0, shortest = 0;
     for (int i = 0; i < count; i++) {
@@ -136,7 +139,7 @@ int runs_group(held *const *packets, int count, int tag, run *into) {
             continue;
         }
         int fits = i - begin < RUN_PACKETS && (i - begin + 1) * (most + tag) <= RUN_BYTES;
-        if (fits && most - least <= PAD_MOST) {
+        if (fits && most - least <= padding_most) {
             longest = most;
             shortest = least;
         } else if (fits && size < shortest) {

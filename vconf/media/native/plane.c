@@ -56,6 +56,7 @@ EXPORT int32_t pl_add_transport(pl_plane *of) {
     channel *made = calloc(1, sizeof *made);
     if (made == NULL) return 0;
     made->handle = ++of->handles;
+    pacer_set_rate(&made->pace, 0);
     if (table_put(&of->channels, (uint64_t)made->handle, made)) {
         free(made);
         return 0;
@@ -111,7 +112,7 @@ EXPORT void pl_set_transport_cc(pl_plane *of, int32_t transport, int extension) 
 
 EXPORT void pl_set_rate(pl_plane *of, int32_t transport, int64_t bps) {
     channel *known = channel_of(of, transport);
-    if (known != NULL) known->pace.bps = bps < 0 ? 0 : bps;
+    if (known != NULL) pacer_set_rate(&known->pace, bps < 0 ? 0 : bps);
 }
 
 /* How many pairs there are; *into points at them until the next readable. */

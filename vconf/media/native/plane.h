@@ -117,7 +117,7 @@ typedef struct {
     held *highest;
 } run;
 
-int runs_group(held *const *packets, int count, int tag, run *into); /* into has room for count runs */
+int runs_group(held *const *packets, int count, int tag, int padding_most, run *into); /* into has room for count */
 
 /* -- lists ------------------------------------------------------------------------------------------------------ */
 
@@ -182,7 +182,7 @@ typedef struct {
 
 typedef struct {
     int64_t bps, at_us, octets;
-    double credit;
+    double credit, most, octets_a_us;
     queued *items; /* a circle of QUEUE_PACKETS, made when it is first needed */
     int first, count;
 } pacer;
@@ -236,6 +236,7 @@ typedef struct pl_plane {
 
 void leg_place(leg *each, stream *former);
 void leg_span_end(pl_plane *of, leg *each);
+int leg_padding_most(const leg *each);
 stream *leg_fed(const leg *each);
 stream *leg_waits_for(const leg *each);
 int leg_begin(pl_plane *of, leg *each, stream *from, held *first, int64_t now_us);
@@ -251,6 +252,7 @@ void send_event(pl_plane *of, pl_event what, const uint8_t *data, int size);
 int64_t send_flush(pl_plane *of, int64_t now_us);
 void send_made(pl_plane *of, leg *each, held **packets, int count, int64_t now_us);
 void send_again(pl_plane *of, leg *each, const span *at, held *what, int64_t now_us);
+void pacer_set_rate(pacer *of, int64_t bps);
 void pacer_clear(pacer *of);
 int renumber(uint8_t *payload, const span *at, const held *what);
 

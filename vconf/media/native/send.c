@@ -34,11 +34,16 @@ void send_event(pl_plane *of, pl_event what, const uint8_t *data, int size) {
 
 /* -- the pacer: a credit of octets that grows with the rate, and the queue that waits for it ---------------------- */
 
+void pacer_set_rate(pacer *of, int64_t bps) {
+    of->bps = bps;
+    of->octets_a_us = (double)bps / 8e6;
+    of->most = (double)(bps * BURST_US / 8000000);
+    if (of->most < LEAST_BURST) of->most = LEAST_BURST;
+}
+
 static double refill(pacer *of, int64_t now_us) {
-    double most = (double)(of->bps * BURST_US / 8000000);
-    if (most < LEAST_BURST) most = LEAST_BURST;
-    double credit = of->credit + (double)((__int128)(now_us - of->at_us) * of->bps) / 8e6;
-    of->credit = credit < most ? credit : most;
+    double credit = of->credit + (double)(now_us - of->at_us) * of->octets_a_us;
+    of->credit = credit < of->most ? credit : of->most;
     of->at_us = now_us;
     return of->credit;
 }
@@ -101,7 +106,8 @@ static inline void put32(uint8_t *at, uint32_t value) {
 static void write_run(pl_plane *of, const leg *each, uint32_t ssrc, const span *at, held *const *packets, const run *what,
                       int64_t now_us) {
     channel *to = each->to;
-    uint64_t number = to->cc_next;
+    int counted = each->form.rtx_ssrc != 0;
+    uint64_t number = counted ? to->cc_next : 0;
     uint8_t *out = of->output;
     for (int i = 0; i < what->count; i++) {
         const held *from = packets[what->begin + i];
@@ -121,7 +127,8 @@ static void write_run(pl_plane *of, const leg *each, uint32_t ssrc, const span *
         out[16] = MID_HEAD;
         memcpy(out + 17, each->form.mid, MID_BYTES);
         out[21] = CC_HEAD;
-        put16(out + 22, (uint32_t)number++);
+        put16(out + 22, (uint32_t)number);
+        number += (uint64_t)counted;
         int protected_size = size;
         if (of->protect(to->outbound, out, &protected_size) || protected_size != size + to->tag) {
             of->counters.rejected++;
@@ -129,9 +136,11 @@ static void write_run(pl_plane *of, const leg *each, uint32_t ssrc, const span *
         }
         out += protected_size;
     }
-    uint64_t first = to->cc_next;
-    to->cc_next = number;
-    note_sent(to, first, what->total, now_us);
+    if (counted) {
+        uint64_t first = to->cc_next;
+        to->cc_next = number;
+        note_sent(to, first, what->total, now_us);
+    }
     of->counters.padded_bytes += (uint64_t)what->padded;
     port_write(of, of->output, what->total, what->size + to->tag, what->count, each->form.tos, to->ip, to->port);
 }
@@ -158,6 +167,15 @@ static void starve(pl_plane *of, leg *each, int count) {
         send_event(of, (pl_event){.kind = EVENT_STARVED, .leg = each->handle, .handle = each->wanted->handle}, NULL, 0);
 }
 
+static void note_packets(leg *each, int count, int64_t octets, held *highest) {
+    each->packets += count;
+    each->octets += octets;
+    if (each->newest != NULL && highest->extended <= each->newest->extended) return;
+    held_keep(highest);
+    held_drop(each->newest);
+    each->newest = highest;
+}
+
 static void emit(pl_plane *of, leg *each, held *const *packets, const run *runs, int count, int paced, int64_t now_us) {
     channel *to = each->to;
     for (int i = 0; i < count; i++) {
@@ -169,7 +187,7 @@ static void emit(pl_plane *of, leg *each, held *const *packets, const run *runs,
             int kept = 0;
             for (int k = 0; k < what->count; k++)
                 if (packets[what->begin + k]->extended >= at->first) rest[kept++] = packets[what->begin + k];
-            if (kept) emit(of, each, rest, again, runs_group(rest, kept, to->tag, again), paced, now_us);
+            if (kept) emit(of, each, rest, again, runs_group(rest, kept, to->tag, leg_padding_most(each), again), paced, now_us);
             continue;
         }
         if (paced && !admits(&to->pace, what->total, now_us)) {
@@ -186,13 +204,7 @@ static void emit(pl_plane *of, leg *each, held *const *packets, const run *runs,
         } else {
             write_run(of, each, each->form.ssrc, at, packets, what, now_us);
         }
-        each->packets += what->count;
-        each->octets += what->octets;
-        if (each->newest == NULL || what->highest->extended > each->newest->extended) {
-            held_keep(what->highest);
-            held_drop(each->newest);
-            each->newest = what->highest;
-        }
+        note_packets(each, what->count, what->octets, what->highest);
     }
 }
 
@@ -209,7 +221,8 @@ static void begin(pl_plane *of, stream *from, leg *each, int index, int64_t now_
     run *runs = malloc((size_t)count * sizeof *runs); /* a switch is rare */
     if (runs == NULL) return;
     if (can_send(to))
-        emit(of, each, packets, runs, runs_group(packets, count, to->tag, runs), is_paced(from, &to->pace), now_us);
+        emit(of, each, packets, runs, runs_group(packets, count, to->tag, leg_padding_most(each), runs),
+             is_paced(from, &to->pace), now_us);
     free(runs);
 }
 
@@ -218,6 +231,26 @@ static int begins_at(const stream *from) {
     for (int i = 0; i < from->pending.count; i++)
         if (((held *)from->pending.items[i])->keyframe) return i;
     return -1;
+}
+
+typedef struct { /* what leaves of one stream in one flush, for all receivers with this tag and padding */
+    int tag, padding_most, count, total;
+    int64_t octets, lowest;
+    held *highest;
+} batch;
+
+static batch make_batch(held *const *packets, int count, int tag, int padding_most, run *runs) {
+    batch made = {.tag = tag, .padding_most = padding_most};
+    made.count = runs_group(packets, count, tag, padding_most, runs);
+    made.lowest = runs[0].lowest;
+    made.highest = runs[0].highest;
+    for (int i = 0; i < made.count; i++) {
+        made.total += runs[i].total;
+        made.octets += runs[i].octets;
+        if (runs[i].lowest < made.lowest) made.lowest = runs[i].lowest;
+        if (runs[i].highest->extended > made.highest->extended) made.highest = runs[i].highest;
+    }
+    return made;
 }
 
 static void fan_out(pl_plane *of, stream *from, int64_t now_us) {
@@ -233,12 +266,21 @@ static void fan_out(pl_plane *of, stream *from, int64_t now_us) {
     if (fed) memcpy(legs, from->legs.items, (size_t)fed * sizeof *legs);
     if (starting) memcpy(legs + fed, from->waiting.items, (size_t)starting * sizeof *legs);
     held *const *packets = (held *const *)from->pending.items;
-    int tag = -1, count = 0;
+    batch all = {.tag = -1};
     for (int i = 0; i < fed; i++) {
-        channel *to = legs[i]->to;
+        leg *each = legs[i];
+        channel *to = each->to;
         if (!can_send(to)) continue;
-        if (to->tag != tag) count = runs_group(packets, from->pending.count, tag = to->tag, runs);
-        emit(of, legs[i], packets, runs, count, is_paced(from, &to->pace), now_us);
+        if (to->tag != all.tag || leg_padding_most(each) != all.padding_most)
+            all = make_batch(packets, from->pending.count, to->tag, leg_padding_most(each), runs);
+        const span *at = &each->span[each->spans - 1];
+        int paced = is_paced(from, &to->pace);
+        if (at->picture || at->tl0 || all.lowest < at->first || (paced && !admits(&to->pace, all.total, now_us))) {
+            emit(of, each, packets, runs, all.count, paced, now_us);
+            continue;
+        }
+        for (int k = 0; k < all.count; k++) write_run(of, each, each->form.ssrc, at, packets, &runs[k], now_us);
+        note_packets(each, from->pending.count, all.octets, all.highest);
     }
     for (int i = fed; i < fed + starting; i++) begin(of, from, legs[i], index, now_us);
     free(legs);
@@ -264,7 +306,7 @@ static void drain(pl_plane *of, channel *to, int64_t now_us) {
         }
         leg *each = table_get(&of->legs, (uint64_t)first.leg);
         if (each != NULL && can_send(to)) {
-            int found = runs_group(packets, count, to->tag, runs);
+            int found = runs_group(packets, count, to->tag, leg_padding_most(each), runs);
             for (int i = 0; i < found; i++) write_run(of, each, each->form.ssrc, &first.at, packets, &runs[i], now_us);
         }
         for (int i = 0; i < count; i++) held_drop(packets[i]);
@@ -303,7 +345,7 @@ void send_made(pl_plane *of, leg *each, held **packets, int count, int64_t now_u
     channel *to = each->to;
     run *runs = can_send(to) && count ? malloc((size_t)count * sizeof *runs) : NULL;
     if (runs == NULL) return;
-    int found = runs_group(packets, count, to->tag, runs);
+    int found = runs_group(packets, count, to->tag, PAD_MOST, runs);
     for (int i = 0; i < found; i++) {
         if (to->pace.bps) to->pace.credit -= runs[i].total;
         write_run(of, each, each->form.rtx_ssrc, &as_they_are, packets, &runs[i], now_us);
@@ -315,7 +357,7 @@ void send_made(pl_plane *of, leg *each, held **packets, int count, int64_t now_u
 void send_again(pl_plane *of, leg *each, const span *at, held *what, int64_t now_us) {
     run one;
     if (!can_send(each->to)) return;
-    runs_group(&what, 1, each->to->tag, &one);
+    runs_group(&what, 1, each->to->tag, 0, &one);
     if (each->to->pace.bps) each->to->pace.credit -= one.total;
     write_run(of, each, each->form.ssrc, at, &what, &one, now_us);
 }
