@@ -52,9 +52,6 @@ def namespaces() -> Iterator[tuple[str, str]]:
     try:
         for line in lines:
             subprocess.run(["ip", *line.split()], check=True)
-        for name, device, core in ((near, "v0", _SFU_CORE), (far, "v1", _HALLS_CORE)):
-            path = f"/sys/class/net/{device}/queues/rx-0/rps_cpus"
-            subprocess.run(["ip", "netns", "exec", name, "sh", "-c", f"echo {1 << core:x} > {path}"], check=True)
         yield near, far
     finally:
         for name in (near, far):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -148,6 +149,9 @@ async def _run(settings: dict[str, object]) -> int:
             await server.listen(_address(settings, "control"), identity)
         name, media = settings["name"], settings["media"]
         print(f"relay {name}: media {media}, {kind}, ready", flush=True)
+        gc.collect()
+        gc.freeze()  # what was imported is never looked at again, and packets come and go without cycles
+        gc.set_threshold(50_000, 20, 100)
         if settings.get("child"):
             await _orphaned(stop)
         await stop.wait()

@@ -22,7 +22,7 @@ _FEEDBACK_S, _REPORT_S = 0.1, 1.0
 _AT_ONCE = 24  # datagrams read in one visit
 _STAMP = 35  # SO_TIMESTAMPNS_OLD
 _TIMESPEC = struct.Struct("@qq")
-_MOST_STATUSES = 400
+_MOST_STATUSES = 1200
 _TICK_S, _REFERENCE_TICKS = 0.00025, 256
 
 
@@ -66,17 +66,19 @@ class Receiver:
         self._opened = opened
         self._own_ssrc = secrets.randbits(31) | 1
         self._highest = -1
+        self._clock = (0, 0.0)  # middle of the last sender report's NTP time, and when it came
         self._received = 0
-        self._open_at = 0
+        self._open_at = -1
         self._open_rtx_at = 0
-        self._transport_first = self._transport_last = -1
+        self._first: tuple[int, int] | None = None  # (transport-wide number, arrival in ticks) since the last feedback
+        self._newest: tuple[int, int] | None = None
         self._feedback_count = 0
         self._asked: set[int] = set()
         self._asking: list[int] = []
         self._feedback_s = self._report_s = self._consent_s = 0.0
         self._buffer = bytearray(2048)
         self._view = memoryview(self._buffer)
-        peer.on_packet = lambda data: self.packet(data, None)
+        peer.on_packet = lambda data: self.packet(data, time.monotonic_ns())
 
     def take_over(self) -> None:
         """From now on ``sweep`` reads the socket, not the event loop."""
@@ -88,14 +90,18 @@ class Receiver:
         count = 0
         try:
             while count < _AT_ONCE:
-                if self._received >= self._open_at:
+                due = now_s - self._feedback_s >= _FEEDBACK_S
+                if due or (self._transport_cc and self._first is None) or self._highest >= self._open_at:
                     data, ancillary, _, _ = sock.recvmsg(2048, 64)
                     count += 1
                     arrived = next(
                         (_TIMESPEC.unpack(value[:16]) for _, kind, value in ancillary if kind == _STAMP), None
                     )
                     ago_ns = 0 if arrived is None else time.time_ns() - arrived[0] * 10**9 - arrived[1]
-                    self._any(data, time.monotonic_ns() - ago_ns)
+                    arrived_ns = time.monotonic_ns() - ago_ns
+                    self._any(data, arrived_ns)
+                    if due:
+                        self.tick(now_s)
                     continue
                 size = sock.recv_into(buffer)
                 count += 1
@@ -105,7 +111,8 @@ class Receiver:
                     self._any(bytes(self._view[:size]), None)
         except OSError:  # nothing more, or an ICMP error of an earlier send
             pass
-        self.tick(now_s)
+        if not count:
+            self.tick(now_s)
         return count
 
     def tick(self, now_s: float) -> None:
@@ -116,18 +123,20 @@ class Receiver:
         compound = b""
         if now_s - self._report_s >= _REPORT_S:
             self._report_s = now_s
-            block = rtcp.ReportBlock(self.ssrc, 0, 0, max(0, self._highest), 0, 0, 0)
+            lsr, heard_s = self._clock
+            dlsr = int((now_s - heard_s) * 65536) & 0xFFFFFFFF if lsr else 0
+            block = rtcp.ReportBlock(self.ssrc, 0, 0, max(0, self._highest), 0, lsr, max(0, dlsr))
             compound = rtcp.pack_receiver_report(self._own_ssrc, [block] if self.ssrc else [])
             self.counters.reports += 1
         if self._asking and self.ssrc:
             compound += rtcp.pack_nack(self._own_ssrc, self.ssrc, self._asking)
             self.counters.asked += len(self._asking)
             self._asking = []
-        if self._transport_last != self._transport_first and self.ssrc:
-            compound += self._all_arrived(now_s)
-            self.counters.feedback += 1
         if compound:
             self.peer.send_rtcp(compound)
+        if self._newest is not None and self.ssrc:  # alone, as browsers send it
+            self.peer.send_rtcp(self._all_arrived())
+            self.counters.feedback += 1
         if now_s - self._consent_s > 2.66:
             self._consent_s = now_s
             self.peer.check()
@@ -139,7 +148,10 @@ class Receiver:
             if plain is None:
                 self.counters.wrong += 1
             else:
-                self.counters.sender_reports += sum(isinstance(r, rtcp.SenderReport) for r in rtcp.parse(plain))
+                for report in rtcp.parse(plain):
+                    if isinstance(report, rtcp.SenderReport):
+                        self.counters.sender_reports += 1
+                        self._clock = report.ntp >> 16 & 0xFFFFFFFF, time.monotonic()
             return
         kind = data[1] & 0x7F
         if kind == self._rtx_payload_type:
@@ -147,7 +159,9 @@ class Receiver:
             self._open_rtx(data)
         elif kind == self._payload_type and len(data) > 20:
             self._media(data, len(data))
-            if self._received > self._open_at:
+            if self._transport_cc and arrived_ns is not None:
+                self._note_arrival(data, arrived_ns)
+            if self._highest > self._open_at:
                 self._open(data, arrived_ns)
 
     def _any(self, data: bytes, arrived_ns: int | None) -> None:
@@ -176,17 +190,19 @@ class Receiver:
             if len(self._asked) > 256:
                 self._asked.clear()
             self._asked.add(sequence)
-        if self._transport_cc:
-            at = _find(data, self._transport_cc)
-            if at:
-                number = data[at] << 8 | data[at + 1]
-                if self._transport_first < 0:
-                    self._transport_first = self._transport_last = number
-                elif (number - self._transport_last) & 0xFFFF < 0x8000:
-                    self._transport_last = number
+
+    def _note_arrival(self, data: bytes, arrived_ns: int) -> None:
+        at = _find(data, self._transport_cc)
+        if not at:
+            return
+        stamped = data[at] << 8 | data[at + 1], int(arrived_ns / 1e9 / _TICK_S)
+        if self._first is None:
+            self._first = stamped
+        if self._newest is None or (stamped[0] - self._newest[0]) & 0xFFFF < 0x8000:
+            self._newest = stamped
 
     def _open(self, data: bytes, arrived_ns: int | None) -> None:
-        self._open_at = self._received + self._opened
+        self._open_at = self._highest + self._opened
         plain = self.peer.open_rtp(data)
         made = None
         if plain is not None:
@@ -206,34 +222,33 @@ class Receiver:
         if plain is None or frames.made_ns(rtp.parse(plain).payload[2:]) is None:
             self.counters.wrong += 1
 
-    def _all_arrived(self, now_s: float) -> bytes:
-        """Feedback of a path without loss: everything up to the newest number, evenly spread since the last."""
-        first, out = self._transport_first, b""
-        newest, span = int(now_s / _TICK_S), int(_FEEDBACK_S / _TICK_S)
-        left = (self._transport_last - first) & 0xFFFF
-        while left:
-            count = min(_MOST_STATUSES, left)
-            left -= count
-            delta = min(255, span // (count + left))
-            begins = newest - delta * (count + left - 1)
-            reference, offset = divmod(begins, _REFERENCE_TICKS)
-            body = struct.pack(
-                "!IIHHIH",
-                self._own_ssrc,
-                self.ssrc,
-                (first + 1) & 0xFFFF,
-                count,
-                (reference & 0xFFFFFF) << 8 | self._feedback_count,
-                1 << 13 | count,
-            )
-            body += bytes((offset,)) + bytes((delta,)) * (count - 1)
-            pad = -len(body) & 3
-            body += b"\0" * (pad - 1) + bytes((pad,)) if pad else b""
-            out += struct.pack("!BBH", 0x80 | bool(pad) << 5 | rtcp.TRANSPORT_CC, rtcp.RTPFB, len(body) >> 2) + body
-            self._feedback_count = (self._feedback_count + 1) & 0xFF
-            first = (first + count) & 0xFFFF
-        self._transport_first = first
-        return out
+    def _all_arrived(self) -> bytes:
+        """Feedback of a path without loss: from the first packet after the last feedback to the newest, both with the
+        kernel's stamp of their arrival, those between them evenly spread."""
+        assert self._first is not None
+        assert self._newest is not None
+        (first, began), (last, ended) = self._first, self._newest
+        count = ((last - first) & 0xFFFF) + 1
+        span = max(0, ended - began)
+        if count > _MOST_STATUSES or (count > 1 and span // (count - 1) >= 255):
+            first, began, count, span = last, ended, 1, 0
+        reference, offset = divmod(began, _REFERENCE_TICKS)
+        delta, longer = divmod(span, count - 1) if count > 1 else (0, 0)
+        body = struct.pack(
+            "!IIHHIH",
+            self._own_ssrc,
+            self.ssrc,
+            first,
+            count,
+            (reference & 0xFFFFFF) << 8 | self._feedback_count,
+            1 << 13 | count,
+        )
+        body += bytes((offset,)) + bytes((delta + 1,)) * longer + bytes((delta,)) * (count - 1 - longer)
+        pad = -len(body) & 3
+        body += b"\0" * (pad - 1) + bytes((pad,)) if pad else b""
+        self._feedback_count = (self._feedback_count + 1) & 0xFF
+        self._first = self._newest = None
+        return struct.pack("!BBH", 0x80 | bool(pad) << 5 | rtcp.TRANSPORT_CC, rtcp.RTPFB, len(body) >> 2) + body
 
 
 def _find(data: bytes | bytearray, identifier: int) -> int:
