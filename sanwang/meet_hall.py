@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -93,4 +94,4 @@ def _hall(model: NetworkModel, code: str) -> Hall:
     return model.halls[code]
 
 
-COMMANDS = {"card": card, "unpair": unpair, "lines": lines}
+COMMANDS: dict[str, Callable[..., Any]] = {"card": card, "unpair": unpair, "lines": lines}
