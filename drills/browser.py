@@ -187,6 +187,12 @@ class Hall:
         """The page as it is now, PNG."""
         self.page.screenshot(path=str(path))
 
+    def beside(self, url: str, name: str) -> Hall:
+        """Another hall's page in a tab of the same browser: from the same place, and much cheaper."""
+        page = self._context.new_page()
+        page.goto(url)
+        return Hall(name, self._context, page)
+
     def close(self) -> None:
         """Close the browser."""
         self._context.close()

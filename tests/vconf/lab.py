@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +26,7 @@ from vconf import links, meetings
 
 ROOT = Path(__file__).resolve().parents[2]
 CENTRE = "10.99.0.1"
-HALLS = {"t01": "10.99.0.11", "t02": "10.99.0.12"}
+HALLS = ("t01", "t02")
 
 
 def _ip(*arguments: str) -> None:
@@ -34,10 +34,17 @@ def _ip(*arguments: str) -> None:
 
 
 class Lab:
-    """Namespaces, relay and pages; everything is gone after the ``with`` block."""
+    """Namespaces, relay and pages; everything is gone after the ``with`` block.
 
-    def __init__(self, folder: Path, prefix: str = "vc") -> None:
+    Args:
+        folder: For keys, logs and the store.
+        prefix: Of the namespaces' names.
+        places: What stands around the centre: halls, a chair's desk.
+    """
+
+    def __init__(self, folder: Path, prefix: str = "vc", places: Sequence[str] = HALLS) -> None:
         self.folder = folder
+        self.places = {place: f"10.99.0.{11 + number}" for number, place in enumerate(places)}
         self.centre = f"{prefix}-centre"
         self._prefix = prefix
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -76,7 +83,7 @@ class Lab:
         _ip("-n", self.centre, "link", "add", "br0", "type", "bridge")
         _ip("-n", self.centre, "address", "add", f"{CENTRE}/24", "dev", "br0")
         _ip("-n", self.centre, "link", "set", "br0", "up")
-        for hall, address in HALLS.items():
+        for hall, address in self.places.items():
             name = self.netns(hall)
             _ip("netns", "add", name)
             _ip("-n", name, "link", "set", "lo", "up")
@@ -143,8 +150,8 @@ class Lab:
                 raise TimeoutError((self.folder / "pages.log").read_text()[-2000:])
             time.sleep(0.1)
 
-    def book(self, *halls: str) -> dict[str, str]:
-        """Book a meeting that goes on now; hall -> link."""
+    def book(self, *halls: str, chair: str = "") -> dict[str, str]:
+        """Book a meeting that goes on now; hall -> link, and under "" the chair's when one is named ("@li")."""
         store = open_store(f"sqlite:///{self.folder}/store.db")
         with store.session() as session:
             meeting = meetings.book(
@@ -155,10 +162,12 @@ class Lab:
                 halls=halls,
                 who="test",
                 known_halls=load_model("shili").halls,
+                chair=chair,
             )
         store.close()
-        tokens = Tokens(self.secrets.resolve(links.KEY))
-        return {hall: links.link(tokens, f"https://{CENTRE}", meeting, hall, datetime.now(UTC)) for hall in halls}
+        tokens, base, now = Tokens(self.secrets.resolve(links.KEY)), f"https://{CENTRE}", datetime.now(UTC)
+        found = {hall: links.link(tokens, base, meeting, hall, now) for hall in halls}
+        return found | ({"": links.chair_link(tokens, base, meeting, chair[1:], now)} if chair else {})
 
     @contextlib.contextmanager
     def outage(self, hall: str) -> Iterator[None]:
@@ -174,7 +183,7 @@ class Lab:
         subprocess.run(command, check=True, capture_output=True)
 
     def _destroy(self) -> None:
-        for name in [self.centre, *map(self.netns, HALLS)]:
+        for name in [self.centre, *map(self.netns, self.places)]:
             pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split()
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.staticfiles import StaticFiles
 
 from dashboards.shield import Shield
@@ -18,7 +20,19 @@ from store.engine import open_store
 from vconf import links
 from vconf.lines import Identity
 from vconf.relay_client import RelayClient
+from vconf.rest import Caller, Rest
 from vconf.signalling import Signalling
+
+
+def nobody(request: Request) -> Caller:
+    """Nobody signs in here: a chair's token it is."""
+    raise HTTPException(401, "not signed in")
+
+
+def seen(folder: Path) -> dict[str, Any]:
+    """What the operations pages would have seen of the network: as the test wrote it down."""
+    found = folder / "seen.json"
+    return json.loads(found.read_text()) if found.exists() else {"sources": {"collector": "ok"}}
 
 
 def main(argv: list[str]) -> None:
@@ -36,14 +50,13 @@ def main(argv: list[str]) -> None:
         "relay.sanwang.internal",
         Identity(folder / "nms.crt", folder / "nms.key", folder / "ca.pem"),
     )
+    store, model = open_store(f"sqlite:///{folder}/store.db"), load_model("shili")
+    tokens = Tokens(Secrets(folder / "identity").resolve(links.KEY))
+    signalling = Signalling(store, tokens, model, relay)
     app = FastAPI()
+    app.include_router(signalling.router)
     app.include_router(
-        Signalling(
-            store=open_store(f"sqlite:///{folder}/store.db"),
-            tokens=Tokens(Secrets(folder / "identity").resolve(links.KEY)),
-            model=load_model("shili"),
-            relay=relay,
-        ).router
+        Rest(store, tokens, model, signalling.rooms, nobody, lambda: seen(folder), signalling.halls.ask_tests).router
     )
     app.mount("/", StaticFiles(directory=options.dist, html=True))
     uvicorn.run(

@@ -12,6 +12,8 @@ export class ApiError extends Error {
   }
 }
 
+type Headers = Record<string, string>;
+
 const TIMEOUT_MS = 10_000;
 const ATTENDED_MS = 60_000;
 
@@ -32,12 +34,12 @@ function wordsOf(detail: unknown): string {
 /** Keys of changes whose answer was lost: the same change asked for again carries the same key, and is done once. */
 const unanswered = new Map<string, string>();
 
-async function change<T>(method: string, path: string, body?: unknown): Promise<T> {
+async function change<T>(method: string, path: string, body?: unknown, more: Headers = {}): Promise<T> {
   const asked = `${method} ${path} ${JSON.stringify(body)}`;
   const key = unanswered.get(asked) ?? crypto.randomUUID();
   unanswered.set(asked, key);
   try {
-    const answer = await call<T>(method, path, body, { "idempotency-key": key });
+    const answer = await call<T>(method, path, body, { ...more, "idempotency-key": key });
     unanswered.delete(asked);
     return answer;
   } catch (problem) {
@@ -46,7 +48,7 @@ async function change<T>(method: string, path: string, body?: unknown): Promise<
   }
 }
 
-async function call<T>(method: string, path: string, body?: unknown, more: Record<string, string> = {}): Promise<T> {
+async function call<T>(method: string, path: string, body?: unknown, more: Headers = {}): Promise<T> {
   const init: RequestInit = {
     method,
     credentials: "same-origin",
@@ -68,8 +70,8 @@ async function call<T>(method: string, path: string, body?: unknown, more: Recor
   return (answer.status === 204 ? undefined : await answer.json()) as T;
 }
 
-export const get = <T>(path: string): Promise<T> => call<T>("GET", path);
-export const post = <T>(path: string, body?: unknown): Promise<T> => change<T>("POST", path, body);
+export const get = <T>(path: string, more?: Headers): Promise<T> => call<T>("GET", path, undefined, more);
+export const post = <T>(path: string, body?: unknown, more?: Headers): Promise<T> => change<T>("POST", path, body, more);
 export const put = <T>(path: string, body?: unknown): Promise<T> => change<T>("PUT", path, body);
 export const del = <T>(path: string, body?: unknown): Promise<T> => change<T>("DELETE", path, body);
 

@@ -1,11 +1,14 @@
 /** Meetings that run or are booked, on the network: each hall's way, what protects it, its figures, and the verdict. */
+import { useState } from "preact/hooks";
+import { post } from "../../shared/api";
 import { say } from "../../shared/i18n";
 import { hallName } from "../banner";
 import { rate, time, day } from "../format";
 import type { PageProps } from "../pages";
 import { to } from "../shell/router";
 import { clock, now } from "../store";
-import { useDocument } from "../ui/data";
+import { may } from "../shell/session";
+import { useDocument, wordsOf } from "../ui/data";
 import { Badge, Card, Empty, Loading, PageHead } from "../ui/show";
 import { Table, type Column } from "../ui/table";
 import { ms, percent, placesOf } from "./refs";
@@ -50,12 +53,35 @@ function MeetingCard({ meeting }: { meeting: MeetingOnNet }) {
           <span class="figures">{when}</span>
           <Badge tone={running ? "up" : "plain"} words={running ? t("running") : t("booked")} />
           <Badge tone={TONE[meeting.verdict]} words={VERDICT[meeting.verdict] ?? ["", ""]} />
+          {may("meet") && <ChairsDesk meeting={meeting.id} />}
         </span>
       }
     >
       <p class="quiet">{t("need", { rate: rate(meeting.need_bps) })}</p>
       <Table rows={meeting.halls} columns={columns} id={(hall) => hall.code} href={(hall) => to(`/site/${hall.site}`)} tone={(hall) => TONE[hall.verdict]} empty={t("noMeetings")} filter={(hall) => `${hall.code} ${hallName(hall.code)}`} />
     </Card>
+  );
+}
+
+/** Opens the chair's page in the reader's own name. */
+function ChairsDesk({ meeting }: { meeting: string }) {
+  const [problem, setProblem] = useState("");
+  const open = async (): Promise<void> => {
+    try {
+      const { token } = await post<{ token: string }>(`/api/meet/meetings/${meeting}/console`);
+      setProblem("");
+      window.open(`/chair/#token=${token}`, "_blank", "noopener");
+    } catch (refused) {
+      setProblem(wordsOf(refused));
+    }
+  };
+  return (
+    <>
+      {problem && <span class="down">{problem}</span>}
+      <button data-chair={meeting} onClick={() => void open()}>
+        {t("chairsDesk")}
+      </button>
+    </>
   );
 }
 

@@ -75,6 +75,7 @@ export const t = words({
   meetingsTitle: ["会议与网络", "Meetings on the network"],
   meetingsSub: ["正在进行和已预约的会议,逐会场检查路径、保护和质量", "Running and booked meetings: the way, protection and quality of each hall"],
   noMeetings: ["没有正在进行或已预约的会议", "No meeting is running or booked"],
+  chairsDesk: ["主席台", "Chair's desk"],
   running: ["进行中", "Running"],
   booked: ["已预约", "Booked"],
   hall: ["会场", "Hall"],
