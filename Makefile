@@ -9,7 +9,7 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint bench bench-provision bench-snmp bench-probe bench-sfu drills fuzz shots bundle bundle-test lock clean
+.PHONY: help setup up down test lint bench bench-provision bench-snmp bench-probe bench-sfu soak drills fuzz shots bundle bundle-test lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench-sfu: setup  ## our relay, both engines, beside Janus at its best: packets 
 	@bench/sfu-setup
 	@$(BIN)/python -m vconf.media.compile
 	$(BIN)/python -m bench.sfu $(ARGS)
+
+soak: setup  ## halls join and leave every second for MINUTES (default 30): memory, files and tasks stay (JSON last line)
+	@$(BIN)/python -m bench.soak --minutes $(if $(filter file,$(origin MINUTES)),30,$(MINUTES)) $(ARGS)
 
 bench-snmp: setup  ## our SNMP poller beside snmp_exporter, value for value (JSON as the last line)
 	@[ -x build/bench/usr/bin/prometheus-snmp-exporter ] || { mkdir -p build/bench && cd build/bench && \

@@ -11,7 +11,7 @@ import typer
 
 from inventory.model import NetworkModel
 from inventory.places import Places
-from sanwang import meet_chair, meet_hall, meet_webhook
+from sanwang import meet_chair, meet_hall, meet_load, meet_webhook
 from sanwang.cli import run_app
 from sanwang.meeting import BAD, alive, base, county, fail, found, opened, token_key, who
 from sanwang.report import emit
@@ -21,6 +21,7 @@ app = typer.Typer(
     help="Book, list, chair and cancel meetings.\n\nexample: sanwang meet book --title 防汛会商 --halls t01,t02",
     no_args_is_help=True,
 )
+app.command(name="load")(meet_load.load)
 app.add_typer(meet_webhook.app, name="webhook")
 for name, command in {**meet_chair.COMMANDS, **meet_hall.COMMANDS}.items():
     app.command(name)(command)
