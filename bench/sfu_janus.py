@@ -53,7 +53,6 @@ nat: {{
 }}
 media: {{
   slowlink_threshold = 0
-  min_nack_queue = 1000
 }}
 """
     )
