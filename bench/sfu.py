@@ -3,9 +3,9 @@
 make bench-sfu                       every shape, contenders in turn, medians; JSON as the last line
 make bench-sfu ARGS=--quick          1 -> 60 once
 
-The SFU has one core, the halls another, in two namespaces joined by a veth.  Halls do ICE and DTLS once, ask for packets
-again (NACK), send transport-cc feedback and reports, switch layers, and open every 997th packet.  Packets are the
-veth's octets by the mean datagram.  CPU time is all that the SFU's threads ran, what the kernel did in their name
+The SFU has one core, the halls another, in two namespaces joined by a veth.  Halls do ICE and DTLS once, ask for
+packets again (NACK), send transport-cc feedback and reports, switch layers, and open every 997th packet.  Packets are
+the veth's octets by the mean datagram.  CPU time is all that the SFU's threads ran, what the kernel did in their name
 included: in a veth that is the receivers' side too, where runs are cut into datagrams again, as a network card without
 segmentation offload would have it cut before.
 """
