@@ -34,7 +34,24 @@ export function LineTest() {
     <div class="lobby-page" data-line={running === undefined ? (found ? (found.ready ? "ready" : "poor") : "idle") : "running"}>
       <Header title={t("lineTest")} />
       <main class="lobby line">
-        <Preview />
+        <section class="line-left">
+          <Preview />
+          {running !== undefined && (
+            <div class="level" role="progressbar">
+              <div style={{ transform: `scaleX(${Math.min(1, running)})` }} />
+            </div>
+          )}
+          <p class={`line-word ${running !== undefined ? "" : found?.ready ? "good" : found ? "poor" : ""}`} role="status">
+            {running !== undefined ? t("testing") : found ? (found.ready ? t("ready") : t("notReady")) : failed.value}
+          </p>
+          {found?.checks
+            .filter((one) => !one.ok)
+            .map((one) => (
+              <p class="chip amber" key={one.name}>
+                {named(one)}
+              </p>
+            ))}
+        </section>
         <section class="checks">
           <Devices />
           <table class="figures">
@@ -54,21 +71,6 @@ export function LineTest() {
               {network && <Row name={t("networkDown")} way={network.down} rtt={undefined} />}
             </tbody>
           </table>
-          {running !== undefined && (
-            <div class="level" role="progressbar">
-              <div style={{ transform: `scaleX(${Math.min(1, running)})` }} />
-            </div>
-          )}
-          <p class={`line-word ${running !== undefined ? "" : found?.ready ? "good" : found ? "poor" : ""}`} role="status">
-            {running !== undefined ? t("testing") : found ? (found.ready ? t("ready") : t("notReady")) : failed.value}
-          </p>
-          {found?.checks
-            .filter((one) => !one.ok)
-            .map((one) => (
-              <p class="chip amber" key={one.name}>
-                {named(one)}
-              </p>
-            ))}
         </section>
       </main>
       <footer class="keys">

@@ -126,7 +126,9 @@ function meter(track: MediaStreamTrack): void {
     level.value = Math.max(0, Math.min(1, (db + 60) / 50));
     if (level.value > 0.35 && microphone.value === "good") microphone.value = "heard";
   }, 100);
-  const resume = (): void => void context.resume();
+  const resume = (): void => {
+    if (context.state === "suspended") void context.resume();
+  };
   document.addEventListener("pointerdown", resume, { once: true });
   document.addEventListener("keydown", resume, { once: true });
   stopMeter = () => {

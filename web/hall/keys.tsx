@@ -8,7 +8,7 @@ import { useEffect, useRef } from "preact/hooks";
 const typing = (element: Element | null): boolean =>
   element instanceof HTMLInputElement || element instanceof HTMLSelectElement || element instanceof HTMLTextAreaElement;
 
-const NAMES: Record<string, string> = { Escape: "返回 Esc", Enter: "OK" };
+const NAMES: Record<string, string> = { Escape: "Esc", Enter: "OK" };
 const BACK = new Set(["Escape", "GoBack", "BrowserBack"]);
 
 export function digitKeys(): void {
