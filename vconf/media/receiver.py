@@ -151,7 +151,8 @@ class Receiver:
         return [source.stream]
 
     def _pace(self) -> None:
-        bps = int(max(self.estimator.bps, START_BPS // 10) * _PACE)
+        """A path that has shown no limit takes what comes as it comes."""
+        bps = int(max(self.estimator.bps, START_BPS // 10) * _PACE) if self.estimator.is_limited else 0
         if abs(bps - self._paced_bps) > self._paced_bps // 20:
             self._paced_bps = bps
             self.plane.set_rate(self.transport, bps)

@@ -65,29 +65,35 @@ class Sender:
             starting = list(stream.waiting)
         batches: dict[tuple[int, int], Batch] = {}
         batch: Batch | None = None
+        plain: list[Leg] = []  # of this batch, one after the other
         is_video = stream.ring.form.kind == "video"
         for leg in list(stream.legs):
             channel = leg.channel
             if channel.outbound is None or channel.address is None:
                 continue
             if batch is None or batch.tag != channel.tag or batch.padding_most != leg.padding_most:
+                if batch is not None:
+                    self._send(batch, plain, now_us)
+                    plain = []
                 form = channel.tag, leg.padding_most
                 batch = batches.get(form)
                 if batch is None:
                     batch = batches[form] = Batch(stream.pending, *form)
             span, pacer = leg.span, channel.pacer
             assert span is not None
-            if span.picture or span.tl0 or batch.lowest < span.first:
-                self._emit(channel, leg, batch.runs, is_video and not pacer.is_idle, now_us)
-            elif is_video and not pacer.is_idle and not pacer.admits(batch.total, now_us):
-                self._emit(channel, leg, batch.runs, True, now_us)
-            else:
-                for run in batch.runs:
-                    self._write(channel, leg, leg.heads, span, run, run.template, now_us)
-                leg.packets += batch.count
-                leg.octets += batch.octets
-                if leg.newest is None or batch.highest.extended > leg.newest.extended:
-                    leg.newest = batch.highest
+            is_paced = is_video and not pacer.is_idle
+            if (
+                not (span.picture or span.tl0)
+                and batch.lowest >= span.first
+                and (not is_paced or pacer.admits(batch.total, now_us))
+            ):
+                plain.append(leg)
+                continue
+            self._send(batch, plain, now_us)
+            plain = []
+            self._emit(channel, leg, batch.runs, is_paced, now_us)
+        if batch is not None:
+            self._send(batch, plain, now_us)
         for leg in starting:
             self._begin(stream, leg, stream.pending[index:], now_us)
 
@@ -161,52 +167,77 @@ class Sender:
             channel.pacer.spend(run.total)
             self.write(channel, leg, leg.rtx_heads, _SAME, run, now_us)
 
-    def write(self, channel: Channel, leg: Leg, heads: list[bytes], span: Span, run: Run, now_us: int) -> None:
-        """A receiver's copy of a run, protected and sent."""
-        template = run.template
-        if span.picture or span.tl0:
-            patched = bytearray(template)
-            for held, head in zip(run.packets, run.heads, strict=True):
-                at = head[2] - 2 + held.payload_at
-                moved = renumbered(held.layout[held.payload_at : held.payload_at + VP8_HEAD], span, held)
-                patched[at : at + len(moved)] = moved
-            template = bytes(patched)
-        self._write(channel, leg, heads, span, run, template, now_us)
+    def _send(self, batch: Batch, legs: list[Leg], now_us: int) -> None:
+        """The hot path: the batch to each of these, as it is but for their numbers."""
+        view, length, patch, protect, sendmsg = VIEW, _LENGTH, _PATCH, lib.srtp_protect, self._sendmsg
+        port, counters, count, octets, highest = self._port, self._counters, batch.count, batch.octets, batch.highest
+        for leg in legs:
+            channel, span, heads, step, tos = leg.channel, leg.span, leg.heads, leg.counted, leg.form.tos
+            context, address = channel.outbound, channel.address
+            assert span is not None
+            assert address is not None
+            move, later = span.sequence, span.timestamp
+            for run in batch.runs:
+                number = channel.cc_next if step else 0
+                view[: run.total] = run.template
+                for sequence, timestamp, at, pointer, size, words in run.heads:
+                    patch(
+                        view,
+                        at,
+                        sequence + move & 0xFFFF,
+                        timestamp + later & 0xFFFFFFFF,
+                        heads[words],
+                        number & 0xFFFF,
+                    )
+                    number += step
+                    length[0] = size
+                    if protect(context, pointer, length):
+                        counters.rejected += 1
+                        break
+                else:
+                    if step:
+                        channel.log.append((channel.cc_next, channel.octets, now_us, run.sent))
+                        channel.cc_next = number
+                        channel.octets += run.total
+                    if run.tos != tos:
+                        run.tos, run.marks = tos, port.marks(tos, run.segment if run.count > 1 else 0)
+                    try:
+                        if not port.is_free:
+                            raise BlockingIOError
+                        sendmsg(run.wire, run.marks, 0, address)
+                    except OSError:
+                        port.write(run.wire[0], run.segment, run.count, tos, address)
+                    else:
+                        counters.sends += 1
+                        counters.packets_out += run.count
+                        counters.bytes_out += run.total
+                    counters.padded_bytes += run.padded
+            leg.packets += count
+            leg.octets += octets
+            if leg.newest is None or highest.extended > leg.newest.extended:
+                leg.newest = highest
 
-    def _write(
-        self, channel: Channel, leg: Leg, heads: list[bytes], span: Span, run: Run, template: bytes, now_us: int
-    ) -> None:
-        """The hot path."""
-        view, context, length, patch, protect = VIEW, channel.outbound, _LENGTH, _PATCH, lib.srtp_protect
-        view[: run.total] = template
-        move, later, step = span.sequence, span.timestamp, leg.counted
+    def write(self, channel: Channel, leg: Leg, heads: list[bytes], span: Span, run: Run, now_us: int) -> None:
+        """A receiver's copy of a run, protected and sent: the way of everything that is not plain."""
+        view, patch = VIEW, _PATCH
+        view[: run.total] = run.template
+        step = leg.counted
         number = channel.cc_next if step else 0
-        for sequence, timestamp, at, pointer, size, words in run.heads:
-            patch(view, at, sequence + move & 0xFFFF, timestamp + later & 0xFFFFFFFF, heads[words], number & 0xFFFF)
+        for held, (sequence, timestamp, at, pointer, size, words) in zip(run.packets, run.heads, strict=True):
+            if span.picture or span.tl0:
+                moved = renumbered(held.layout[held.payload_at : held.payload_at + VP8_HEAD], span, held)
+                view[at - 2 + held.payload_at : at - 2 + held.payload_at + len(moved)] = moved
+            moved_on = sequence + span.sequence & 0xFFFF, timestamp + span.timestamp & 0xFFFFFFFF
+            patch(view, at, *moved_on, heads[words], number & 0xFFFF)
             number += step
-            length[0] = size
-            if protect(context, pointer, length):
+            _LENGTH[0] = size
+            if lib.srtp_protect(channel.outbound, pointer, _LENGTH):
                 self._counters.rejected += 1
                 return
         if step:
             channel.log.append((channel.cc_next, channel.octets, now_us, run.sent))
             channel.cc_next = number
             channel.octets += run.total
-        address, tos = channel.address, leg.form.tos
-        assert address is not None
-        if run.tos != tos:
-            run.tos, run.marks = tos, self._port.marks(tos, run.segment if run.count > 1 else 0)
-        if self._port.is_free:
-            try:
-                self._sendmsg(run.wire, run.marks, 0, address)
-            except OSError:
-                self._port.write(run.wire[0], run.segment, run.count, tos, address)
-            else:
-                counters = self._counters
-                counters.sends += 1
-                counters.packets_out += run.count
-                counters.bytes_out += run.total
-                counters.padded_bytes += run.padded
-        else:
-            self._port.write(run.wire[0], run.segment, run.count, tos, address)
-            self._counters.padded_bytes += run.padded
+        self._counters.padded_bytes += run.padded
+        assert channel.address is not None
+        self._port.write(run.wire[0], run.segment, run.count, leg.form.tos, channel.address)
