@@ -18,6 +18,7 @@ _PROBE_FOR_US, _PROBE_PAUSE_US, _PROBE_MOST_PAUSE_US = 300_000, 1_500_000, 24_00
 _PROBE_OCTETS = 323  # a padding packet on the wire
 _PROBE_PACKETS = 48
 _UNKNOWN_BPS = 150_000
+_LOSSY = 0.05
 
 
 class Receiver:
@@ -71,7 +72,9 @@ class Receiver:
         budget = estimator.bps * _SPARE - min(voices, 3) * AUDIO_BPS
         if not estimator.sampled:  # nobody has told anything: everything, as for a receiver without feedback
             budget = float("inf")
-        choice = choose(wishes, budget, all_lowest=not estimator.is_limited)
+        # delays alone may be a busy machine's: withheld is only where packets are lost, or the receiver says so
+        bears = not estimator.is_limited or (estimator.feedbacks > 0 and estimator.loss < _LOSSY)
+        choice = choose(wishes, budget, all_lowest=bears)
         calm = now_us - max(estimator.last_overuse_us, self._raised_us) > _CALM_US or not estimator.overuses
         asked = [stream for consumer in self.consumers.values() for stream in self._carry(consumer)]
         for consumer, wish, layer in zip(pictures, wishes, choice.layers, strict=True):
@@ -152,7 +155,8 @@ class Receiver:
 
     def _pace(self) -> None:
         """A path that has shown no limit takes what comes as it comes."""
-        bps = int(max(self.estimator.bps, START_BPS // 10) * _PACE) if self.estimator.is_limited else 0
+        wanted = max(self.estimator.bps, self.chosen_bps, START_BPS // 10)
+        bps = int(wanted * _PACE) if self.estimator.is_limited else 0
         if abs(bps - self._paced_bps) > self._paced_bps // 20:
             self._paced_bps = bps
             self.plane.set_rate(self.transport, bps)
