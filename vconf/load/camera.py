@@ -6,7 +6,7 @@ import secrets
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from vconf.load.clip import RATE, VOICE_S, Clip
 from vconf.load.peer import Peer
@@ -20,6 +20,7 @@ _KEPT = 1024
 _REPORT_S = 1.0
 _NTP_BEGINS = 2_208_988_800  # seconds from 1900 to 1970
 _BEHIND_S = 0.5
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class Camera:
         self._picture, self._sound = _Stream(_VIDEO_HZ), _Stream(_AUDIO_HZ)
         self._rtx_ssrc, self._rtx_sequence = secrets.randbits(31) | 1, 0
         self._kept: OrderedDict[int, rtp.Packet] = OrderedDict()
+        self._said: OrderedDict[int, bytes] = OrderedDict()
         self._transport_sequence = 0
         self._report_s = 0.0
         self._keyframe = True  # the next picture is one
@@ -73,7 +75,15 @@ class Camera:
         """rtpParameters of the sound."""
         return {
             "mid": "1",
-            "codecs": [{"mimeType": "audio/opus", "payloadType": _AUDIO, "clockRate": _AUDIO_HZ, "channels": 2}],
+            "codecs": [
+                {
+                    "mimeType": "audio/opus",
+                    "payloadType": _AUDIO,
+                    "clockRate": _AUDIO_HZ,
+                    "channels": 2,
+                    "rtcpFeedback": [{"type": "nack"}],
+                }
+            ],
             "headerExtensions": [
                 {"uri": TRANSPORT_CC, "id": _TRANSPORT_CC_ID},
                 {"uri": AUDIO_LEVEL, "id": _LEVEL_ID},
@@ -110,16 +120,15 @@ class Camera:
         timestamp = int(now_s * _VIDEO_HZ) & 0xFFFFFFFF
         for number, payload in enumerate(picture.payloads, 1):
             packet = self._send(stream, _VIDEO, timestamp, payload, marker=number == len(picture.payloads))
-            self._kept[packet.sequence] = packet
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+            _keep(self._kept, packet.sequence, packet)
 
     def _send_sound(self) -> None:
         stream = self._sound
         sound = self._clip.sounds[stream.at]
         stream.at = (stream.at + 1) % len(self._clip.sounds)
         timestamp = int(stream.due_s * _AUDIO_HZ) & 0xFFFFFFFF
-        self._send(stream, _AUDIO, timestamp, sound.payload, level=sound.level)
+        packet = self._send(stream, _AUDIO, timestamp, sound.payload, level=sound.level)
+        _keep(self._said, packet.sequence, rtp.serialise(packet))
 
     def _send(
         self,
@@ -154,6 +163,9 @@ class Camera:
             if isinstance(report, rtcp.Nack) and report.media == self._picture.ssrc:
                 for sequence in report.sequences:
                     self._resend(sequence)
+            elif isinstance(report, rtcp.Nack) and report.media == self._sound.ssrc:
+                for sequence in report.sequences:
+                    self._repeat(sequence)
             elif isinstance(report, rtcp.KeyframeRequest) and report.media == self._picture.ssrc:
                 self.counters.keyframe_requests += 1
                 self._keyframe = True
@@ -167,6 +179,12 @@ class Camera:
         self._put(rtp.Packet(_RTX, self._rtx_sequence, packet.timestamp, self._rtx_ssrc, payload, marker=packet.marker))
         self.counters.resent += 1
 
+    def _repeat(self, sequence: int) -> None:
+        """A voice without RTX: the very packet, octet for octet (another plain text would spoil the nonce)."""
+        if (data := self._said.get(sequence)) is not None:
+            self._peer.send_rtp(data)
+            self.counters.resent += 1
+
     def _report(self, now_s: float) -> None:
         now = time.time()
         ntp = (int(now) + _NTP_BEGINS) << 32 | int(now % 1 * 2**32)
@@ -174,3 +192,9 @@ class Camera:
             timestamp = int(now_s * stream.hz) & 0xFFFFFFFF
             report = rtcp.SenderReport(stream.ssrc, ntp, timestamp, stream.packets, stream.octets & 0xFFFFFFFF)
             self._peer.send_rtcp(rtcp.pack_sender_report(report) + rtcp.pack_sdes(stream.ssrc, "load"))
+
+
+def _keep(kept: OrderedDict[int, _Kept], sequence: int, what: _Kept) -> None:
+    kept[sequence] = what
+    if len(kept) > _KEPT:
+        kept.popitem(last=False)

@@ -51,21 +51,25 @@ class Channel:
         """Connect this socket, made for it and not connected yet, to "wss://address/path"; Lost when that fails."""
         where = urlsplit(address)
         opened.setblocking(False)
+        target = where.hostname or "", where.port or (443 if where.scheme == "wss" else 80)
         try:
             async with asyncio.timeout(_ANSWER_S):
-                target = where.hostname or "", where.port or (443 if where.scheme == "wss" else 80)
-                await asyncio.get_running_loop().sock_connect(opened, target)
+                try:
+                    await asyncio.get_running_loop().sock_connect(opened, target)
+                except BaseException:
+                    opened.close()  # from here on it is the connection's, which closes it
+                    raise
                 connection = await connect(
                     address,
                     sock=opened,
                     ssl=tls,
                     subprotocols=[PROTOCOL],
                     compression=None,
+                    open_timeout=None,
                     ping_interval=None,  # the protocol has its own
                     close_timeout=_CLOSE_S,
                 )
         except (OSError, TimeoutError, WebSocketException) as error:
-            opened.close()
             raise Lost(f"{address}: {error or type(error).__name__}") from None
         return Channel(connection, heard)
 
