@@ -32,8 +32,8 @@ _SFU_CORE, _HALLS_CORE = 0, 1
 _UNPACKED = Path("build/bench/janus").resolve()
 _BOUNDS = {"python": 1.5, "c": 2.5}
 _ENGINES = ("python", "c")
-_START = 60_000.0
-_ROUNDS, _SECONDS = 3, 5.0
+_START_EACH = 200.0  # packets a second and receiver
+_ROUNDS, _SECONDS = 3, 2.0
 SHAPES = {"1x300": (1, 300), "1x60": (1, 60), "20x20": (20, 20)}
 """Rooms with one camera each, and receivers in each."""
 
@@ -93,10 +93,17 @@ def one(side: str, shape: tuple[int, int], options: argparse.Namespace, *, coale
                 *("--side", side, "--address", _SFU, "--bind", _HALLS, "--control", str(control)),
                 *("--pid", str(sfu.pid), "--interface", "v1"),
                 *("--rooms", str(shape[0]), "--receivers", str(shape[1])),
-                *("--start", str(_START), "--seconds", str(options.seconds), "--sizes", options.sizes),
+                *(
+                    "--start",
+                    str(_START_EACH * shape[0] * shape[1]),
+                    "--seconds",
+                    str(options.seconds),
+                    "--sizes",
+                    options.sizes,
+                ),
                 *(["--shares"] if shares else []),
             ]
-            done = subprocess.run(halls, stdout=subprocess.PIPE, text=True, timeout=180, check=False)
+            done = subprocess.run(halls, stdout=subprocess.PIPE, text=True, timeout=240, check=False)
             if done.returncode or options.verbose:
                 print((folder / "sfu.log").read_text()[-3000:], file=sys.stderr)
             if done.returncode:

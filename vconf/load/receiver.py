@@ -37,6 +37,7 @@ class ReceiverCounters:
     asked: int = 0  # sequence numbers in NACKs
     opened: int = 0
     wrong: int = 0  # not authentic, or not what the sender made
+    probes: int = 0  # opened ones that held nothing but padding
     feedback: int = 0  # transport-cc packets sent
     reports: int = 0
     sender_reports: int = 0
@@ -218,8 +219,11 @@ class Receiver:
             return
         self._open_rtx_at = self.counters.rtx + 31
         plain = self.peer.open_rtp(data)
+        payload = rtp.parse(plain).payload if plain is not None else b""
         self.counters.opened += 1
-        if plain is None or frames.made_ns(rtp.parse(plain).payload[2:]) is None:
+        if plain is not None and not payload:
+            self.counters.probes += 1  # padding alone: the server asks what the path carries
+        elif frames.made_ns(payload[2:]) is None:
             self.counters.wrong += 1
 
     def _all_arrived(self) -> bytes:
