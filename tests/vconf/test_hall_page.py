@@ -161,7 +161,7 @@ def test_a_hall_at_home_is_paired_tests_its_line_and_goes_in_by_itself(lab: Lab,
         assert "值班电话" in hall.page.inner_text("[data-duty]")
         press(hall, "2")
         # how good the path is on a busy machine is not for a test to say
-        hall.page.wait_for_selector("[data-line=ready], [data-line=poor]", timeout=40_000)
+        hall.page.wait_for_selector("[data-line=ready], [data-line=poor]", timeout=90_000)
         with store.reading() as session:
             test = line_tests.latest(session, ["t01"])["t01"]
         assert test is not None

@@ -112,19 +112,23 @@ export class Media {
 
   /** Places for the loudest voices. */
   async listen(): Promise<void> {
-    if (!this.receive) return;
+    const receive = this.receive;
+    if (!receive) return;
     const { consumers } = await this.ask<{ consumers: Omit<ConsumerOptions, "producerId">[] }>("consumeAudio", {
-      transport: this.receive.id,
+      transport: receive.id,
       rtpCapabilities: this.device.rtpCapabilities,
     });
-    for (const options of consumers) {
-      const consumer = await this.receive.consume({ ...options, producerId: options.id, streamId: options.id });
-      if (this.closed) return;
+    const made = await Promise.all(
+      // all at once: one negotiation
+      consumers.map((options) => receive.consume({ ...options, producerId: options.id, streamId: options.id })),
+    );
+    if (this.closed) return;
+    for (const consumer of made) {
       this.consumers.push({ venue: "", source: "microphone", consumer });
       this.voices.push(new MediaStream([consumer.track]));
-      await this.ask("pauseConsumer", { consumer: consumer.id, paused: false });
     }
     this.events.changed();
+    await Promise.all(made.map(({ id }) => this.ask("pauseConsumer", { consumer: id, paused: false })));
   }
 
   /** Send these tracks and no others; a new track takes the place of the old one without a break. */
@@ -209,10 +213,11 @@ export class Media {
       this.consumers.push({ venue: entry.venue, source: entry.source, consumer });
       this.pictures.set(pictureKey(entry.venue, entry.source), new MediaStream([consumer.track]));
       this.events.changed();
-      if (entry.maxLayer !== null) await this.ask("prefer", { consumer: consumer.id, maxLayer: entry.maxLayer });
+      const layer = entry.maxLayer;
+      if (layer !== null) this.ask("prefer", { consumer: consumer.id, maxLayer: layer }).catch(() => undefined); // a wish
       await this.ask("pauseConsumer", { consumer: consumer.id, paused: false });
     } catch (error) {
-      if (this.taken.get(entry.producer) === entry) this.taken.delete(entry.producer);
+      if (this.taken.get(entry.producer) === entry) this.drop(entry); // so that it can be asked for again
       if (!this.closed) throw error;
     }
   }

@@ -20,6 +20,7 @@ export interface Options {
   wanted(conference: Conference): Wanted[];
 }
 
+const AGAIN_MS = 500;
 const PAUSES_MS = [200, 400, 800, 1_500, 2_500];
 const pause = (attempt: number): Promise<void> =>
   new Promise((resolve) => window.setTimeout(resolve, PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)]));
@@ -50,8 +51,7 @@ export class Session {
     effect(() => {
       const { conference, peers, phase } = this;
       if (phase.value !== "in" || !conference.value) return;
-      const [wanted, there] = [this.options.wanted(conference.value), peers.value];
-      this.started?.show(wanted, there).catch((error: unknown) => console.warn("show:", error));
+      void this.show(this.started, this.options.wanted(conference.value), peers.value);
     });
     effect(() => {
       const sending = this.options.sending?.();
@@ -202,14 +202,13 @@ export class Session {
         this.started = made;
         const conference = this.conference.peek();
         await Promise.all([
+          conference ? this.show(made, this.options.wanted(conference), this.peers.peek()) : undefined,
           sending ? this.offer(sending) : undefined,
           made.listen(),
-          conference ? made.show(this.options.wanted(conference), this.peers.peek()) : undefined,
         ]);
         if (mine !== this.generation) return;
         this.mediaUp.value = true;
-        const late = this.conference.peek(); // what was told meanwhile
-        if (late) await made.show(this.options.wanted(late), this.peers.peek());
+        this.showAgain(made); // as it is by now
         return;
       } catch (error) {
         console.warn("media:", error);
@@ -218,13 +217,34 @@ export class Session {
     }
   }
 
+  /** Take what is wanted; what could not be had is asked for again, for as long as it is wanted. */
+  private async show(media: Media | undefined, wanted: Wanted[], peers: RemotePeer[]): Promise<void> {
+    try {
+      await media?.show(wanted, peers);
+    } catch (error) {
+      if (media !== this.started) return;
+      console.warn("show:", error);
+      window.setTimeout(() => this.showAgain(media), AGAIN_MS);
+    }
+  }
+
+  private showAgain(media: Media | undefined): void {
+    const conference = this.conference.peek();
+    if (media === this.started && conference) void this.show(media, this.options.wanted(conference), this.peers.peek());
+  }
+
   private async offer(sending: Sending): Promise<void> {
     const media = this.started;
     try {
       await media?.offer(sending);
       for (const source of this.off.peek()) await media?.pause(source, true);
     } catch (error) {
-      if (media === this.started) console.warn("send:", error);
+      if (media === undefined || media !== this.started) return;
+      console.warn("send:", error);
+      window.setTimeout(() => {
+        const now = media === this.started ? this.options.sending?.() : undefined;
+        if (now) void this.offer(now);
+      }, AGAIN_MS);
     }
   }
 
