@@ -236,6 +236,32 @@ def test_ice_restart_moves_the_address_and_keeps_the_keys() -> None:
     run(test)
 
 
+def test_what_is_asked_for_before_the_keys_are_there_begins_when_they_are() -> None:
+    async def test(world: World) -> None:
+        producer = world.produce(ONE)
+        world.sender.send(packet(0, KEY))
+        late = Client()
+        options = world.engine.create_transport("m1", "c")
+        made = world.engine.consume(options["id"], producer, RECEIVER, "late")
+        world.engine.pause_consumer(made["id"], False)
+        world.sender.send(packet(1, KEY))  # this one cannot be sent yet
+        await until(lambda: world.engine.status()["packets_in"] >= 2)
+        await asyncio.sleep(0.6)  # the next request is not joined with the first
+        world.sender.rtcp.clear()
+
+        async def tell(fingerprints: list[dict[str, str]]) -> None:
+            world.engine.connect_transport(options["id"], fingerprints)
+
+        await late.connect(options, tell)
+        await until(lambda: rtcp.KeyframeRequest(1000) in world.sender.rtcp)
+        world.sender.send(packet(2))
+        world.sender.send(packet(3, KEY))
+        await until(lambda: [p.payload for p in late.rtp] == [KEY])
+        await late.close()
+
+    run(test)
+
+
 def test_silence_and_goodbye_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vconf.media.transport.SILENT_S", 0.3)
 

@@ -147,6 +147,17 @@ class Control:
             if consumer.producer is not None and 0 <= consumer.layer < len(consumer.producer.layers):
                 self._ask(consumer.producer.layers[consumer.layer])
 
+    def greet(self, transport: Transport) -> None:
+        """It has keys now, or is back: what was sent to it before it has not got, so pictures begin anew."""
+        receiver = self.reports.receivers.get(transport.handle)
+        for consumer in list(receiver.consumers.values()) if receiver is not None else []:
+            producer = consumer.producer
+            if consumer.kind == "video" and producer is not None and not consumer.paused and not consumer.withheld:
+                self.plane.set_paused(consumer.leg, True)
+                self.plane.set_paused(consumer.leg, False)
+                if 0 <= consumer.layer < len(producer.layers):
+                    self._ask(producer.layers[consumer.layer])
+
     def allocate(self, transport: Transport) -> None:
         """Choose this receiver's layers now."""
         receiver = self.reports.receivers.get(transport.handle)

@@ -317,6 +317,8 @@ class Engine:
                 "reason": transport.reason,
             },
         )
+        if state == "connected":
+            self.control.greet(transport)
         if state == "closed":
             self.close_transport(transport.id)
 

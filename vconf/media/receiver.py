@@ -66,7 +66,7 @@ class Receiver:
     def allocate(self, now_us: int) -> list[int]:
         """Choose layers; returns the streams whose keyframe somebody waits for now."""
         estimator = self.estimator
-        voices = sum(c.kind == "audio" and not c.paused for c in self.consumers.values())
+        voices = sum(c.kind == "audio" and not c.paused and c.producer is not None for c in self.consumers.values())
         pictures = [c for c in self.consumers.values() if c.kind == "video" and not c.paused and c.fixed is None]
         wishes = [self._wish(consumer, now_us) for consumer in pictures]
         budget = estimator.bps * _SPARE - min(voices, 3) * AUDIO_BPS
