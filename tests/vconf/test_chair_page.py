@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +89,13 @@ class Desk:
     def all_see(self, shown: dict[str, list[str]], why: str) -> None:
         """``shown``: venue -> what its screen shows, and why."""
         for venue, codes in shown.items():
-            until(
-                lambda v=venue, c=codes: self.sees(v) == c and self.hall(v, "why") == why,  # type: ignore[misc]
-                f"{venue} shows {codes} by {why}: found {self.sees(venue)} by {self.hall(venue, 'why')}",
-            )
+            until(partial(self._sees, venue, codes, why), f"{venue} shows {codes} by {why}")
+
+    def _sees(self, venue: str, codes: list[str], why: str) -> bool:
+        return self.sees(venue) == codes and self.hall(venue, "why") == why
+
+    def is_over(self, venue: str) -> bool:
+        return self.hall(venue, "phase") == "over"
 
     def rest(self, method: str, what: str, body: dict[str, Any] | None = None) -> Any:
         """The page's own door to the REST API."""
@@ -137,7 +141,7 @@ def test_every_row_of_the_chairs_table(lab: Lab, tmp_path: Path) -> None:
         chairs(desk)
         desk.fill("E", "Enter")
         for code in CODES:
-            until(lambda c=code: desk.hall(c, "phase") == "over", f"{code} is told that it is over")  # type: ignore[misc]
+            until(partial(desk.is_over, code), f"{code} is told that it is over")
         chair.page.wait_for_selector("[data-notice=over]")
 
 
@@ -288,7 +292,9 @@ def what_venues_are_told(desk: Desk) -> None:
 
 def ends_at(desk: Desk) -> float:
     hours = desk.page.inner_text("[data-count=remains] dd").split(":")
-    seconds = sum(int(part) * 60**place for place, part in enumerate(reversed(hours)))
+    seconds = 0
+    for part in hours:
+        seconds = seconds * 60 + int(part)
     return time.time() + seconds
 
 

@@ -163,7 +163,7 @@ function Do({ row, venue, action, on = false }: { row: string; venue: string; ac
   const found = ROWS.find((one) => one.id === row)!;
   return (
     <button class={on ? "on" : ""} data-do={action} onClick={() => void act(action, { venue }, found.words)}>
-      {say(found.words)}
+      {on ? t("endFloor") : say(found.words)}
     </button>
   );
 }

@@ -89,8 +89,8 @@ function Tile({ code, venue, conference }: { code: string; venue: VenueState; co
           <span class="marks">
             {marks.map(([is, name, words]) => is && <i key={name} class={`mark ${name}`}>{words}</i>)}
           </span>
-          {hand > 0 && <b class="hand">✋ {hand}</b>}
-          {floor && <b class="hand floor figures">🎤 {span(clock.value - (conference.floorAt?.[code] ?? clock.value))}</b>}
+          {hand > 0 && <b class="hand figures">{t("handNumber", { n: hand })}</b>}
+          {floor && <b class="hand floor figures">{t("speaks", { time: span(clock.value - (conference.floorAt?.[code] ?? clock.value)) })}</b>}
         </span>
         <span class="tile-name">{named(venue)}</span>
         <span class="tile-facts figures">
