@@ -59,7 +59,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--workers", type=int, default=None, help="processes, one a core, on this UDP port and the next"
     )
-    parser.add_argument("--child", action="store_true", default=None, help="end when the process that started us has")
+    parser.add_argument("--child", type=int, default=None, help="end when this process, which started us, has")
     return parser.parse_args(argv)
 
 
@@ -97,9 +97,8 @@ def _number(settings: dict[str, object], key: str) -> int:
     return value
 
 
-async def _orphaned(stop: asyncio.Event) -> None:
+async def _orphaned(stop: asyncio.Event, parent: int) -> None:
     """Wait for the end, ours or that of the process that started us."""
-    parent = os.getppid()
     while not stop.is_set() and os.getppid() == parent:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 0.5)
@@ -153,7 +152,7 @@ async def _run(settings: dict[str, object]) -> int:
         gc.freeze()  # what was imported is never looked at again, and packets come and go without cycles
         gc.set_threshold(50_000, 20, 100)
         if settings.get("child"):
-            await _orphaned(stop)
+            await _orphaned(stop, int(str(settings["child"])))
         await stop.wait()
     except OSError as error:  # ssl.SSLError is one: a missing or broken certificate
         print(f"sanwang relay: control: {error}", file=sys.stderr)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -320,7 +321,11 @@ class Workers:
     async def _keep(self, index: int) -> None:
         """Start a worker, and again when it ends."""
         host, port = self._addresses[index]
-        argv = [*("-m", "sanwang.relay", "--name", f"worker {index}", "--media", f"{host}:{port}"), "--child"]
+        argv = [
+            *("-m", "sanwang.relay", "--name", f"worker {index}", "--media", f"{host}:{port}"),
+            "--child",
+            str(os.getpid()),
+        ]
         while True:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, *argv, "--unix", str(self._paths[index]), *self._options),
