@@ -30,8 +30,9 @@ EVERY_S = 1.0
 _SAMPLE_S = 5.0
 _WARM_S = 300.0
 _LAST_S, _QUIET_S = 3.0, 15.0
-_KIB_A_JOIN, _OBJECTS_A_JOIN, _FILES_A_JOIN = 2.0, 3.0, 0.01
-"""What a join may leave behind for good and still be noise: a page of the allocator, not a session (some 100 KiB)."""
+_KIB_A_JOIN, _OBJECTS_A_JOIN, _FILES_A_JOIN = 8.0, 3.0, 0.01
+"""What a join may leave behind: the store's connections cache pages (10 MiB at most, as the attendance grows).
+Python's own are seen among the objects, however small."""
 
 Document = dict[str, Any]
 

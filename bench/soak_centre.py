@@ -7,6 +7,7 @@ memory, file descriptors, tasks and objects.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import json
 import os
@@ -116,6 +117,7 @@ async def running(ground: Ground, engine: str = "auto") -> AsyncIterator[int]:
 def held() -> dict[str, Any]:
     """What this process holds now: memory in KiB, open files, objects, and running tasks by what they run."""
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what was freed goes back to the system: what is left is held
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     tasks = Counter(getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks())
     return {
