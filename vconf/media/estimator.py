@@ -20,6 +20,8 @@ _GROW_A_SECOND = 0.08
 _AHEAD = 1.5  # an estimate never runs further ahead of what was delivered
 _LEAST_RATE_US = 30_000  # over less than this no rate is known
 _FORGET = 0.9  # weight of older losses, each feedback
+_STALE_US = 2_000_000  # a receiver that tells nothing for so long has nothing to tell of: nothing is sent to it
+_TELLING = 20  # packets; of fewer no share is worth anything
 _NEVER = float("inf")
 
 
@@ -75,6 +77,8 @@ class Estimator:
         self.sampled = True
         arrived_us = self._clock + (arrived_us - self._clock + _WRAP_US // 2) % _WRAP_US - _WRAP_US // 2
         self._clock = max(self._clock, arrived_us)
+        if now_us - self._last_us > _STALE_US:
+            self._lost = self._packets = 0.0
         self._lost = self._lost * _FORGET + lost
         self._packets = self._packets * _FORGET + packets
         self._at_us, self._octets = arrived_us, octets
@@ -111,10 +115,10 @@ class Estimator:
         """Whether the path, and not only our caution, has set the estimate."""
         return bool(self.overuses or (self.remb_bps and not self.feedbacks)) or self._loss_bps < MOST_BPS
 
-    @property
-    def loss(self) -> float:
-        """Share that was lost lately."""
-        return self._lost / self._packets if self._packets else 0.0
+    def loss(self, now_us: int) -> float:
+        """Share that was lost lately; 0 where too little is known, or nothing new: who gets nothing tells nothing."""
+        known = self._packets >= _TELLING and now_us - self._last_us <= _STALE_US
+        return self._lost / self._packets if known else 0.0
 
     def _grow(self, now_us: int) -> None:
         seconds = min(1.0, (now_us - self._last_us) / 1e6)
@@ -135,9 +139,9 @@ class Estimator:
 
     def _by_loss(self, now_us: int) -> None:
         """Section 6: over 10 % lost, go down by half of it; under 2 %, forget about it."""
-        if self._packets < 20:
+        if self._packets < _TELLING:
             return
-        loss = self.loss
+        loss = self._lost / self._packets
         if loss > 0.1:
             if now_us - self.last_overuse_us > 2 * _HOLD_US:
                 self.last_overuse_us = now_us

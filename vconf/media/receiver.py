@@ -73,7 +73,7 @@ class Receiver:
         if not estimator.sampled:  # nobody has told anything: everything, as for a receiver without feedback
             budget = float("inf")
         # delays alone may be a busy machine's: withheld is only where packets are lost, or the receiver says so
-        bears = not estimator.is_limited or (estimator.feedbacks > 0 and estimator.loss < _LOSSY)
+        bears = not estimator.is_limited or (estimator.feedbacks > 0 and estimator.loss(now_us) < _LOSSY)
         choice = choose(wishes, budget, all_lowest=bears)
         calm = now_us - max(estimator.last_overuse_us, self._raised_us) > _CALM_US or not estimator.overuses
         asked = [stream for consumer in self.consumers.values() for stream in self._carry(consumer)]
