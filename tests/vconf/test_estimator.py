@@ -94,7 +94,7 @@ def test_loss_alone_brings_it_down_and_remb_is_believed_where_nothing_else_comes
         estimator.feedback(sent_us=at, arrived_us=at + 5000, octets=step * 30_000, lost=4, packets=16, now_us=at)
     assert estimator.loss(at) == pytest.approx(0.25)
     assert estimator.bps < 1_500_000
-    assert estimator.loss(at + 3_000_000) == 0, "whoever is sent nothing tells nothing: what was lost before is no verdict"
+    assert estimator.loss(at + 3_000_000) == 0, "who is sent nothing tells nothing: old losses are no verdict"
     estimator.feedback(sent_us=9_000_000, arrived_us=9_005_000, octets=9, lost=0, packets=30, now_us=9_000_000)
     assert estimator.loss(9_000_000) == 0
     other = Estimator(0)
