@@ -77,8 +77,9 @@ class LegFormat:
     """A receiver's share: its own SSRCs and starting numbers.
 
     Without RTX a retransmission is the very packet again, because anything else would be a second message under one
-    nonce: such a leg's packets are not padded, and the octets of their transport-wide number are always zero, take no
-    number and are not noted as sent.
+    nonce: such a leg's packets are not padded, take no transport-wide number and are not noted as sent.  The element's
+    three octets are zero, which is padding (RFC 8285 section 4.2): a receiver that read a number there would take every
+    voice for packet 0 come again, and report all before it as lost.
     """
 
     ssrc: int

@@ -41,12 +41,12 @@ class Span:
         self.tl0 = tl0
 
 
-def heads(ssrc: int, mid: bytes) -> list[bytes]:
+def heads(ssrc: int, mid: bytes, counted: bool) -> list[bytes]:
     """SSRC and the first octets of the header extension, by its number of words: octets 8 to 22 of the layout."""
     if len(mid) != MID_BYTES:
         raise ValueError(f"mid {mid!r}: expected {MID_BYTES} octets")
     return [
-        _HEAD.pack(ssrc, 0xBEDE, words, MID_ID << 4 | MID_BYTES - 1, mid, TRANSPORT_CC_ID << 4 | 1)
+        _HEAD.pack(ssrc, 0xBEDE, words, MID_ID << 4 | MID_BYTES - 1, mid, TRANSPORT_CC_ID << 4 | 1 if counted else 0)
         for words in range(_MOST_WORDS)
     ]
 
@@ -64,8 +64,8 @@ class Leg:
         self.handle = handle
         self.channel = channel
         self.form = form
-        self.heads = heads(form.ssrc, form.mid)
-        self.rtx_heads = heads(form.rtx_ssrc, form.mid)
+        self.heads = heads(form.ssrc, form.mid, form.rtx_ssrc != 0)
+        self.rtx_heads = heads(form.rtx_ssrc, form.mid, True)
         self.rtx_sequence = form.rtx_sequence
         # without RTX the very packet is sent again: anything else would be a second message under its nonce
         self.counted = 1 if form.rtx_ssrc else 0

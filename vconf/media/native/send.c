@@ -126,7 +126,7 @@ static void write_run(pl_plane *of, const leg *each, uint32_t ssrc, const span *
         put16(out + 14, (uint32_t)from->words);
         out[16] = MID_HEAD;
         memcpy(out + 17, each->form.mid, MID_BYTES);
-        out[21] = CC_HEAD;
+        out[21] = counted ? CC_HEAD : 0;
         put16(out + 22, (uint32_t)number);
         number += (uint64_t)counted;
         int protected_size = size;
