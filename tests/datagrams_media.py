@@ -37,7 +37,7 @@ def _stun() -> Hear:
     def hear(data: bytes) -> object:
         message = stun.parse(data)
         ice.check(data, message, ("127.0.0.1", 9))
-        return message.username
+        return message.username if message.kind == stun.BINDING_REQUEST else message.kind
 
     return hear
 
@@ -87,9 +87,16 @@ def transport_cc_seeds() -> Iterator[bytes]:
         yield data
 
 
+class _Plane(PyPlane):
+    """Ends with the target that hears by it."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 def _plane() -> tuple[PyPlane, int, int]:
     """A plane with streams of every kind and two receivers; (plane, sender's transport, a receiver's)."""
-    made = PyPlane(("127.0.0.1", 0))
+    made = _Plane(("127.0.0.1", 0))
     keys = Keys(Policy.SRTP_PROFILE_AEAD_AES_128_GCM, bytes(28))
     ends = [made.add_transport() for _ in range(3)]
     for number, end in enumerate(ends):

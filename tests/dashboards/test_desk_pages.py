@@ -302,7 +302,7 @@ def test_a_leader_opens_every_figure_and_finds_where_it_comes_from(desktop: Desk
     page = desktop.page("liu", "/leaders", width=390, height=844)
     tiles = page.locator("button.figure")
     expect(page.locator("[data-figure=saved_year]")).to_contain_text("207 万元/年")
-    expect(page.locator("[data-figure=sound]")).to_contain_text("未知")
+    expect(page.locator("[data-figure=sound]")).to_contain_text("没有测量数据")
     visit(page, "/leaders")
     for index in range(tiles.count()):
         tiles.nth(index).click()
@@ -320,7 +320,7 @@ def test_the_monthly_report_is_the_printed_ones_tables(desktop: Desktop) -> None
     expect(page.locator(".month .card")).not_to_have_count(0)
     expect(page.locator(".month")).to_contain_text("来源")
     visit(page, "/monthly")
-    printed = page.locator(".page-tools a.button").get_attribute("href")
+    printed = page.locator(".page-tools a.button[target]").get_attribute("href")
     assert printed is not None
     assert desktop.status("huang", printed) == 200
     with_tickets = page.evaluate("[...document.querySelectorAll('.month h3')].map((head) => head.textContent.trim())")

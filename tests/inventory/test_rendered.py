@@ -25,6 +25,9 @@ def configuration(model: NetworkModel) -> dict[str, dict[str, str]]:
     }
 
 
+_RULES = "/etc/prometheus/county.rules.yml"
+
+
 @cache
 def whole() -> tuple[NetworkModel, dict[str, dict[str, str]]]:
     model = load_model("shili")
@@ -38,4 +41,5 @@ def test_only_the_devices_a_site_attaches_to_are_written_anew(code: str) -> None
     less = configuration(expand(Intent.model_validate(data), Report()))
     changed = {name for name, files in less.items() if full[name] != files}
     assert changed
-    assert changed <= set().union(*(attached_hosts(model, other) for other in gone))
+    assert {path for path in full[model.nms] if full[model.nms][path] != less[model.nms].get(path)} <= {_RULES}
+    assert changed - {model.nms} <= set().union(*(attached_hosts(model, other) for other in gone))
