@@ -174,3 +174,15 @@ async def test_service_types_collect() -> None:
     assert " service-type ssh telnet terminal" in await lines(user, "display this")
     await user.type("undo service-type ssh telnet")
     assert " service-type terminal" in await lines(user, "display this")
+
+
+async def test_a_trap_target_is_taken_back_with_its_vpn_named_last() -> None:
+    on = device("h3c_comware")
+    user, target = User(on), "snmp-agent target-host trap address udp-domain"
+    await user.type("system-view", "ip vpn-instance mgmt", "quit")
+    for address in ("10.0.0.1", "10.0.0.2"):
+        await user.type(f"{target} {address} vpn-instance mgmt params securityname sanwang v3 privacy")
+    await user.type(f"undo {target} 10.0.0.2 params securityname sanwang")  # the one without a VPN: there is none
+    assert len(on.running.starting("snmp-agent", "target-host")) == 2
+    await user.type(f"undo {target} 10.0.0.2 params securityname sanwang vpn-instance mgmt")
+    assert [line.words[5] for line in on.running.starting("snmp-agent", "target-host")] == ["10.0.0.1"]

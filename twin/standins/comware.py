@@ -162,6 +162,15 @@ class ComwareDialect(VrpDialect):
             self.add_vlan(editor, number)
         return []
 
+    def set_trap_target(self, editor: Editor, match: Match) -> list[str]:
+        """Taken back with its words in another order than they were typed in: the VPN comes last."""
+        target, (address, _, _, name, *vpn) = editor.target(), match.words[6:]
+        for line in target.starting(*match.words[1:6], address):
+            found = line.words[line.words.index("params") + 2] if "params" in line.words else ""
+            if found == name and (line.words[6:8] if "vpn-instance" in line.words else ()) == tuple(vpn):
+                target.drop(*line.words)
+        return []
+
     def routed(self, port: Node) -> bool:
         name = port.words[1]
         if not self.is_physical(name) or name.startswith("M-"):
