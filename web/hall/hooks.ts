@@ -29,7 +29,8 @@ export async function stats() {
   const sent: { kind: string; codec: string; bytes: number; framesEncoded: number; width: number; height: number; rid: string }[] = [];
   const { media } = session;
   for (const { venue, source, consumer } of [...(media?.consumers ?? [])]) {
-    const report = await consumer.getStats();
+    const report = await consumer.getStats().catch(() => undefined); // closed since
+    if (!report) continue;
     const codecs = new Map([...report.values()].filter((s) => s.type === "codec").map((s) => [s.id, s.mimeType]));
     for (const s of report.values()) {
       if (s.type !== "inbound-rtp") continue;
@@ -55,8 +56,8 @@ export async function stats() {
     }
   }
   for (const producer of media?.producers.values() ?? []) {
-    if (producer.closed) continue;
-    const report = await producer.getStats();
+    const report = await producer.getStats().catch(() => undefined); // closed since
+    if (!report) continue;
     const codecs = new Map([...report.values()].filter((s) => s.type === "codec").map((s) => [s.id, s.mimeType]));
     for (const s of report.values()) {
       if (s.type !== "outbound-rtp") continue;
