@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -30,6 +31,12 @@ def eventually(what: Callable[[], Any], why: str, within_s: float = 60.0) -> Any
             return found
         time.sleep(0.5)
     pytest.fail(why)
+
+
+def active_alerts(lab: Lab) -> list[dict[str, str]]:
+    """The labels of what fires at the county's own Alertmanager."""
+    answer = lab.twin.run(lab.model.nms, ["curl", "-sf", "http://127.0.0.1:9093/api/v2/alerts?active=true"])
+    return [alert["labels"] for alert in json.loads(answer.stdout or "[]")]
 
 
 def proof(lab: Lab) -> Verdict:

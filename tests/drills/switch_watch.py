@@ -7,7 +7,7 @@ from typing import Any
 
 from drills.lab import Lab
 from inventory.model import Role
-from tests.drills.notebook import eventually
+from tests.drills.notebook import active_alerts, eventually
 from twin import faults
 
 _SAMPLE = re.compile(r'^(\w+)\{host="([^"]+)"(?:,port="([^"]+)",link="([^"]*)")?[^}]*\} (\S+)$', re.MULTILINE)
@@ -76,6 +76,7 @@ def a_cut_cable_is_told(lab: Lab, switch: str, network: str) -> None:
     finally:
         faults.heal(lab.twin, fault)
     eventually(lambda: lab.collected("/links")[uplink.name]["state"] == "up", f"{uplink.name} stayed down")
+    eventually(lambda: not active_alerts(lab), f"the alert stayed after {uplink.name} was healed")
 
 
 def its_own_words_are_heard(lab: Lab, switch: str, label: str) -> None:

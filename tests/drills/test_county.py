@@ -35,7 +35,7 @@ from provision.change.plan import Plan
 from tests.dashboards.queries import NAME, queries
 from tests.drills import switch_watch
 from tests.drills.by_hand import type_in
-from tests.drills.notebook import INSTANCE, chain_of, eventually, proof, sanwang, works
+from tests.drills.notebook import INSTANCE, active_alerts, chain_of, eventually, proof, sanwang, works
 from twin import faults, portal, rewire
 from twin.state import State
 
@@ -180,13 +180,13 @@ def test_a_cut_fibre_raises_one_alert_that_names_the_link(lab: Lab) -> None:
             "the collector never saw the cut",
         )
         assert down == [link.name]
-        alerts = eventually(lambda: _alerts(lab), "no alert was raised")
+        alerts = eventually(lambda: active_alerts(lab), "no alert was raised")
         time.sleep(3)
-        assert [(alert["alertname"], alert["link"]) for alert in _alerts(lab)] == [("LinkDown", link.name)], alerts
+        assert [(alert["alertname"], alert.get("link")) for alert in active_alerts(lab)] == [("LinkDown", link.name)], alerts
         assert paths.differences(lab) == {}, "halls' packets ride where the hosts say they do"
     finally:
         faults.heal(lab.twin, fault)
-    eventually(lambda: not _alerts(lab), "the alert stayed after the fibre was healed", within_s=60)
+    eventually(lambda: not active_alerts(lab), "the alert stayed after the fibre was healed", within_s=60)
     assert ring.settled(lab)
 
 
@@ -201,20 +201,22 @@ def test_a_port_shut_by_hand_on_a_switch_cuts_its_users_off_and_is_seen_and_repa
     label = lab.model.hosts["b01-sw"].port(uplink.b.port).label
     assert set(works(lab, "b01").values()) == {True}
     type_in(lab, "b01-sw", ["system-view", f"interface {label}", "shutdown", "commit", "return", "quit"])
-    eventually(lambda: _down(lab, "/links") == [uplink.name], "the shut port was not seen")
-    assert _down(lab, "/hosts") == [], "the switch itself lives"
-    assert works(lab, "b01") == {"gov": False, "audit": True}
-    impact = ImpactMap(lab.model).of(Faults(links=frozenset(_down(lab, "/links"))))
-    assert (impact.sites_cut, impact.networks_cut) == ((), (NetworkCut("b01", "gov"),))
-    alerts = eventually(lambda: _alerts(lab), "no alert was raised")
-    assert [(alert["alertname"], alert["link"]) for alert in alerts] == [("LinkDown", uplink.name)]
-    switch_watch.its_own_words_are_heard(lab, "b01-sw", label)
-    result = play.run("site.yml", places=lab.places)
+    try:
+        eventually(lambda: _down(lab, "/links") == [uplink.name], "the shut port was not seen")
+        assert _down(lab, "/hosts") == [], "the switch itself lives"
+        assert works(lab, "b01") == {"gov": False, "audit": True}
+        impact = ImpactMap(lab.model).of(Faults(links=frozenset(_down(lab, "/links"))))
+        assert (impact.sites_cut, impact.networks_cut) == ((), (NetworkCut("b01", "gov"),))
+        alerts = eventually(lambda: active_alerts(lab), "no alert was raised")
+        assert [(alert["alertname"], alert.get("link")) for alert in alerts] == [("LinkDown", uplink.name)]
+        switch_watch.its_own_words_are_heard(lab, "b01-sw", label)
+    finally:
+        result = play.run("site.yml", places=lab.places)
     assert result.good, result.failures
     assert result.changed == ["b01-sw"]
     eventually(lambda: _down(lab, "/links") == [], "the port stayed down")
     assert set(works(lab, "b01").values()) == {True}
-    eventually(lambda: not _alerts(lab), "the alert stayed after the port was opened", within_s=60)
+    eventually(lambda: not active_alerts(lab), "the alert stayed after the port was opened", within_s=60)
 
 
 def test_a_dead_switch_takes_its_own_site_alone_and_comes_back_from_its_disk(lab: Lab) -> None:
@@ -224,13 +226,13 @@ def test_a_dead_switch_takes_its_own_site_alone_and_comes_back_from_its_disk(lab
         assert works(lab, "b02") == {"gov": False, "edu": False}
         assert works(lab, "t01")["edu"]
         assert ImpactMap(lab.model).of(Faults(hosts=frozenset({"b02-sw"}))).sites_cut == ("b02",)
-        alerts = eventually(lambda: _alerts(lab), "no alert was raised")
-        assert [(alert["alertname"], alert["host"]) for alert in alerts] == [("HostDown", "b02-sw")]
+        alerts = eventually(lambda: active_alerts(lab), "no alert was raised")
+        assert [(alert["alertname"], alert.get("host")) for alert in alerts] == [("HostDown", "b02-sw")]
     finally:
         faults.heal(lab.twin, fault)
     eventually(lambda: set(works(lab, "b02").values()) == {True}, "its users did not come back")
     assert ring.settled(lab)
-    eventually(lambda: not _alerts(lab), "the alert stayed after the switch came back", within_s=60)
+    eventually(lambda: not active_alerts(lab), "the alert stayed after the switch came back", within_s=60)
 
 
 def test_random_faults_are_each_told_once_by_their_name_and_meaning(lab: Lab) -> None:
@@ -242,11 +244,6 @@ def test_random_faults_are_each_told_once_by_their_name_and_meaning(lab: Lab) ->
 def _down(lab: Lab, what: str) -> list[str]:
     """Names that the collector has down."""
     return [name for name, state in lab.collected(what).items() if state["state"] == "down"]
-
-
-def _alerts(lab: Lab) -> list[dict[str, str]]:
-    answer = lab.twin.run(lab.model.nms, ["curl", "-sf", "http://127.0.0.1:9093/api/v2/alerts?active=true"])
-    return [alert["labels"] for alert in json.loads(answer.stdout or "[]")]
 
 
 @pytest.mark.parametrize("daemon", ["ospfd", "agent"])
