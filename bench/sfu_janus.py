@@ -17,7 +17,7 @@ from aiortc.rtcdtlstransport import RTCCertificate
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from vconf.load.peer import Peer, Server
+from vconf.client.peer import Peer, Server
 from vconf.load.receiver import Receiver
 from vconf.load.sender import Layer, Sender, SenderFormat
 

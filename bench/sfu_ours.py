@@ -10,7 +10,7 @@ from typing import Any
 
 from aiortc.rtcdtlstransport import RTCCertificate
 
-from vconf.load.peer import Peer, Server
+from vconf.client.peer import Peer, Server
 from vconf.load.receiver import Receiver
 from vconf.load.sender import Layer, Sender, SenderFormat
 from vconf.media.capabilities import MID, TRANSPORT_CC, router_capabilities

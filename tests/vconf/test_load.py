@@ -9,8 +9,8 @@ import time
 from aiortc.rtcdtlstransport import RTCCertificate
 
 from tests.vconf.test_engine import RECEIVER
+from vconf.client.peer import Peer, Server
 from vconf.load import frames
-from vconf.load.peer import Peer, Server
 from vconf.load.receiver import Receiver
 from vconf.load.sender import Layer, Sender, SenderFormat
 from vconf.media.capabilities import MID, TRANSPORT_CC

@@ -18,10 +18,10 @@ from bench.soak_centre import Ground, held, running
 from inventory.places import Places
 from sanwang import meet, meet_load
 from sanwang import meeting as meeting_commands
+from vconf.client.channel import Channel
+from vconf.client.peer import Peer
 from vconf.load import clip
-from vconf.load.channel import Channel
 from vconf.load.crowd import Crowd, quantiles
-from vconf.load.peer import Peer
 from vconf.load.screen import Track
 from vconf.media.payload import h264_keyframe
 

@@ -8,8 +8,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from vconf.client.peer import Peer
 from vconf.load.clip import RATE, VOICE_S, Clip
-from vconf.load.peer import Peer
 from vconf.media import rtcp, rtp
 from vconf.media.capabilities import AUDIO_LEVEL, TRANSPORT_CC
 

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 from aiortc.rtcdtlstransport import RTCCertificate
 
+from vconf.client.channel import Channel, Lost, Refusal
+from vconf.client.peer import CONSENT_S, Peer, PeerError, Server
 from vconf.load.camera import Camera
-from vconf.load.channel import Channel, Lost, Refusal
 from vconf.load.clip import Clip
-from vconf.load.peer import CONSENT_S, Peer, PeerError, Server
 from vconf.load.screen import Screen, Track
 
 _PING_S = 1.0

@@ -13,8 +13,8 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from vconf.client.peer import Peer
 from vconf.load import frames
-from vconf.load.peer import Peer
 from vconf.media import rtcp, rtp
 
 OPENED = 997

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from vconf.load.peer import Peer
+from vconf.client.peer import Peer
 from vconf.media import rtcp, rtp, twcc
 from vconf.media.capabilities import TRANSPORT_CC
 from vconf.media.payload import h264_keyframe, vp8_keyframe

@@ -8,8 +8,8 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from vconf.client.peer import Peer
 from vconf.load import frames
-from vconf.load.peer import Peer
 from vconf.media import rtcp, rtp
 
 CLOCK_HZ = 90_000
