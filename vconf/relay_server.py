@@ -1,8 +1,9 @@
-"""The relay's control channel: one signalling process drives one engine.
+"""The relay's control channel: signalling processes drive one engine.
 
-A signalling process names itself when it connects.  When its connection is lost the meetings go on for
-``GRACE_S``: media does not need it.  When another process takes over, what the old one made goes on for
-``ORPHAN_S``, so that halls see each other while their pages come back and build anew.
+A signalling process names itself and its side (the county, or a township's node) when it connects; each side has rooms
+of its own, and none sees another's.  When a side's connection is lost its meetings go on for ``GRACE_S``: media does not
+need it.  When another process of the same side takes over, what the old one made goes on for ``ORPHAN_S``, so that halls
+see each other while their pages come back and build anew.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +23,33 @@ from vconf.media.dtls import DtlsError
 from vconf.media.engine import Engine, EngineError
 from vconf.media.ortc import OrtcError
 from vconf.media.pipes import PipeError
-from vconf.relay_client import RelayError
+from vconf.relay_client import COUNTY, RelayError
 from vconf.workers import Workers
 
 GRACE_S = 30.0
 ORPHAN_S = 12.0
 HELLO_S = 5.0
+MOST_SIDES = 8
 _BACKLOG_BYTES = 4 << 20
 
 logger = logging.getLogger(__name__)
 _Method = Callable[[dict[str, Any]], Any]
+
+
+@dataclass(slots=True)
+class _Side:
+    """Who drives a part of the rooms; in the engine their names begin with the side's."""
+
+    name: str
+    owner: str = ""
+    writer: asyncio.StreamWriter | None = None
+    grace: asyncio.TimerHandle | None = None
+    orphans: dict[str, asyncio.TimerHandle] = field(default_factory=dict)  # transport -> when it is closed
+
+    @property
+    def prefix(self) -> str:
+        """Of its rooms."""
+        return f"{self.name}/"
 
 
 class RelayServer:
@@ -48,10 +67,7 @@ class RelayServer:
         self._clients = clients
         self._boot = secrets.token_hex(8)
         self._started_s = time.monotonic()
-        self._owner = ""
-        self._writer: asyncio.StreamWriter | None = None
-        self._grace: asyncio.TimerHandle | None = None
-        self._orphans: dict[str, asyncio.TimerHandle] = {}  # transport -> when it is closed
+        self._sides: dict[str, _Side] = {}
         self._servers: list[asyncio.Server] = []
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         engine.on_event = self._event
@@ -72,8 +88,13 @@ class RelayServer:
                 _text(p, "transport"), _text(p, "producer"), p.get("rtpCapabilities"), _text(p, "cname")
             ),
             "consumeAudio": lambda p: engine.consume_audio(
-                _text(p, "transport"), int(p.get("slots", 3)), p.get("rtpCapabilities"), _text(p, "cname")
+                *(_text(p, "transport"), int(p.get("slots", 3)), p.get("rtpCapabilities"), _text(p, "cname")),
+                p.get("types"),
             ),
+            "consumePicture": lambda p: engine.consume_picture(
+                _text(p, "transport"), p.get("rtpCapabilities"), _text(p, "cname"), p.get("types")
+            ),
+            "show": lambda p: engine.show(_text(p, "consumer"), _text(p, "producer")),
             "roomAudio": lambda p: engine.room_audio(_text(p, "room"), int(p["loudest"])),
             "prefer": lambda p: engine.prefer(_text(p, "consumer"), p.get("priority"), p.get("maxLayer")),
             "pauseConsumer": lambda p: engine.pause_consumer(_text(p, "consumer"), p.get("paused") is True),
@@ -107,9 +128,10 @@ class RelayServer:
             writer.close()  # its reader then sees the end
         if self._connections:
             await asyncio.wait(set(self._connections), timeout=2)
-        for timer in (self._grace, *self._orphans.values()):
-            if timer is not None:
-                timer.cancel()
+        for side in self._sides.values():
+            for timer in (side.grace, *side.orphans.values()):
+                if timer is not None:
+                    timer.cancel()
 
     async def status(self) -> dict[str, Any]:
         """The engine's figures with the relay's name, age in seconds, and CPU seconds used."""
@@ -134,9 +156,10 @@ class RelayServer:
         except (lines.LineError, ConnectionError, TimeoutError) as error:
             logger.warning("control: %s: connection closed", error or type(error).__name__)
         finally:
-            if self._writer is writer:
-                self._writer = None
-                self._grace = asyncio.get_running_loop().call_later(GRACE_S, self._forget, "signalling gone")
+            for side in self._sides.values():
+                if side.writer is writer:
+                    side.writer = None
+                    side.grace = asyncio.get_running_loop().call_later(GRACE_S, self._forget, side)
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -150,54 +173,72 @@ class RelayServer:
             return
         if hello.get("method") != "hello" or not isinstance(hello.get("params"), dict):
             raise lines.LineError("the first line is not hello")
-        self._take_over(_text(hello["params"], "instance"), writer)
+        side = self._side(hello["params"])
+        self._take_over(side, _text(hello["params"], "instance"), writer)
         lines.write(
             writer,
             {
                 "id": hello.get("id"),
-                "result": {"name": self._name, "boot": self._boot, "transports": self._owned()},
+                "result": {"name": self._name, "boot": self._boot, "transports": self._owned(side)},
             },
         )
-        while (message := await lines.read(reader)) is not None and self._writer is writer:
-            lines.write(writer, await self._answer(message))
+        while (message := await lines.read(reader)) is not None and side.writer is writer:
+            lines.write(writer, await self._answer(message, side))
             await writer.drain()
 
-    def _take_over(self, instance: str, writer: asyncio.StreamWriter) -> None:
-        if self._grace is not None:
-            self._grace.cancel()
-            self._grace = None
-        if self._writer is not None:
-            self._writer.close()
-        if instance != self._owner:
+    def _side(self, hello: dict[str, Any]) -> _Side:
+        name = hello.get("side", COUNTY)
+        if not isinstance(name, str) or not name.isidentifier() or len(name) > 32:
+            raise lines.LineError("side: expected a word")
+        if name not in self._sides and len(self._sides) >= MOST_SIDES:
+            raise lines.LineError(f"more than {MOST_SIDES} sides")
+        return self._sides.setdefault(name, _Side(name))
+
+    def _take_over(self, side: _Side, instance: str, writer: asyncio.StreamWriter) -> None:
+        if side.grace is not None:
+            side.grace.cancel()
+            side.grace = None
+        if side.writer is not None:
+            side.writer.close()
+        if instance != side.owner:
             loop = asyncio.get_running_loop()
-            for transport in self._owned():
-                self._orphans[transport] = loop.call_later(ORPHAN_S, self._close_orphan, transport)
-        self._owner = instance
-        self._writer = writer
+            for transport in self._owned(side):
+                side.orphans[transport] = loop.call_later(ORPHAN_S, self._close_orphan, side, transport)
+        side.owner = instance
+        side.writer = writer
 
-    def _owned(self) -> list[str]:
-        """Transports that the present owner made."""
-        return [transport for transport in self._engine.transports if transport not in self._orphans]
+    def _all_of(self, side: _Side) -> list[str]:
+        return [known for known, made in self._engine.transports.items() if made.room.startswith(side.prefix)]
 
-    def _close_orphan(self, transport: str) -> None:
-        self._orphans.pop(transport, None)
+    def _owned(self, side: _Side) -> list[str]:
+        """Transports that the side's present owner made."""
+        return [transport for transport in self._all_of(side) if transport not in side.orphans]
+
+    def _close_orphan(self, side: _Side, transport: str) -> None:
+        side.orphans.pop(transport, None)
         self._engine.close_transport(transport)
 
-    def _forget(self, why: str) -> None:
-        if self._engine.transports:
-            logger.info("control: %s: closing %d transports", why, len(self._engine.transports))
-        for transport in list(self._engine.transports):
+    def _forget(self, side: _Side) -> None:
+        """Nobody of this side came back."""
+        left = self._all_of(side)
+        if left:
+            logger.info("control: %s is gone: closing %d transports", side.name, len(left))
+        for transport in left:
             self._engine.close_transport(transport)
 
-    async def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
+    async def _answer(self, message: dict[str, Any], side: _Side) -> dict[str, Any]:
         """Never raises for what a message says."""
-        identifier = message.get("id")
-        method = self._methods.get(str(message.get("method")))
+        identifier, name = message.get("id"), str(message.get("method"))
         params = message.get("params", {})
-        if method is None or not isinstance(params, dict):
+        if name not in self._methods or not isinstance(params, dict):
             return {"id": identifier, "error": {"code": "unknown", "text": f"method {message.get('method')!r}"}}
         try:
-            return {"id": identifier, "result": await _settled(method(params))}
+            if "room" in params:
+                params = {**params, "room": side.prefix + _text(params, "room")}
+            result = await _settled(self._methods[name](params))
+            if name == "quality":
+                result = [_named(row, side) for row in result if str(row["room"]).startswith(side.prefix)]
+            return {"id": identifier, "result": result}
         except RelayError as error:  # of a worker
             return {"id": identifier, "error": {"code": error.code, "text": str(error)}}
         except (EngineError, OrtcError, DtlsError, PipeError) as error:
@@ -220,13 +261,19 @@ class RelayServer:
         return self._engine.connect_transport(_text(params, "transport"), params["dtlsParameters"]["fingerprints"])
 
     def _event(self, name: str, values: dict[str, Any]) -> None:
-        writer = self._writer
-        if writer is None or writer.is_closing():
+        side = self._sides.get(str(values.get("room")).partition("/")[0])
+        writer = side.writer if side is not None else None
+        if side is None or writer is None or writer.is_closing():
             return
         if writer.transport.get_write_buffer_size() > _BACKLOG_BYTES:
             writer.close()  # it does not read: on its return it learns the state anew
             return
-        lines.write(writer, {"event": name, "params": values})
+        lines.write(writer, {"event": name, "params": _named(values, side)})
+
+
+def _named(values: dict[str, Any], side: _Side) -> dict[str, Any]:
+    """With the room as its side calls it."""
+    return {**values, "room": str(values["room"]).removeprefix(side.prefix)}
 
 
 async def _settled(result: Any) -> Any:

@@ -14,6 +14,7 @@ from tests.vconf.test_engine import KEY, ONE, RECEIVER, World, packet, run, send
 from vconf.media import rtcp, rtp
 from vconf.media.capabilities import AUDIO_LEVEL
 from vconf.media.engine import Engine, EngineError
+from vconf.media.ortc import OrtcError
 from vconf.media.pipes import PipeError
 
 
@@ -128,6 +129,56 @@ def test_places_are_given_to_whoever_speaks_but_oneself() -> None:
             assert len(world.engine.control.consumers) == 2
             with pytest.raises(EngineError, match="slots"):
                 world.engine.consume_audio(world.down["id"], 99, RECEIVER, "m1")
+
+    run(test)
+
+
+def test_a_pictures_place_goes_from_one_camera_to_the_next_without_a_gap() -> None:
+    own = {102: 45, 103: 46, 104: 96, 105: 97}
+
+    async def test(world: World) -> None:
+        one = world.produce(ONE)
+        two = world.produce([{"ssrc": 2000, "rtx": {"ssrc": 2001}}])
+        made = world.engine.consume_picture(world.down["id"], RECEIVER, "show", own)
+        world.engine.show(made["id"], one)
+        world.engine.pause_consumer(made["id"], False)
+        await until(lambda: rtcp.KeyframeRequest(1000) in world.sender.rtcp)
+        for number in range(4):
+            world.sender.send(packet(number, KEY if number == 0 else b"\x41one"))
+        await until(lambda: len(world.receiver.rtp) == 4)
+        world.engine.show(made["id"], two)
+        await until(lambda: rtcp.KeyframeRequest(2000) in world.sender.rtcp)
+        world.sender.send(packet(4, b"\x41one"))  # the former goes on until the new one can begin
+        world.sender.send(packet(9, b"\x41two", ssrc=2000))
+        await until(lambda: len(world.receiver.rtp) == 5)
+        world.sender.send(packet(10, KEY, ssrc=2000))
+        world.sender.send(packet(11, b"\x41two", ssrc=2000))
+        await until(lambda: len(world.receiver.rtp) == 7)
+        got = world.receiver.rtp
+        assert {p.payload_type for p in got} == {45}  # as the receiver calls it
+        assert len({p.ssrc for p in got}) == 1
+        assert [(p.sequence - got[0].sequence) & 0xFFFF for p in got] == list(range(7))
+        assert [p.payload for p in got[5:]] == [KEY, b"\x41two"]
+        world.engine.close_producer(two)  # the place stays, empty, until there is another picture
+        assert list(world.engine.control.consumers) == [made["id"]]
+        await asyncio.sleep(0.6)  # nor does the choice of layers stumble over it
+        world.engine.show(made["id"], one)
+        world.sender.send(packet(5, KEY))
+        await until(lambda: len(world.receiver.rtp) == 8)
+        with pytest.raises(EngineError, match="of its own meeting"):
+            world.engine.show(made["id"], world.engine.produce(world.up["id"], "audio", speaking(7)))
+        blind = world.engine.consume_picture(
+            world.down["id"], {"codecs": [c for c in RECEIVER["codecs"] if c["mimeType"] != "video/VP8"]}, "show"
+        )
+        vp8 = {
+            **sending([{"ssrc": 3000}]),
+            "codecs": [{"mimeType": "video/VP8", "payloadType": 96, "clockRate": 90000}],
+        }
+        with pytest.raises(EngineError, match="cannot decode vp8"):
+            world.engine.show(blind["id"], world.engine.produce(world.up["id"], "video", vp8))
+        for wrong in ([1], {"x": 1}, {102: 128}, {102: "45"}, {200: 1}):
+            with pytest.raises(OrtcError, match="types"):
+                world.engine.consume_picture(world.down["id"], RECEIVER, "show", wrong)
 
     run(test)
 

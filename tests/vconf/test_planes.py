@@ -27,6 +27,7 @@ _H264 = StreamFormat("video", "h264", 90_000, 96, 97, 102, 103, passed=((7, plan
 _VP8 = StreamFormat("video", "vp8", 90_000, 96, 97, 104, 105)
 _OPUS = StreamFormat("audio", "opus", 48_000, 111, 0, 100, 0, passed=((2, plane.LEVEL_ID),), level_extension=2)
 _START_US = 5_000_000
+_OWN_TYPES = bytes({102: 45, 103: 46, 104: 120, 105: 121, 100: 96}.get(number, number) for number in range(128))
 
 
 class World:
@@ -57,6 +58,7 @@ class World:
                 form = LegFormat(
                     *(10 * receiver + number, b"%04d" % number, plane.AF41, 5000 + receiver if number else 0),
                     *(first, 77 * number, 50 * number),
+                    _OWN_TYPES if len(self.legs) > 3 else b"",
                 )
                 self.legs.append(leg := self.plane.add_leg(receiver, form))
                 self.first_sequence[leg] = first

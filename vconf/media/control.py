@@ -330,7 +330,7 @@ class Control:
             if producer.kind == "audio" and producer.transport.room in voices:
                 voices[producer.transport.room].append(producer)
         for consumer in self.consumers.values() if voices else ():
-            if consumer.is_place and consumer.transport.room in places:
+            if consumer.is_place and consumer.kind == "audio" and consumer.transport.room in places:
                 places[consumer.transport.room].append(consumer)
         for room in list(self.voices.rooms.values()):
             self.voices.look(room, voices[room.name], places[room.name], now_us)

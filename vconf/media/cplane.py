@@ -38,6 +38,7 @@ typedef struct {
 } pl_stream_format;
 typedef struct {
     uint32_t ssrc, rtx_ssrc, timestamp; int32_t tos, sequence, rtx_sequence; uint8_t mid[4];
+    uint8_t typed, types[128];
 } pl_leg_format;
 typedef struct { int64_t field[9]; } pl_stream_state;
 typedef struct { int64_t field[8]; } pl_leg_state;
@@ -252,6 +253,9 @@ class CPlane:
         made.ssrc, made.rtx_ssrc, made.timestamp, made.tos = form.ssrc, form.rtx_ssrc, form.timestamp, form.tos
         made.sequence, made.rtx_sequence = form.sequence, form.rtx_sequence
         ffi.memmove(made.mid, form.mid, plane.MID_BYTES)
+        if form.types:
+            made.typed = 1
+            ffi.memmove(made.types, form.types, 128)
         return int(self._lib.pl_add_leg(self._plane, transport, made))
 
     def remove_leg(self, leg: int) -> None:

@@ -197,19 +197,48 @@ class Engine:
             "paused": stream.paused,
         }
 
-    def consume_audio(self, transport: str, places: int, receiver: Any, cname: str) -> dict[str, Any]:
-        """Places for whoever speaks in the room, instead of a consumer for each voice; paused until resumed."""
+    def consume_audio(
+        self, transport: str, places: int, receiver: Any, cname: str, types: Any = None
+    ) -> dict[str, Any]:
+        """Places for whoever speaks in the room, instead of a consumer for each voice; paused until resumed.
+
+        ``types``: {our payload type: the receiver's own}, where it does not take ours.
+        """
         known = self._transport(transport)
         if not 1 <= places <= MOST_PLACES:
             raise EngineError(f"slots {places}: expected 1 to {MOST_PLACES}")
         self.control.voices.listen(known.room)
         made = []
         for number in range(places):
-            consumer, parameters = self._leg(known, "audio", "opus", receiver, f"{cname}-{number}")
+            consumer, parameters = self._leg(known, "audio", "opus", receiver, f"{cname}-{number}", types)
             consumer.is_place = True
             self.control.add_consumer(consumer)
             made.append({"id": consumer.id, "kind": "audio", "rtpParameters": parameters})
         return {"consumers": made}
+
+    def consume_picture(self, transport: str, receiver: Any, cname: str, types: Any = None) -> dict[str, Any]:
+        """A place for the picture that ``show`` names, for who cannot negotiate again; paused until resumed."""
+        known, decodes = self._transport(transport), ortc.decodes(receiver)
+        codec = next((name for name in ("h264", "vp8") if name in decodes), "h264")
+        consumer, parameters = self._leg(known, "video", codec, receiver, cname, types)
+        consumer.is_place, consumer.decodes = True, decodes
+        self.control.add_consumer(consumer)
+        return {"id": consumer.id, "kind": "video", "rtpParameters": parameters}
+
+    def show(self, consumer: str, producer: str) -> None:
+        """Another picture in a place: the former goes on until the new one's next keyframe."""
+        known, stream = self._consumer(consumer), self._producer(producer)
+        if not known.is_place or stream.kind != known.kind or stream.transport.room != known.transport.room:
+            raise EngineError("expected a picture's place and a picture of its own meeting")
+        if stream.announced.codec not in known.decodes:
+            raise EngineError(f"the receiver cannot decode {stream.announced.codec}")
+        if known.producer is stream:
+            return
+        if known.producer is not None:
+            known.producer.consumers.pop(consumer, None)
+        known.producer, known.layer, known.withheld = stream, -1, False
+        stream.consumers[consumer] = known
+        self.control.resume(known)
 
     def prefer(self, consumer: str, priority: int | None, most: int | None) -> None:
         """Which picture goes first when not all fits, and the highest layer that is wanted (None: any)."""
@@ -288,7 +317,7 @@ class Engine:
     # -- helpers ------------------------------------------------------------------------------
 
     def _leg(
-        self, transport: Transport, kind: str, codec: str, receiver: Any, cname: str
+        self, transport: Transport, kind: str, codec: str, receiver: Any, cname: str, types: Any = None
     ) -> tuple[Consumer, dict[str, Any]]:
         mid = transport.next_mid()
         ssrc, rtx_ssrc = secrets.randbits(31) | 1, secrets.randbits(31) & ~1
@@ -301,6 +330,7 @@ class Engine:
             secrets.randbelow(0x7000),  # libsrtp and browsers guess the roll-over counter
             secrets.randbits(32),
             secrets.randbelow(0x7000),
+            ortc.payload_types(types),
         )
         leg = self.plane.add_leg(transport.handle, form)
         made = Consumer(secrets.token_hex(8), transport, None, leg, kind, ssrc, form.rtx_ssrc, cname)

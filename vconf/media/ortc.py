@@ -125,6 +125,39 @@ def router_codec(codec: str) -> dict[str, Any]:
     raise OrtcError(f"codec {codec!r} is not carried")
 
 
+def decodes(receiver: Any) -> frozenset[str]:
+    """The codecs of ours that a receiver with these rtpCapabilities decodes."""
+    able = _able(receiver)
+    return frozenset(
+        name for mime, name in _KNOWN.items() if able.get(int(router_codec(name)["preferredPayloadType"])) == mime
+    )
+
+
+def _able(receiver: Any) -> dict[int, str]:
+    """Payload type -> MIME type in small letters."""
+    codecs = receiver.get("codecs") if isinstance(receiver, dict) else None
+    if not isinstance(codecs, list) or not all(isinstance(c, dict) for c in codecs):
+        raise OrtcError("rtpCapabilities.codecs: expected a list of objects")
+    return {
+        c["preferredPayloadType"]: str(c.get("mimeType")).lower()
+        for c in codecs
+        if isinstance(c.get("preferredPayloadType"), int)
+    }
+
+
+def payload_types(theirs: Any) -> bytes:
+    """{our payload type: the receiver's own} as ``plane.LegFormat.types``; OrtcError when it is something else."""
+    if not theirs:
+        return b""
+    pairs = theirs.items() if isinstance(theirs, dict) else [("", None)]
+    table = bytearray(range(128))
+    for ours, own in pairs:
+        if not str(ours).isdecimal() or int(ours) > 127 or not isinstance(own, int) or not 0 <= own <= 127:
+            raise OrtcError("types: expected {our payload type: the receiver's, 0 to 127}")
+        table[int(ours)] = own
+    return bytes(table)
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A consumer's numbers."""
@@ -140,14 +173,7 @@ def offer(codec_name: str, receiver: Any, *, mid: str, ssrc: int, rtx_ssrc: int,
     kind = str(entry["kind"])
     is_counted = kind == "video"  # voice has no RTX, and so no transport-wide numbers of its own
     payload_type = int(entry["preferredPayloadType"])
-    codecs = receiver.get("codecs") if isinstance(receiver, dict) else None
-    if not isinstance(codecs, list) or not all(isinstance(c, dict) for c in codecs):
-        raise OrtcError("rtpCapabilities.codecs: expected a list of objects")
-    able = {
-        c.get("preferredPayloadType"): str(c.get("mimeType")).lower()
-        for c in codecs
-        if isinstance(c.get("preferredPayloadType"), int)
-    }
+    able = _able(receiver)
     if able.get(payload_type) != str(entry["mimeType"]).lower():
         raise OrtcError(f"the receiver cannot decode {entry['mimeType']}")
     rtx_payload_type = payload_type + 1 if able.get(payload_type + 1) == "video/rtx" else 0

@@ -89,6 +89,7 @@ class LegFormat:
     sequence: int = 0  # number before the first; below 0x8000, so that roll-over cannot be misread
     timestamp: int = 0
     rtx_sequence: int = 0
+    types: bytes = b""  # 128 octets: what this receiver calls each of our payload types; empty: as we do
 
 
 @dataclass(frozen=True, slots=True)

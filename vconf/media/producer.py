@@ -21,7 +21,7 @@ _LOOK_US = 200_000
 
 @dataclass(slots=True)
 class Consumer:
-    """A receiver's share of a producer, or a place for whoever speaks (``producer``: who has it, None nobody)."""
+    """A receiver's share of a producer, or a place that several have in turn (``producer``: who now, None nobody)."""
 
     id: str
     transport: Transport
@@ -38,7 +38,8 @@ class Consumer:
     layer: int = -1  # index of the one chosen
     keyframe_requests: int = 0
     fraction_lost: int = 0  # last report, 0..255
-    is_place: bool = False  # for whoever speaks
+    is_place: bool = False  # for whoever speaks, or for the picture that is shown
+    decodes: frozenset[str] = frozenset()  # codecs, of a picture's place
     fixed: int | None = None  # the one layer that a pipe's leg carries
     reported_s: float = -1e9
 

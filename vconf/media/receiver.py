@@ -67,7 +67,9 @@ class Receiver:
         """Choose layers; returns the streams whose keyframe somebody waits for now."""
         estimator = self.estimator
         voices = sum(c.kind == "audio" and not c.paused and c.producer is not None for c in self.consumers.values())
-        pictures = [c for c in self.consumers.values() if c.kind == "video" and not c.paused and c.fixed is None]
+        pictures = [
+            c for c in self.consumers.values() if c.kind == "video" and not c.paused and c.fixed is None and c.producer
+        ]
         wishes = [self._wish(consumer, now_us) for consumer in pictures]
         budget = estimator.bps * _SPARE - min(voices, 3) * AUDIO_BPS
         if not estimator.sampled:  # nobody has told anything: everything, as for a receiver without feedback

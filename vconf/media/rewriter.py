@@ -57,13 +57,14 @@ class Leg:
     __slots__ = (
         *("_last", "channel", "counted", "dropped", "form", "handle", "heads", "newest", "not_held", "octets"),
         *("packets", "padding_most", "paused", "resent", "restart", "rtx_heads", "rtx_sequence", "span", "spans"),
-        *("switches", "wanted"),
+        *("switches", "types", "wanted"),
     )
 
     def __init__(self, handle: int, channel: Channel, form: LegFormat) -> None:
         self.handle = handle
         self.channel = channel
         self.form = form
+        self.types = form.types
         self.heads = heads(form.ssrc, form.mid, form.rtx_ssrc != 0)
         self.rtx_heads = heads(form.rtx_ssrc, form.mid, True)
         self.rtx_sequence = form.rtx_sequence

@@ -83,7 +83,7 @@ class Sender:
             assert span is not None
             is_paced = is_video and not pacer.is_idle
             if (
-                not (span.picture or span.tl0)
+                not (span.picture or span.tl0 or leg.types)
                 and batch.lowest >= span.first
                 and (not is_paced or pacer.admits(batch.total, now_us))
             ):
@@ -227,6 +227,8 @@ class Sender:
             if span.picture or span.tl0:
                 moved = renumbered(held.layout[held.payload_at : held.payload_at + VP8_HEAD], span, held)
                 view[at - 2 + held.payload_at : at - 2 + held.payload_at + len(moved)] = moved
+            if leg.types:
+                view[at - 1] = view[at - 1] & 0x80 | leg.types[view[at - 1] & 0x7F]
             moved_on = sequence + span.sequence & 0xFFFF, timestamp + span.timestamp & 0xFFFFFFFF
             patch(view, at, *moved_on, heads[words], number & 0xFFFF)
             number += step

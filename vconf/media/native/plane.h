@@ -56,6 +56,7 @@ typedef struct {
     uint32_t ssrc, rtx_ssrc, timestamp;
     int32_t tos, sequence, rtx_sequence;
     uint8_t mid[MID_BYTES];
+    uint8_t typed, types[128]; /* what this receiver calls each of our payload types, when it has words of its own */
 } pl_leg_format;
 
 typedef struct {

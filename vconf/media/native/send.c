@@ -119,6 +119,7 @@ static void write_run(pl_plane *of, const leg *each, uint32_t ssrc, const span *
             out[size - 1] = (uint8_t)pad;
         }
         renumber(out + from->payload_at, at, from);
+        if (each->form.typed) out[1] = (uint8_t)((out[1] & 0x80) | each->form.types[out[1] & 0x7F]);
         put16(out + 2, (uint32_t)(from->extended + at->sequence));
         put32(out + 4, from->timestamp + at->timestamp);
         put32(out + 8, ssrc);
