@@ -1,9 +1,9 @@
 """The relay's control channel: signalling processes drive one engine.
 
-A signalling process names itself and its side (the county, or a township's node) when it connects; each side has rooms
-of its own, and none sees another's.  When a side's connection is lost its meetings go on for ``GRACE_S``: media does not
-need it.  When another process of the same side takes over, what the old one made goes on for ``ORPHAN_S``, so that halls
-see each other while their pages come back and build anew.
+A signalling process names itself and its side (the county, or a township's node) when it connects; each side has
+rooms of its own, and none sees another's.  When a side's connection is lost its meetings go on for ``GRACE_S``: media
+does not need it.  When another process of the same side takes over, what the old one made goes on for ``ORPHAN_S``, so
+that halls see each other while their pages come back and build anew.
 """
 
 from __future__ import annotations
