@@ -166,12 +166,17 @@ def test_the_kiosk_is_written_whole(tmp_path: Path) -> None:
     ca.write_text(CountyCA(tmp_path / "ca").certificate_pem)
     root = tmp_path / "box"
     script = [str(ROOT / "deploy/kiosk/install"), "--ca", str(ca), "--root", str(root), "--server"]
+    servers = ["https://10.32.40.6", "https://10.32.2.6"]
     for _ in range(2):  # twice is fine
-        done = subprocess.run([*script, "https://10.32.2.6"], capture_output=True, text=True)
+        done = subprocess.run([*script, servers[0], "--server", servers[1]], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     policies = json.loads((root / "etc/chromium/policies/managed/sanwang.json").read_text())
-    assert policies["VideoCaptureAllowedUrls"] == policies["AudioCaptureAllowedUrls"] == ["https://10.32.2.6"]
-    assert "SANWANG_HALL_PAGE=https://10.32.2.6/hall/" in (root / "etc/sanwang/kiosk.env").read_text()
+    assert policies["VideoCaptureAllowedUrls"] == policies["AudioCaptureAllowedUrls"] == servers
+    start = "file:///var/lib/kiosk/start.html"
+    assert policies["URLAllowlist"] == [start, *servers]
+    opened = (root / "etc/sanwang/kiosk.env").read_text()
+    assert opened == f"SANWANG_HALL_PAGE={start}#{servers[0]}%20{servers[1]}\n"
+    assert (root / "var/lib/kiosk/start.html").is_file()
     listed = ["certutil", "-d", f"sql:{root}/var/lib/kiosk/.pki/nssdb", "-L"]
     assert "county" in subprocess.run(listed, capture_output=True, text=True, check=True).stdout
     assert (root / "etc/systemd/system/sanwang-kiosk.service").is_file()

@@ -31,7 +31,7 @@ export function LineTest() {
   const found = verdict.value;
   const network = found?.network;
   return (
-    <div class="lobby-page" data-line={running === undefined ? (found ? (found.ready ? "ready" : "poor") : "idle") : "running"}>
+    <div class="lobby-page" data-line={running !== undefined ? "running" : found ? (found.ready ? "ready" : "poor") : failed.value === "server" ? "failed" : "idle"}>
       <Header title={t("lineTest")} />
       <main class="lobby line">
         <section class="line-left">
@@ -42,7 +42,7 @@ export function LineTest() {
             </div>
           )}
           <p class={`line-word ${running !== undefined ? "" : found?.ready ? "good" : found ? "poor" : ""}`} role="status">
-            {running !== undefined ? t("testing") : found ? (found.ready ? t("ready") : t("notReady")) : failed.value}
+            {running !== undefined ? t("testing") : found ? (found.ready ? t("ready") : t("notReady")) : failed.value === "server" ? t("noServer") : t("looking")}
           </p>
           {found?.checks
             .filter((one) => !one.ok)

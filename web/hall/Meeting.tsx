@@ -57,7 +57,7 @@ function Keys() {
   const you = session.conference.value?.you;
   const off = session.off.value;
   const hand = (you?.hand ?? 0) > 0;
-  const mayShare = sharing.value !== undefined || you?.seen || you?.floor || you?.id === session.conference.value?.main;
+  const mayShare = sharing.value !== undefined || you?.seen || you?.floor || you?.id === session.conference.value?.main || you?.id === session.conference.value?.slides;
   const watching = you?.watching ? session.venues.value[you.watching] : undefined;
   return (
     <footer class="keys">

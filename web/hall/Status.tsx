@@ -1,5 +1,5 @@
 import { camera, microphone } from "./devices";
-import { session } from "./meeting";
+import { session, sharing } from "./meeting";
 import { t } from "./words";
 
 interface Word {
@@ -20,7 +20,8 @@ function words(): Word[] {
   const called = roll?.venue === you.id;
   if (called) say("called", "red", t("called"));
   else if (you.seen) say("seen", "red", t("onAir"));
-  if (conference.slides === you.id) say("slides", "red", t("slidesOnAir"));
+  if (conference.slides === you.id && sharing.value) say("slides", "red", t("slidesOnAir"));
+  else if (conference.slides === you.id) say("slidesWanted", "amber", t("slidesWanted"));
   if (you.floor) say("floor", "green", t("floor"));
   if (microphone.value === "missing" || microphone.value === "denied") say("noMic", "amber", t("micMissing"));
   else if (you.muted) say("muted", "amber", t("mutedByChair"));

@@ -18,6 +18,7 @@ const RETRY_MS = 5_000; // a camera that was busy may be free by now
 const JUMP_MS = 4_000; // a second that lasted so long: the computer slept
 
 let checking: Promise<void> = Promise.resolve();
+let busy = false; // another program holds a camera or microphone
 let stopMeter: (() => void) | undefined;
 
 function why(error: unknown): "missing" | "denied" | "busy" {
@@ -58,6 +59,7 @@ async function open(kind: "audio" | "video"): Promise<MediaStreamTrack | undefin
     return track;
   } catch (error) {
     const found = why(error);
+    busy ||= found === "busy";
     if (kind === "video") camera.value = found;
     else microphone.value = found === "denied" ? "denied" : "missing";
     return undefined;
@@ -66,6 +68,7 @@ async function open(kind: "audio" | "video"): Promise<MediaStreamTrack | undefin
 
 /** Open what is not open; what is stays as it is. */
 async function openMissing(): Promise<void> {
+  busy = false;
   const tracks = (await Promise.all([open("audio"), open("video")])).flatMap((track) => (track ? [track] : []));
   const before = local.peek()?.getTracks() ?? [];
   if (tracks.length !== before.length || tracks.some((track) => !before.includes(track)))
@@ -89,7 +92,7 @@ export function tend(): void {
     last = now;
   }, 1_000);
   window.setInterval(() => {
-    if (local.peek() && camera.peek() === "busy") again();
+    if (busy) again();
   }, RETRY_MS);
 }
 

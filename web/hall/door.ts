@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import { ApiError, post } from "../shared/api";
 import { Refusal } from "../shared/meet/channel";
 import type { Named } from "../shared/meet/conference";
+import { nameServers, servers } from "../shared/meet/servers";
 
 export type State = "early" | "open" | "over" | "cancelled";
 
@@ -25,10 +26,11 @@ export interface Link {
   county: Named;
   duty: (Named & { phone: string }) | null;
   join: string | null;
+  also?: string[]; // other servers that answer this page while its own does not
 }
 
 /** What a hall at home is told. */
-export interface Home extends Pick<Link, "now" | "hall" | "county" | "duty"> {
+export interface Home extends Pick<Link, "now" | "hall" | "county" | "duty" | "also"> {
   meetings: Booked[];
   test: number; // when the chair last asked for a line test, UNIX seconds; 0: never
 }
@@ -76,6 +78,19 @@ function keep(token: string): void {
   }
 }
 
+/** Ask the servers in turn until one answers, be it a refusal. */
+async function asked<T>(path: string, body: unknown): Promise<T> {
+  let away: unknown;
+  for (const server of servers())
+    try {
+      return await post<T>(server + path, body);
+    } catch (error) {
+      if (error instanceof ApiError) throw error;
+      away = error;
+    }
+  throw away;
+}
+
 /** Find out where this browser belongs, and stay up to date about it. */
 export async function enter(): Promise<void> {
   if (linkToken) return byLink();
@@ -95,7 +110,7 @@ async function byLink(): Promise<void> {
   for (;;) {
     let wait = OPEN_MS;
     try {
-      const found = await post<Link>("/meet/link", { link: linkToken });
+      const found = await asked<Link>("/meet/link", { link: linkToken });
       took(found);
       if (found.state === "open") {
         door.value = "lobby";
@@ -117,6 +132,7 @@ async function byLink(): Promise<void> {
 
 function took(found: Link): void {
   link.value = found;
+  nameServers(found.also);
   offsetMs = Date.parse(found.now) - Date.now();
 }
 
@@ -126,7 +142,8 @@ async function atHome(): Promise<void> {
   while (device) {
     let wait = HOME_MS;
     try {
-      const found = await post<Home>("/meet/hall", { token: device });
+      const found = await asked<Home>("/meet/hall", { token: device });
+      nameServers(found.also);
       offsetMs = Date.parse(found.now) - Date.now();
       home.value = found;
       next.value = found.meetings[0];
@@ -174,11 +191,11 @@ export async function beGuest(pin: string, name: string): Promise<void> {
   void byLink();
 }
 
-/** A join token for the meeting that this page goes to. */
-export async function joinToken(): Promise<string> {
+/** A server's join token for the meeting that this page goes to. */
+export async function joinToken(server: string): Promise<string> {
   const found = device
-    ? await post<Link>("/meet/hall/join", { token: device, meeting: next.peek()?.id ?? 0 })
-    : await post<Link>("/meet/link", { link: linkToken });
+    ? await post<Link>(server + "/meet/hall/join", { token: device, meeting: next.peek()?.id ?? 0 })
+    : await post<Link>(server + "/meet/link", { link: linkToken });
   took(found);
   if (found.join === null) throw new Refusal(found.state, found.state);
   return found.join;

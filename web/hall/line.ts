@@ -34,11 +34,13 @@ export interface Verdict {
 
 const LONG_MS = 10_000;
 const EVERY_MS = 500;
+const TELL_TIMES = 4;
 
 export const progress = signal<number | undefined>(undefined); // 0..1 while it runs
 export const measured = signal<Measured | undefined>(undefined);
 export const verdict = signal<Verdict | undefined>(undefined);
-export const failed = signal("");
+/** Why nothing was measured: the relay was not reached, or the server that judges it. */
+export const failed = signal<"" | "path" | "server">("");
 /** What a person says of the test sound; null: nobody was asked. */
 export const tone = signal<boolean | null>(null);
 
@@ -67,7 +69,8 @@ export async function testLine(): Promise<void> {
       measured.value = await figures(media, performance.now() - began);
     }
   } catch (error) {
-    failed.value = error instanceof Error ? error.message : String(error);
+    console.warn("line test:", error);
+    failed.value = "path";
   } finally {
     media?.close();
     progress.value = undefined;
@@ -90,11 +93,16 @@ async function tell(): Promise<void> {
     speaker: tone.peek(),
     path: failed.peek() ? null : measured.peek() ?? null,
   };
-  try {
-    verdict.value = await post<Verdict>("/meet/hall/test", { token: hallToken(), result });
-  } catch (error) {
-    failed.value = error instanceof Error ? error.message : String(error);
+  for (let attempt = 0; attempt < TELL_TIMES; attempt++) {
+    try {
+      verdict.value = await post<Verdict>("/meet/hall/test", { token: hallToken(), result });
+      return;
+    } catch (error) {
+      console.warn("line test:", error);
+      await pause(EVERY_MS * 2 ** attempt);
+    }
   }
+  failed.value = "server";
 }
 
 async function loop(): Promise<Media> {
@@ -108,12 +116,20 @@ async function loop(): Promise<Media> {
   return media;
 }
 
+/** Nothing of a stream that was closed since: a camera pulled out in the middle is no end of the test. */
+async function statsOf(stream: { getStats(): Promise<RTCStatsReport> }): Promise<Iterable<any>> {
+  return stream.getStats().then(
+    (report) => report.values(),
+    () => [],
+  );
+}
+
 async function figures(media: Media, elapsedMs: number): Promise<Measured> {
   const up: Way = { loss_ratio: null, jitter_ms: null, rate_bps: null };
   const down: Way = { loss_ratio: null, jitter_ms: null, rate_bps: null };
   let [rtt, got, lost, bytes]: [number | null, number, number, number] = [null, 0, 0, 0];
   for (const producer of media.producers.values()) {
-    for (const one of (await producer.getStats()).values()) {
+    for (const one of await statsOf(producer)) {
       if (one.type === "remote-inbound-rtp") {
         const sent = (one.packetsLost ?? 0) + (one.packetsReceived ?? 0);
         const ratio = sent > 0 ? Math.max(0, one.packetsLost) / sent : (one.fractionLost ?? 0);
@@ -126,7 +142,7 @@ async function figures(media: Media, elapsedMs: number): Promise<Measured> {
     }
   }
   for (const { consumer } of media.consumers) {
-    for (const one of (await consumer.getStats()).values()) {
+    for (const one of await statsOf(consumer)) {
       if (one.type !== "inbound-rtp") continue;
       got += one.packetsReceived ?? 0;
       lost += Math.max(0, one.packetsLost ?? 0);

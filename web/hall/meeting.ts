@@ -88,6 +88,16 @@ export function goHome(): void {
   startLevel();
 }
 
+/** A kiosk's second camera input is the box that the notebook with the slides is plugged into; elsewhere a screen or window. */
+async function slidesSource(): Promise<MediaStream> {
+  const frameRate = { max: 15 };
+  const used = local.peek()?.getVideoTracks()[0]?.getSettings().deviceId;
+  const devices = isKiosk() ? await navigator.mediaDevices.enumerateDevices() : [];
+  const box = devices.find((one) => one.kind === "videoinput" && one.deviceId !== used);
+  if (box) return navigator.mediaDevices.getUserMedia({ video: { deviceId: { exact: box.deviceId }, width: { ideal: 1920 }, frameRate } });
+  return navigator.mediaDevices.getDisplayMedia({ video: { frameRate }, audio: false });
+}
+
 /** Share a screen, a window or a capture device's picture as slides; or end it. */
 export async function share(): Promise<void> {
   const before = sharing.peek();
@@ -97,7 +107,7 @@ export async function share(): Promise<void> {
     await session.act("slides", { on: false });
     return;
   }
-  const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } }, audio: false });
+  const stream = await slidesSource();
   const [track] = stream.getVideoTracks();
   if (!track) return;
   try {
@@ -113,11 +123,15 @@ export async function share(): Promise<void> {
   sharing.value = track;
 }
 
-// slides that the chair took off are no longer sent
+// slides that are no longer shown, because the chair took them off or the meeting ended, are no longer sent
+let shown = false;
 effect(() => {
   const conference = session.conference.value;
   const mine = conference !== undefined && conference.slides === conference.you.id;
-  if (!mine && session.phase.value !== "in" && sharing.peek()) {
+  const going = session.phase.value === "in";
+  if (mine) shown = true;
+  else if (shown || !going) {
+    shown = false;
     sharing.peek()?.stop();
     sharing.value = undefined;
   }

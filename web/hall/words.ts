@@ -58,6 +58,7 @@ export const t = words({
   called: ["正在点名本会场，请答到", "Roll call: this hall is called"],
   onAir: ["本会场正在广播", "This hall is broadcast to all"],
   slidesOnAir: ["正在共享双流", "Your slides are shown"],
+  slidesWanted: ["主席要看本会场双流，请按 5", "The chair wants your slides: press 5"],
   floor: ["您有发言权，请发言", "You have the floor"],
   mutedByChair: ["已被主席静音", "Muted by the chair"],
   micIsOff: ["本会场话筒已关", "Your microphone is off"],

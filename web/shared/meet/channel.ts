@@ -2,7 +2,6 @@
 
 export const PROTOCOL = "sanwang.meet.1";
 const ANSWER_MS = 5_000;
-const CONNECT_MS = 3_000; // a lost SYN is sent again later and later: a new try is quicker
 const PING_MS = 1_000;
 const SILENT_MS = 3_500;
 
@@ -50,17 +49,24 @@ export class Channel {
     socket.onclose = () => this.end();
   }
 
-  /** Connect and say hello; resolves with the welcome, rejects with a Refusal or when nothing answers. */
-  static open<W>(hello: Record<string, unknown>, events: Events): Promise<{ channel: Channel; welcome: W }> {
-    const url = new URL("/meet/ws", location.href);
+  /**
+   * Connect to a server ("https://10.32.2.6") and say hello; resolves with the welcome, rejects with a Refusal, or when
+   * nothing answers for so long.
+   */
+  static open<W>(
+    hello: Record<string, unknown>,
+    events: Events,
+    server: string,
+    mostMs: number,
+  ): Promise<{ channel: Channel; welcome: W }> {
+    const url = new URL("/meet/ws", server);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    url.hash = "";
     const socket = new WebSocket(url, PROTOCOL);
     return new Promise((resolve, reject) => {
       const timer = window.setTimeout(() => {
         socket.close();
         reject(new Refusal("away", "no answer"));
-      }, CONNECT_MS);
+      }, mostMs);
       socket.onclose = () => {
         window.clearTimeout(timer);
         reject(new Refusal("away", "closed"));

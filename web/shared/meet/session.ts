@@ -7,13 +7,14 @@ import { ApiError } from "../api";
 import { Channel, Refusal } from "./channel";
 import type { Conference, Named, RemotePeer, RemoteStream, Source, Welcome } from "./conference";
 import { Media, type Sending, type Wanted } from "./media";
+import { servers } from "./servers";
 
 /** "waiting": in the waiting room. The last six are ends. */
 export type Phase = "idle" | "joining" | "waiting" | "in" | "left" | "over" | "cancelled" | "badLink" | "replaced" | "cut";
 
 export interface Options {
-  /** A fresh join token; throws Refusal with the meeting's state ("early", "over", "cancelled") when there is none. */
-  token(): Promise<string>;
+  /** A server's fresh join token; throws Refusal with the meeting's state ("early", "over", "cancelled") when there is none. */
+  token(server: string): Promise<string>;
   /** What is sent; read as a signal, so that a camera plugged in later is sent too. Undefined: a console. */
   sending?: (() => Sending) | undefined;
   /** The pictures the page shows; read as a signal. */
@@ -21,7 +22,11 @@ export interface Options {
 }
 
 const AGAIN_MS = 500;
+const CONNECT_MS = 3_000; // a lost SYN is sent again later and later: a new try is quicker
+const OTHERS_MS = 1_500; // with another server to ask, nobody waits so long for the first
 const PAUSES_MS = [200, 400, 800, 1_500, 2_500];
+const late = (ms: number): Promise<never> =>
+  new Promise((_, reject) => window.setTimeout(() => reject(new Refusal("away", "no answer")), ms));
 const pause = (attempt: number): Promise<void> =>
   new Promise((resolve) => window.setTimeout(resolve, PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)]));
 
@@ -115,23 +120,30 @@ export class Session {
 
   /** Get a channel, by resuming the session or by joining anew, for as long as the page wants to be in. */
   private async connect(): Promise<void> {
-    for (let attempt = 0; this.going; attempt++) {
+    let attempt = 0;
+    while (this.going) {
       try {
-        const opened = await this.open();
+        const opened = await this.open(attempt);
         if (!this.going) return opened.channel.drop();
         this.channel = opened.channel;
         await this.arrived(opened.welcome);
         return;
       } catch (error) {
-        if (error instanceof Refusal && error.code === "gone") this.me = undefined;
+        if (error instanceof Refusal && error.code === "gone" && this.me) {
+          this.me = undefined; // this server does not know us: in at once as somebody new
+          continue;
+        }
         if (error instanceof Refusal && (error.code === "cancelled" || error.code === "over")) return this.finish(error.code);
         if (error instanceof ApiError && (error.status === 401 || error.status === 404)) return this.finish("badLink");
-        await pause(attempt);
+        await pause(attempt++);
       }
     }
   }
 
-  private async open(): Promise<{ channel: Channel; welcome: Welcome }> {
+  private async open(attempt: number): Promise<{ channel: Channel; welcome: Welcome }> {
+    const all = servers();
+    const server = all[attempt % all.length]!;
+    const mostMs = all.length > 1 ? OTHERS_MS : CONNECT_MS;
     const events = {
       notified: (type: string, data: Record<string, unknown>) => this.notified(type, data),
       closed: () => {
@@ -140,8 +152,8 @@ export class Session {
         if (this.going) void this.connect();
       },
     };
-    if (this.me) return Channel.open<Welcome>({ ...this.me }, events);
-    return Channel.open<Welcome>({ token: await this.options.token() }, events);
+    const hello = this.me ?? { token: await Promise.race([this.options.token(server), late(2 * mostMs)]) };
+    return Channel.open<Welcome>({ ...hello }, events, server, mostMs);
   }
 
   private async arrived(welcome: Welcome): Promise<void> {
