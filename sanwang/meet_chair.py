@@ -21,7 +21,7 @@ from vconf import attendance, links, meetings, sheet
 from vconf.chair import document
 from vconf.chair.act import ACTIONS
 from vconf.chair.state import Conference
-from vconf.rooms.conferences import recorded
+from vconf.rooms.stored import recorded
 
 _BASE = "https://localhost"
 _TIMEOUT_S = 10.0

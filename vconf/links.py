@@ -23,7 +23,7 @@ from typing import Literal
 
 from identity.tokens import OtherPurpose, Token, TokenRefused, Tokens
 from inventory.model import NetworkModel
-from vconf.meetings import LATE, LONGEST, Meeting
+from vconf.meeting import LATE, LONGEST, Meeting
 
 Role = Literal["venue", "chair", "guest"]
 

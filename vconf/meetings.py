@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,87 +16,17 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from store import audit
+from vconf.meeting import EARLY as EARLY
+from vconf.meeting import LATE as LATE
+from vconf.meeting import LONGEST as LONGEST
+from vconf.meeting import Meeting as Meeting
 from vconf.tables import AttendanceRow, MeetingHallRow, MeetingRow
-
-EARLY = timedelta(minutes=30)
-"""Halls may come in this long before the start, to test their line."""
-
-LATE = timedelta(minutes=30)
-"""A meeting that overruns is not cut before this."""
-
-LONGEST = timedelta(hours=12)
 
 _CONSOLE = re.compile(r"@[^\s@#/]{1,60}")
 
 
 class MeetingError(ValueError):
     """A booking that cannot be; the message says what to change."""
-
-
-@dataclass(frozen=True, slots=True)
-class Meeting:
-    """A meeting as other rooms see it; times are UTC."""
-
-    id: int
-    title: str
-    start_at: datetime
-    end_at: datetime
-    booked_by: str
-    cancelled_at: datetime | None
-    halls: tuple[str, ...]
-    present: tuple[str, ...] = ()  # halls in it now
-    main: str = ""  # the main venue
-    owner: str = ""  # whose chair it is: a hall's code, or a console "@login"
-    ended_at: datetime | None = None  # by the chair
-    guest_pin: str | None = None  # None: no guests
-
-    @property
-    def opens_at(self) -> datetime:
-        """From when halls may join."""
-        return self.start_at - EARLY
-
-    @property
-    def closes_at(self) -> datetime:
-        """Until when halls may stay."""
-        return self.end_at + LATE
-
-    def state(self, now: datetime) -> str:
-        """ "cancelled", "early", "open" or "over": whether a hall may be in it now."""
-        if self.cancelled_at is not None:
-            return "cancelled"
-        if self.ended_at is not None and now >= self.ended_at:
-            return "over"
-        if now < self.opens_at:
-            return "early"
-        return "open" if now < self.closes_at else "over"
-
-    def as_invitation(self) -> dict[str, Any]:
-        """What a hall's page shows of it."""
-        return {
-            "id": self.id,
-            "title": self.title,
-            "start": self.start_at.isoformat(),
-            "end": self.end_at.isoformat(),
-            "opens": self.opens_at.isoformat(),
-            "halls": len(self.halls),
-            "main": self.main,
-        }
-
-    def as_json(self) -> dict[str, Any]:
-        """For command line and API."""
-        return {
-            "id": self.id,
-            "title": self.title,
-            "start": self.start_at.isoformat(),
-            "end": self.end_at.isoformat(),
-            "booked_by": self.booked_by,
-            "cancelled": self.cancelled_at is not None,
-            "halls": list(self.halls),
-            "present": list(self.present),
-            "main": self.main,
-            "chair": self.owner,
-            "ended": self.ended_at is not None,
-        }
 
 
 def book(
@@ -128,24 +57,9 @@ def book(
     Raises:
         MeetingError: With every problem found.
     """
-    title, wanted, known = title.strip(), list(dict.fromkeys(halls)), set(known_halls)
-    problems = []
-    if not 1 <= len(title) <= 200:
-        problems.append(f"title: found {len(title)} characters, expected 1 to 200")
-    if not timedelta(0) < duration <= LONGEST:
-        problems.append(f"duration: found {duration}, expected more than nothing and at most {LONGEST}")
-    if not wanted:
-        problems.append("halls: found none, expected at least one")
-    for hall in wanted:
-        if hall not in known:
-            problems.append(f"halls: found {hall!r}, expected one of the county's: {_some(known)}")
+    title, wanted = title.strip(), list(dict.fromkeys(halls))
     main, chair = main or (wanted[0] if wanted else ""), chair or f"@{who}"
-    if wanted and main not in wanted:
-        problems.append(f"main: found {main!r}, expected one of the meeting's halls: {_some(set(wanted))}")
-    if chair not in wanted and not _CONSOLE.fullmatch(chair):
-        problems.append(f"chair: found {chair!r}, expected one of the meeting's halls, or @ and a login")
-    if problems:
-        raise MeetingError("; ".join(problems))
+    check(title, duration, wanted, set(known_halls), main, chair)
     row = MeetingRow(
         title=title,
         start_at=start_at.astimezone(UTC),
@@ -162,6 +76,26 @@ def book(
     return _meeting(row)
 
 
+def check(title: str, duration: timedelta, halls: list[str], known: set[str], main: str, chair: str) -> None:
+    """Raises MeetingError with everything about a booking that cannot be."""
+    problems = []
+    if not 1 <= len(title) <= 200:
+        problems.append(f"title: found {len(title)} characters, expected 1 to 200")
+    if not timedelta(0) < duration <= LONGEST:
+        problems.append(f"duration: found {duration}, expected more than nothing and at most {LONGEST}")
+    if not halls:
+        problems.append("halls: found none, expected at least one")
+    for hall in halls:
+        if hall not in known:
+            problems.append(f"halls: found {hall!r}, expected one of the county's: {_some(known)}")
+    if halls and main not in halls:
+        problems.append(f"main: found {main!r}, expected one of the meeting's halls: {_some(set(halls))}")
+    if chair not in halls and not _CONSOLE.fullmatch(chair):
+        problems.append(f"chair: found {chair!r}, expected one of the meeting's halls, or @ and a login")
+    if problems:
+        raise MeetingError("; ".join(problems))
+
+
 def cancel(session: Session, meeting_id: int, who: str, why: str = "") -> Meeting:
     """Cancel a meeting; cancelling twice changes nothing.
 
@@ -173,6 +107,7 @@ def cancel(session: Session, meeting_id: int, who: str, why: str = "") -> Meetin
         raise MeetingError(f"meeting {meeting_id}: not found; 'sanwang meet list' shows them")
     if row.cancelled_at is None:
         row.cancelled_at = datetime.now(UTC)
+        row.sequence += 1
         audit.record(session, who, "meeting.cancel", why, {"meeting": row.id})
     return _meeting(row)
 
@@ -210,6 +145,14 @@ def get(session: Session, meeting_id: int) -> Meeting | None:
     return _meeting(row, _present(session, [meeting_id])) if row is not None else None
 
 
+def found(session: Session, meeting_id: int) -> Meeting:
+    """One meeting; MeetingError when there is none."""
+    meeting = get(session, meeting_id)
+    if meeting is None:
+        raise MeetingError(f"meeting {meeting_id}: not found; 'sanwang meet list' shows them")
+    return meeting
+
+
 def upcoming(session: Session, now: datetime, *, everything: bool = False) -> list[Meeting]:
     """Meetings that are not over, by start; ``everything``: past and cancelled ones too."""
     query = select(MeetingRow).order_by(MeetingRow.start_at, MeetingRow.id)
@@ -243,6 +186,11 @@ def between(session: Session, start: datetime, end: datetime) -> list[Meeting]:
     return _with_present(session, query)
 
 
+def found_by(session: Session, *conditions: Any) -> list[Meeting]:
+    """Meetings of which all this is true (SQLAlchemy expressions over ``MeetingRow``), by start."""
+    return _with_present(session, select(MeetingRow).where(*conditions).order_by(MeetingRow.start_at, MeetingRow.id))
+
+
 def _with_present(session: Session, query: Any) -> list[Meeting]:
     rows = list(session.scalars(query))
     present = _present(session, [row.id for row in rows])
@@ -273,6 +221,13 @@ def _meeting(row: MeetingRow, present: dict[int, tuple[str, ...]] | None = None)
         row.owner or f"@{row.booked_by}",
         row.ended_at,
         row.guest_pin,
+        row.uid or "",
+        row.series,
+        row.rule or "",
+        row.zone or "",
+        row.recurrence_at,
+        row.sequence,
+        row.capacity,
     )
 
 

@@ -24,9 +24,9 @@ from vconf import attendance, line_tests, links, meetings, sheet, wall
 from vconf.chair import document
 from vconf.chair.act import ACTIONS
 from vconf.chair.state import OPERATOR
-from vconf.rooms.conferences import recorded
 from vconf.rooms.refusal import Refused
 from vconf.rooms.rooms import Rooms
+from vconf.rooms.stored import recorded
 
 Document = dict[str, Any]
 Code = Annotated[str, Field(min_length=1, max_length=32)]

@@ -28,6 +28,7 @@ from vconf.relay_client import RelayClient
 from vconf.rooms.peers import Outbox, Peer, Room
 from vconf.rooms.refusal import Refused
 from vconf.rooms.rooms import Rooms, invited
+from vconf.rooms.stored import Stored
 
 PROTOCOL = "sanwang.meet.1"
 MESSAGE_BYTES = 64 * 1024
@@ -70,7 +71,7 @@ class Signalling:
         self._tokens = tokens
         self._model = model
         self.relay = relay
-        self.rooms = Rooms(store, model, relay)
+        self.rooms = Rooms(Stored(store, model), relay)
         self._knocks = Buckets(rate=5, burst=120)  # by address: a house's halls may share one
         self._pins = Buckets(rate=0.1, burst=5)  # by address: six digits are not to be tried out
         self._guests = Buckets(rate=1, burst=60)  # by meeting, from however many addresses

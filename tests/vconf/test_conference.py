@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from store.audit import AuditEntry
 from tests.vconf.test_engine import ONE, RECEIVER, sending
 from tests.vconf.test_signalling import Door, Page, door
 from vconf import links, meetings
-from vconf.rooms import conferences
-from vconf.rooms.conferences import Conferences
+from vconf.chair.state import Conference
+from vconf.rooms import conferences, stored
 
 __all__ = ["door"]
 
@@ -299,21 +300,21 @@ def test_guests_come_by_link_and_pin_and_wait(door: Door) -> None:
 
 def test_a_slow_store_stops_no_meeting_and_misses_nothing(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     meeting = door.book("t01", "t02")
-    keep, failures = Conferences._keep, [OperationalError("UPDATE", {}, Exception("locked"))] * 2
+    write, failures = stored.write, [OperationalError("UPDATE", {}, Exception("locked"))] * 2
     monkeypatch.setattr(conferences, "RETRY_S", 0.05)
 
-    def keeping(self: Conferences, changes: Any) -> None:
-        if failures and any(change.action == "broadcast" for change in changes):
+    def writing(session: Session, state: Conference) -> None:
+        if failures and state.programme.broadcast:
             raise failures.pop()
-        keep(self, changes)
+        write(session, state)
 
-    monkeypatch.setattr(Conferences, "_keep", keeping)
+    monkeypatch.setattr(stored, "write", writing)
     with door.hall(meeting, "t01") as (main, _), door.hall(meeting, "t02") as (two, _):
         assert "number" in act(main, "broadcast", venue="t02")
         assert failures == [], "answered when it was in the store, at the third try"
         assert two.hear_until(lambda told: told["broadcast"] == "t02")
         with door.store.reading() as session:
-            kept = conferences.recorded(session, meeting.id)
+            kept = stored.recorded(session, meeting.id)
             audited = [e.what for e in session.query(AuditEntry) if e.what == "meeting.broadcast"]
         assert kept is not None
         assert (kept.programme.broadcast, audited) == ("t02", ["meeting.broadcast"])

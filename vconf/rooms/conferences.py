@@ -1,4 +1,4 @@
-"""The state of every meeting that is going on: changed here in memory, written to the store behind it.
+"""The state of every meeting that is going on: changed here in memory, written to the ledger behind it.
 
 A change is told to the pages at once and written in order, with its audit entry in the same transaction; who asked
 for it is answered when it is in the store.
@@ -7,27 +7,17 @@ for it is answered when it is in the store.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
-
-from inventory.model import NetworkModel
-from store import audit
-from store.engine import Store
-from vconf import attendance, meetings
-from vconf.chair import document
 from vconf.chair.act import SYSTEM, act
 from vconf.chair.effects import Effect, Outcome
-from vconf.chair.state import Conference, opened
-from vconf.meetings import Meeting
-from vconf.tables import ConferenceRow
+from vconf.chair.state import Conference
+from vconf.meeting import Meeting
+from vconf.rooms.ledger import Change, Ledger, LedgerError
 
 RETRY_S = 0.5
 KEPT_S = 3.0
@@ -36,43 +26,27 @@ KEPT_S = 3.0
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Change:
-    """A line of the journal that is not in the store yet."""
-
-    state: Conference
-    who: str
-    action: str  # "": nothing that is audited
-    args: Mapping[str, Any]
-    effects: tuple[Effect, ...]
-    at: datetime
-    kept: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-
 class Conferences:
     """All states of one process.
 
     Args:
-        store: Where they are kept.
-        model: The county's halls.
+        ledger: Where they are kept.
         changed: Called after each change with the state before and the outcome.
         now: UNIX seconds; None: a clock that nobody can step.
     """
 
     def __init__(
         self,
-        store: Store,
-        model: NetworkModel,
+        ledger: Ledger,
         changed: Callable[[Conference, Outcome], None],
         now: Callable[[], float] | None = None,
     ) -> None:
-        self._store = store
-        self._model = model
+        self._ledger = ledger
         self._changed = changed
         self._now = now or steady_clock()
         self._states: dict[int, Conference] = {}
         self._opening: dict[int, asyncio.Lock] = {}
-        self._journal: list[_Change] = []
+        self._journal: list[Change] = []
         self._news = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
 
@@ -106,7 +80,7 @@ class Conferences:
         async with self._opening.setdefault(meeting.id, asyncio.Lock()):
             found = self._states.get(meeting.id)
             if found is None:
-                found = await asyncio.to_thread(self._load, meeting)
+                found = await asyncio.to_thread(self._ledger.taken_up, meeting, self._now())
                 self._states[meeting.id] = found
                 self._note(found, SYSTEM, "", {}, ())
             return found
@@ -150,7 +124,7 @@ class Conferences:
     def _note(
         self, state: Conference, who: str, action: str, args: Mapping[str, Any], effects: tuple[Effect, ...]
     ) -> asyncio.Future[None]:
-        change = _Change(state, who, action, args, effects, datetime.now(UTC))
+        change = Change(state, who, action, args, effects, datetime.now(UTC))
         self._journal.append(change)
         self._news.set()
         return change.kept
@@ -163,8 +137,8 @@ class Conferences:
             if not changes:
                 continue
             try:
-                await asyncio.to_thread(self._keep, changes)
-            except SQLAlchemyError as error:
+                await asyncio.to_thread(self._ledger.keep, changes)
+            except LedgerError as error:
                 logger.error("%d changes of meetings are not in the store yet: %s", len(changes), error)
                 await asyncio.sleep(RETRY_S)
                 self._news.set()
@@ -174,62 +148,11 @@ class Conferences:
                 if not change.kept.done():
                     change.kept.set_result(None)
 
-    # -- the store, called in threads ---------------------------------------------------------
-
-    def _load(self, meeting: Meeting) -> Conference:
-        with self._store.reading() as session:
-            row = session.get(ConferenceRow, meeting.id)
-        if row is not None:
-            try:
-                return document.taken_up(document.from_whole(json.loads(row.state)), self._now())
-            except (KeyError, TypeError, ValueError) as error:
-                logger.error("meeting %d: its state in the store cannot be read, it begins anew: %r", meeting.id, error)
-        halls = {code: self._model.halls[code] for code in meeting.halls if code in self._model.halls}
-        return opened(
-            meeting=meeting.id,
-            venues={code: (hall.zh, hall.en) for code, hall in halls.items()},
-            main=meeting.main,
-            owner=meeting.owner,
-            starts_at=meeting.start_at.timestamp(),
-            ends_at=meeting.end_at.timestamp(),
-        )
-
-    def _keep(self, changes: list[_Change]) -> None:
-        newest = {change.state.meeting: change.state for change in changes}
-        with self._store.session() as session:
-            for meeting, state in newest.items():
-                row = session.get(ConferenceRow, meeting) or ConferenceRow(meeting_id=meeting)
-                session.add(row)
-                row.epoch, row.number = state.epoch, state.number
-                row.state = json.dumps(document.whole(state), ensure_ascii=False, separators=(",", ":"))
-            for change in changes:
-                for effect in change.effects:
-                    _apply(session, change, effect)
-                if change.action:
-                    detail = {"meeting": change.state.meeting, "number": change.state.number, **change.args}
-                    audit.record(session, change.who, f"meeting.{change.action}", "", detail)
-
 
 def steady_clock() -> Callable[[], float]:
     """UNIX seconds that go on evenly, whatever is done to the machine's clock: polling must not halt for an hour."""
     began = time.time() - time.monotonic()
     return lambda: began + time.monotonic()
-
-
-def recorded(session: Session, meeting: int) -> Conference | None:
-    """The state as the store has it, for command line and reports; None: nobody was in it yet."""
-    row = session.get(ConferenceRow, meeting)
-    return document.from_whole(json.loads(row.state)) if row is not None else None
-
-
-def _apply(session: Session, change: _Change, effect: Effect) -> None:
-    data, meeting = effect.data, change.state.meeting
-    if effect.kind == "extend":
-        meetings.prolong(session, meeting, datetime.fromtimestamp(data["endsAt"], UTC))
-    elif effect.kind == "end":
-        meetings.end(session, meeting, change.at)
-    elif effect.kind == "signIn":
-        attendance.signed(session, meeting, data["venue"], data["heads"], data["name"], change.at)
 
 
 def _name(who: str) -> str:

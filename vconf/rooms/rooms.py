@@ -14,18 +14,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from inventory.model import NetworkModel
-from store.engine import Store
-from vconf import meetings, wall
+from vconf import wall
 from vconf.chair import refusal as chair_refusal
 from vconf.chair.act import SYSTEM
 from vconf.chair.effects import Outcome
 from vconf.chair.state import Conference
 from vconf.links import Seat
 from vconf.media.capabilities import router_capabilities
+from vconf.meeting import Meeting
 from vconf.relay_client import RelayClient, RelayError
 from vconf.rooms.conferences import KEPT_S, Conferences
 from vconf.rooms.enforce import enforce, publish, told
+from vconf.rooms.ledger import Ledger
 from vconf.rooms.peers import Outbox, Peer, Room
 from vconf.rooms.refusal import Refused
 from vconf.rooms.stays import Stays
@@ -46,7 +46,7 @@ LOOK_S = 5.0
 logger = logging.getLogger(__name__)
 
 
-def invited(meeting: meetings.Meeting, seat: Seat) -> bool:
+def invited(meeting: Meeting, seat: Seat) -> bool:
     """Whether a seat of this meeting is still good: halls can be taken off, guests be asked in no longer."""
     if seat.role == "guest":
         return meeting.guest_pin is not None
@@ -56,14 +56,13 @@ def invited(meeting: meetings.Meeting, seat: Seat) -> bool:
 class Rooms:
     """All rooms of one signalling process, served by one relay."""
 
-    def __init__(self, store: Store, model: NetworkModel, relay: RelayClient) -> None:
-        self._store = store
-        self._model = model
+    def __init__(self, ledger: Ledger, relay: RelayClient) -> None:
+        self._ledger = ledger
         self._relay = relay
         self.rooms: dict[int, Room] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.conferences = Conferences(store, model, self._conference_changed)
-        self._stays = Stays(store)
+        self.conferences = Conferences(ledger, self._conference_changed)
+        self._stays = Stays(ledger)
         self._streams = Streams(relay, self._conference, self._ask)
 
     async def start(self) -> None:
@@ -92,7 +91,7 @@ class Rooms:
 
     async def join(self, seat: Seat, outbox: Outbox) -> tuple[Room, Peer]:
         """A venue or a chair's console comes in; an earlier page of the same participant is replaced."""
-        meeting = await asyncio.to_thread(self._meeting, seat.meeting)
+        meeting = await asyncio.to_thread(self._ledger.meeting, seat.meeting)
         if meeting is None or not invited(meeting, seat):
             raise Refused("unknown", "this hall is not booked for this meeting")
         state = meeting.state(datetime.now(UTC))
@@ -360,7 +359,7 @@ class Rooms:
 
     async def _end_meetings(self) -> None:
         for conference in self.conferences.all():
-            meeting = await asyncio.to_thread(self._meeting, conference.meeting)
+            meeting = await asyncio.to_thread(self._ledger.meeting, conference.meeting)
             state = meeting.state(datetime.now(UTC)) if meeting is not None else "cancelled"
             if state not in ("cancelled", "over"):
                 continue
@@ -396,9 +395,3 @@ class Rooms:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             logger.error("signalling task failed", exc_info=task.exception())
-
-    # -- the store, called in threads ---------------------------------------------------------
-
-    def _meeting(self, meeting: int) -> meetings.Meeting | None:
-        with self._store.reading() as session:
-            return meetings.get(session, meeting)
