@@ -79,7 +79,11 @@ class Ground:
         """To a centre that listens there."""
         trust = ssl.create_default_context(cadata=self.secrets.ca.certificate_pem)
         address = f"wss://{_LOOPBACK}:{port}/meet/ws"
-        return Way(address, lambda hall: links.join_token(self.tokens, links.Seat(hall, meeting.id)), trust)
+
+        def token(hall: str) -> str:
+            return links.join_token(self.tokens, links.Seat(hall, meeting.id))
+
+        return Way(lambda hall: address, token, trust)
 
 
 @asynccontextmanager

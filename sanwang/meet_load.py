@@ -92,7 +92,7 @@ def _way(model: NetworkModel, places: Places, meeting: meetings.Meeting) -> Way:
         else:
             make()
 
-    return Way(address, lambda hall: links.join_token(tokens, links.Seat(hall, meeting.id)), trust, place)
+    return Way(lambda hall: address, lambda hall: links.join_token(tokens, links.Seat(hall, meeting.id)), trust, place)
 
 
 def _print(figures: dict[str, Any]) -> None:

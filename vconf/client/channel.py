@@ -17,6 +17,7 @@ from websockets.typing import Subprotocol
 
 PROTOCOL = Subprotocol("sanwang.meet.1")
 _ANSWER_S = 10.0
+_CONNECT_S = 3.0  # as pages
 _CLOSE_S = 2.0
 
 
@@ -53,7 +54,7 @@ class Channel:
         opened.setblocking(False)
         target = where.hostname or "", where.port or (443 if where.scheme == "wss" else 80)
         try:
-            async with asyncio.timeout(_ANSWER_S):
+            async with asyncio.timeout(_CONNECT_S):
                 try:
                     await asyncio.get_running_loop().sock_connect(opened, target)
                 except BaseException:

@@ -49,6 +49,7 @@ class Camera:
 
     def __init__(self, peer: Peer, clip: Clip) -> None:
         self.counters = CameraCounters()
+        self.talks = True  # False: its microphone is off
         self._peer = peer
         self._clip = clip
         self._picture, self._sound = _Stream(_VIDEO_HZ), _Stream(_AUDIO_HZ)
@@ -95,7 +96,7 @@ class Camera:
         """Send the picture and the sound that are due."""
         while self._is_due(self._picture, now_s, 1 / RATE):
             self._send_picture(now_s)
-        while self._is_due(self._sound, now_s, VOICE_S):
+        while self.talks and self._is_due(self._sound, now_s, VOICE_S):
             self._send_sound()
         if now_s - self._report_s >= _REPORT_S:
             self._report_s = now_s

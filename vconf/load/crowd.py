@@ -12,7 +12,7 @@ from typing import Any
 from aiortc.rtcdtlstransport import RTCCertificate
 
 from vconf.load.clip import Clip
-from vconf.load.hall import Hall, Way
+from vconf.load.hall import Habits, Hall, Way
 
 Document = dict[str, Any]
 
@@ -20,17 +20,18 @@ Document = dict[str, Any]
 class Crowd:
     """Halls by their codes; all may share one certificate, which a server cannot tell from one each."""
 
-    def __init__(self, way: Way, clip: Clip | None) -> None:
+    def __init__(self, way: Way, clip: Clip | None, habits: Habits | None = None) -> None:
         self.halls: dict[str, Hall] = {}
         self._way = way
         self._clip = clip
+        self._habits = habits or Habits()
         self._certificate = RTCCertificate.generateCertificate()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._began_s, self._cpu_s = time.monotonic(), time.process_time()
 
     def join(self, code: str) -> Hall:
         """One more hall, or one that was here before; it joins in a task of its own."""
-        hall = self.halls.setdefault(code, Hall(code, self._way, self._certificate, self._clip))
+        hall = self.halls.setdefault(code, Hall(code, self._way, self._certificate, self._clip, self._habits))
         self._tasks[code] = asyncio.create_task(hall.stay(), name=f"hall {code}")
         return hall
 

@@ -18,13 +18,16 @@ from vconf.client.channel import Channel, Lost, Refusal
 from vconf.client.peer import CONSENT_S, Peer, PeerError, Server
 from vconf.load.camera import Camera
 from vconf.load.clip import Clip
+from vconf.load.gaps import Gaps
 from vconf.load.screen import Screen, Track
 
-_PING_S = 1.0
+_PING_S, _SILENT_S = 1.0, 3.5
 _TICK_S = 0.02
-_AGAIN_S, _AGAIN_MOST_S = 1.0, 8.0
+_AGAIN_S = (0.2, 0.4, 0.8, 1.5, 2.5)  # as pages wait (web/shared/meet/session.ts)
 _Made = TypeVar("_Made")
 _OVER = frozenset({"early", "over", "cancelled", "unknown"})
+_LATER = frozenset({"relay-away", "refused", "gone", "unknown"})
+"""What a request for media is refused with while a relay is lost: it is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,10 @@ class Way:
     """How halls come to the meeting.
 
     ``token(hall)`` gives a join token, good once; ``place(hall, make)`` calls ``make``, which opens a socket, where the
-    hall is.
+    hall is; ``address(hall)`` is where its page's WebSocket goes.
     """
 
-    address: str  # "wss://10.32.2.6/meet/ws"
+    address: Callable[[str], str]  # "wss://10.32.2.6/meet/ws"
     token: Callable[[str], str]
     tls: ssl.SSLContext | None = None
     place: Callable[[str, Callable[[], None]], None] = lambda hall, make: make()
@@ -75,18 +78,39 @@ class Over(RuntimeError):
     """The hall is out and does not come back; the text says why."""
 
 
+class _Stale(RuntimeError):
+    """The relay lost this hall's media: it is built anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What a hall does besides."""
+
+    quiet: bool = False  # its microphone is off while the chair lets nobody hear it
+    max_layer: int | None = None  # the highest simulcast layer that its screen needs
+
+
 class Hall:
     """Until ``stay`` is cancelled."""
 
-    def __init__(self, code: str, way: Way, certificate: RTCCertificate, clip: Clip | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        way: Way,
+        certificate: RTCCertificate,
+        clip: Clip | None = None,
+        habits: Habits | None = None,
+    ) -> None:
         self.code = code
         self.figures = HallFigures()
+        self.gaps = Gaps()
         self.conference: dict[str, Any] = {}
         self.inside = False  # media is there
         self.over = ""
         self._way = way
         self._certificate = certificate
         self._clip = clip
+        self._habits = habits or Habits()
         self._channel: Channel
         self._peers: dict[str, dict[str, Any]] = {}
         self._capabilities: dict[str, Any] = {}
@@ -95,11 +119,12 @@ class Hall:
         self._receiving = ""  # transport
         self._began_s = self._told_s = 0.0
         self._changed = asyncio.Event()
+        self._stale = asyncio.Event()
         self._first = True  # nothing was seen since the join
 
     async def stay(self) -> None:
         """Join, and again when the connection is lost, as pages do; returns when the meeting is over for this hall."""
-        pause_s = _AGAIN_S
+        attempt = 0
         while True:
             joins = self.figures.joins
             try:
@@ -115,8 +140,8 @@ class Hall:
                 self.over = str(problems.exceptions[0])
             if self.over:
                 return
-            pause_s = _AGAIN_S if self.figures.joins > joins else min(2 * pause_s, _AGAIN_MOST_S)
-            await asyncio.sleep(pause_s)
+            attempt = 0 if self.figures.joins > joins else attempt + 1
+            await asyncio.sleep(_again_s(attempt))
 
     def wanted(self) -> dict[str, str]:
         """Producer -> venue of everything that this hall's screen is to show now and that is sent."""
@@ -143,7 +168,7 @@ class Hall:
     async def _once(self) -> None:
         self._began_s, self._first = time.monotonic(), True
         opened = self._here(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-        self._channel = await Channel.open(self._way.address, self._way.tls, opened, self._heard)
+        self._channel = await Channel.open(self._way.address(self.code), self._way.tls, opened, self._heard)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._channel.read())
@@ -152,19 +177,47 @@ class Hall:
                 tasks.create_task(self._ping())
                 if welcome["waiting"]:
                     await self._admitted()
+                    self._began_s = time.monotonic()
                     self._take(await self._channel.request("state"))
                 self._capabilities = welcome["routerRtpCapabilities"]
-                await self._media(tasks)
+                await self._keep_media()
         finally:
             self.inside = False
             await self._channel.leave()
+
+    async def _keep_media(self) -> None:
+        """Media, built anew whenever the relay has lost it, as pages do."""
+        attempt = 0
+        while True:
+            self._stale.clear()
+            joins = self.figures.joins
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._until_stale())
+                    await self._media(tasks)
+            except* _Stale:
+                self.figures.interruptions["mediaReset"] += 1
+            except* Refusal as problems:
+                first = problems.exceptions[0]
+                if not isinstance(first, Refusal) or first.code not in _LATER:
+                    raise
+                self.figures.refusals[first.code] += 1
+            self.inside = False
+            attempt = 0 if self.figures.joins > joins else attempt + 1
+            await asyncio.sleep(_again_s(attempt))
+            self._began_s, self._first = time.monotonic(), True
+            self._take(await self._channel.request("state"))
+
+    async def _until_stale(self) -> None:
+        await self._stale.wait()
+        raise _Stale
 
     async def _media(self, tasks: asyncio.TaskGroup) -> None:
         """Both transports, what is sent, and then what is received, until cancelled."""
         peers: list[Peer] = []
         try:
             self._receiving, peer = await self._transport(peers)
-            screen = self._screen = Screen(peer)
+            screen = self._screen = Screen(peer, self.gaps)
             camera = None
             if self._clip is not None:
                 sending, peer = await self._transport(peers)
@@ -181,9 +234,8 @@ class Hall:
             await self._voices()
             self.inside = True
             with self._counted(screen, camera):
-                following = tasks.create_task(self._follow())
+                tasks.create_task(self._follow())
                 await self._tick(screen, camera, peers)
-                following.cancel()
         finally:
             for peer in peers:
                 await peer.close()
@@ -241,6 +293,8 @@ class Hall:
         )
         track = self._screen.expect(made["rtpParameters"], told_s or time.monotonic())
         self._shown[producer] = _Shown(made["id"], track, bool(told_s) and not self._first)
+        if self._habits.max_layer is not None:
+            await self._channel.request("prefer", consumer=made["id"], maxLayer=self._habits.max_layer)
         await self._channel.request("pauseConsumer", consumer=made["id"], paused=False)
 
     async def _tick(self, screen: Screen, camera: Camera | None, peers: list[Peer]) -> None:
@@ -249,6 +303,7 @@ class Hall:
             await asyncio.sleep(_TICK_S)
             now_s = time.monotonic()
             if camera is not None:
+                camera.talks = not self._habits.quiet or bool(self.conference.get("you", {}).get("heard", True))
                 camera.due(now_s)
             screen.tick(now_s)
             if self._first:
@@ -296,7 +351,11 @@ class Hall:
     async def _ping(self) -> None:
         while True:
             await asyncio.sleep(_PING_S)
-            await self._channel.request("ping")
+            try:
+                async with asyncio.timeout(_SILENT_S):
+                    await self._channel.request("ping")
+            except TimeoutError:
+                raise Lost("silent") from None
 
     async def _admitted(self) -> None:
         while self.conference.get("you", {}).get("role", "") in ("", "waiting"):
@@ -318,8 +377,8 @@ class Hall:
         if kind in ("replaced", "meetingEnded", "ejected"):
             raise Over(str(data.get("reason", kind)))
         if kind == "mediaReset":
-            raise Lost("mediaReset")
-        if kind == "conference":
+            self._stale.set()
+        elif kind == "conference":
             self._view(data)
         elif kind == "peerJoined":
             self._peers[data["id"]] = data
@@ -341,3 +400,7 @@ class Hall:
             for each in peer["producers"]:
                 if each["id"] == data["producer"]:
                     each["paused"] = data["paused"]
+
+
+def _again_s(attempt: int) -> float:
+    return _AGAIN_S[min(attempt, len(_AGAIN_S) - 1)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vconf.client.peer import Peer
+from vconf.load.gaps import Gaps
 from vconf.media import rtcp, rtp, twcc
 from vconf.media.capabilities import TRANSPORT_CC
 from vconf.media.payload import h264_keyframe, vp8_keyframe
@@ -90,8 +91,9 @@ class Track:
 class Screen:
     """One receiving transport and the streams on it."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, gaps: Gaps | None = None) -> None:
         self.tracks: dict[int, Track] = {}
+        self.gaps = gaps or Gaps()
         self.wrong = 0  # not authentic, or not what was announced
         self.asked = 0
         self._peer = peer
@@ -155,5 +157,9 @@ class Screen:
             self._recorder.arrived(int.from_bytes(number), int(now_s * 1e6))
         if resent is None:
             track.arrived(packet.sequence, packet.payload, now_s)
-        elif len(packet.payload) > 2:  # otherwise it finds out what the path carries
+        elif len(packet.payload) > 2:
             track.arrived(int.from_bytes(packet.payload[:2]), packet.payload[2:], now_s)
+        else:
+            return  # it finds out what the path carries
+        if track.mime.startswith("video"):
+            self.gaps.came(now_s)
