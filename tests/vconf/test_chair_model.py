@@ -116,8 +116,13 @@ class World:
         for who in sorted(self.oracle.connected):
             action, key = ("arriveConsole", "console") if who in CONSOLES else ("arrive", "venue")
             self.state = act(self.state, SYSTEM, action, {key: who}, self.now).state
+        entered = {v.id for v in self.state.venues.values() if v.there} - self.oracle.let_in
+        for who in sorted(entered):  # it waited at a door that is not locked any more, and walks in
+            self.oracle.did(SYSTEM, "arrive", {"venue": who}, self.now)
+        if self.oracle.gone_at is not None:
+            self.oracle.gone_at = self.now  # an absent chair has its grace anew
         poll = self.state.programme.poll  # it may have gone on to whoever was back first
-        assert poll or before == {who: you(self.state, who)["view"] for who in self.oracle.connected}
+        assert poll or entered or before == {who: you(self.state, who)["view"] for who in self.oracle.connected}
         self.oracle.poll_is(poll.venue if poll else "", self.now)
         self.check("restart")
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from vconf.chair import door, floor, programme
+from vconf.chair import door, floor, programme, recording
 from vconf.chair.arguments import (
     Arguments,
     Check,
@@ -102,6 +102,8 @@ ACTIONS: dict[str, Action] = {
     ),
     "banner": Action("council", floor.banner, {"text": text(200), "ticker": flag}, ("text",),
                      line="a line in every venue; an empty text clears it"),
+    "startRecording": Action("council", recording.start, {}, line="record the meeting (录制); every venue is told"),
+    "stopRecording": Action("council", recording.stop, {}, line="end the recording"),
     # who is in
     "lock": Action("council", door.lock, {"on": flag}, ("on",), line="newcomers wait"),
     "admit": Action("council", door.admit, {"venue": venue}, ("venue",), line="let in from the waiting room"),
@@ -118,6 +120,12 @@ ACTIONS: dict[str, Action] = {
     "depart": Action("system", door.depart, {"who": text(64)}, ("who",)),
     "speaker": Action("system", floor.speaker, {"venue": venue_or_none}, ("venue",)),
     "tick": Action("system", door.tick, {}),
+    "recorder": Action(
+        "system",
+        recording.recorder,
+        {"recording": integer(1, 1_000_000), "running": flag, "problem": text(200)},
+        ("recording", "running", "problem"),
+    ),
 }  # fmt: skip
 
 

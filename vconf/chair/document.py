@@ -17,6 +17,7 @@ from vconf.chair.state import (
     Hand,
     Poll,
     Programme,
+    Recording,
     SignIn,
     Undo,
     Venue,
@@ -48,6 +49,7 @@ def shared(state: Conference) -> Document:
         "poll": poll if poll and poll["scope"] == "all" else None,
         "slides": state.slides,
         "banner": _banner(state.banner),
+        "recording": _recording(state.recording),
         "hands": [{"venue": hand.venue, "at": hand.at} for hand in state.hands],
         "floor": list(state.floor),
         "floorAt": dict(state.floor_at),
@@ -68,6 +70,7 @@ def council(state: Conference) -> Document:
         "waiting": list(state.waiting),
         "watching": dict(state.watching),
         "viewers": list(state.viewers),
+        "recordings": state.recordings,
         "undo": {"action": undo.action, "who": undo.who, "at": undo.at} if undo else None,
     }
 
@@ -113,6 +116,8 @@ def from_whole(found: Document) -> Conference:
         mute_all=found["muteAll"],
         slides=found["slides"],
         banner=Banner(banner["text"], banner["ticker"], banner["at"]) if banner else None,
+        recording=_read_recording(found.get("recording")),
+        recordings=found.get("recordings", 0),
         locked=found["locked"],
         speaker=found["speaker"],
     )
@@ -132,6 +137,8 @@ def taken_up(state: Conference, now: float) -> Conference:
         consoles=consoles,
         epoch=state.epoch + 1,
         number=state.number + 1,
+        # whoever records says so anew
+        recording=replace(state.recording, running=False, problem="") if state.recording else None,
         # the chair has its grace to come back
         chair_away_at=now if state.there(state.chair) or state.chair_away_at is not None else None,
     )
@@ -173,6 +180,24 @@ def _poll(poll: Poll | None) -> Document | None:
 
 def _banner(banner: Banner | None) -> Document | None:
     return {"text": banner.text, "ticker": banner.ticker, "at": banner.at} if banner else None
+
+
+def _recording(recording: Recording | None) -> Document | None:
+    if recording is None:
+        return None
+    return {
+        "number": recording.number,
+        "by": recording.by,
+        "at": recording.at,
+        "running": recording.running,
+        "problem": recording.problem,
+    }
+
+
+def _read_recording(found: Document | None) -> Recording | None:
+    if not found:
+        return None
+    return Recording(found["number"], found["by"], found["at"], found["running"], found["problem"])
 
 
 def _venue(venue: Venue) -> Document:

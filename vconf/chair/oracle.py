@@ -46,7 +46,7 @@ class Oracle:
         self.can_undo = False
         self.polled, self.poll_until = "", 0.0
         self.quiet: set[str] = set()
-        self.all_quiet = self.locked = self.over = False
+        self.all_quiet = self.locked = self.over = self.recorded = False
         self.hands: list[str] = []
         self.floor: list[str] = []
         self.heads: dict[str, int] = {}
@@ -79,6 +79,8 @@ class Oracle:
             return self.inside(venue)
         if action == "poll":
             return any(self.inside(each) for each in args.get("venues") or self._venues())
+        if action in ("startRecording", "stopRecording"):
+            return self.recorded == (action == "stopRecording")
         if action == "undo":
             return self.can_undo
         if action == "raiseHand":
@@ -189,6 +191,8 @@ class Oracle:
             self.gone_at = None
         elif action == "banner":
             self.words = args["text"].strip()
+        elif action in ("startRecording", "stopRecording"):
+            self.recorded = action == "startRecording"
         elif action == "lock":
             self.locked = args["on"]
         elif action == "speaker":
@@ -268,6 +272,7 @@ class Oracle:
             "role": self._role(who),
             "show": self._screen(who),
             "slides": self.slides if self.inside(who) and self.inside(self.slides) and self.slides != who else "",
+            "recorded": self.recorded,
             "chair": self.chair,
             "roll": now["roll"],
             "broadcast": now["cast"],
@@ -336,6 +341,7 @@ def seen(told: Mapping[str, Any]) -> dict[str, Any]:
     """What a page was told (notification ``conference``), by the oracle's names; less for one that is not in."""
     own = told["you"]
     found = {"role": own["role"], "show": own["view"]["show"], "slides": own["slides"]}
+    found["recorded"] = told["recording"] is not None  # also in the waiting room
     if "chair" in told:
         found |= {
             "chair": told["chair"],

@@ -16,6 +16,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "nothing": ("没有可撤销的操作", "there is nothing to undo"),
     "stale": ("另一位主席刚刚改变了画面，请看清后再操作", "another chair has just changed this: look, then try again"),
     "ended": ("会议已结束", "the meeting is over"),
+    "recorded": ("会议正在录制", "the meeting is being recorded already"),
+    "not-recorded": ("会议没有在录制", "the meeting is not being recorded"),
     "chair-venue": ("主席所在的会场不能这样处理", "not for the venue that the chair speaks from"),
     "full": ("最多 {what} 位来宾", "at most {what} guests"),
     "long": ("会议最长 12 小时", "a meeting lasts at most 12 hours"),

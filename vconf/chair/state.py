@@ -109,6 +109,17 @@ class Banner:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """The chair wishes the meeting recorded; ``running``: it is, ``problem``: why it is not."""
+
+    number: int  # 1 for the meeting's first
+    by: str
+    at: float
+    running: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hand:
     """A venue that asks for the floor (申请发言)."""
 
@@ -145,6 +156,8 @@ class Conference:
     mute_all: bool = False  # who joins later is muted too
     slides: str = ""  # the venue whose second stream (双流) is shown
     banner: Banner | None = None
+    recording: Recording | None = None
+    recordings: int = 0  # begun so far
     locked: bool = False
     speaker: str = ""  # loudest venue, as the relay hears it
 

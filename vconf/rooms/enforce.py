@@ -88,8 +88,8 @@ def told(state: Conference, who: str) -> dict[str, Any]:
 
 def _told(state: Conference, who: str, everybody: dict[str, Any], council: dict[str, Any]) -> dict[str, Any]:
     own = {"you": you(state, who)}
-    if not state.there(who):  # in the waiting room nothing is heard of the meeting
-        return {key: everybody[key] for key in ("epoch", "number", "meeting", "ended")} | own
+    if not state.there(who):  # in the waiting room nothing is heard of the meeting, but that it is recorded
+        return {key: everybody[key] for key in ("epoch", "number", "meeting", "ended", "recording")} | own
     return everybody | (council if chairs(state, who) else {}) | own
 
 
