@@ -32,6 +32,13 @@ class Meeting:
     owner: str = ""  # whose chair it is: a hall's code, or a console "@login"
     ended_at: datetime | None = None  # by the chair
     guest_pin: str | None = None  # None: no guests
+    uid: str = ""  # iCalendar's, of one that was imported
+    series: int | None = None  # number of the first one of a repeated meeting
+    rule: str = ""  # its RRULE value
+    zone: str = ""  # whose local time the rule counts in, IANA name
+    recurrence_at: datetime | None = None  # when the rule lets it begin
+    sequence: int = 0  # changes that people are told of
+    capacity: dict[str, Any] | None = None  # what the last check of the network found
 
     @property
     def opens_at(self) -> datetime:
@@ -79,6 +86,10 @@ class Meeting:
             "main": self.main,
             "chair": self.owner,
             "ended": self.ended_at is not None,
+            "series": self.series,
+            "repeat": self.rule,
+            "sequence": self.sequence,
+            "capacity": self.capacity,
         }
 
     def as_heard(self) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Boolean, ForeignKey, Integer, String, Text
+from sqlalchemy import JSON, Boolean, ForeignKey, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.base import Base, UtcDateTime
@@ -26,6 +27,14 @@ class MeetingRow(Base):
     owner: Mapped[str | None] = mapped_column(String(64))  # whose chair it is; None: the booker's console
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # by the chair, before its time
     guest_pin: Mapped[str | None] = mapped_column(String(8))  # six digits; None: no guests are asked in
+    uid: Mapped[str | None] = mapped_column(String(255), index=True)  # iCalendar's, of one that was imported
+    series: Mapped[int | None] = mapped_column(Integer, index=True)  # number of the first one of a repeated meeting
+    rule: Mapped[str | None] = mapped_column(Text)  # its RRULE value
+    zone: Mapped[str | None] = mapped_column(String(64))  # IANA name; the rule counts in its local time
+    recurrence_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the rule lets it begin
+    sequence: Mapped[int] = mapped_column(Integer, default=0)  # changes of time, halls or being held (RFC 5546)
+    told: Mapped[int] = mapped_column(Integer, default=-1)  # the sequence that people were told of
+    capacity: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # what the last check of the network found
     halls: Mapped[list[MeetingHallRow]] = relationship(order_by="MeetingHallRow.hall", lazy="selectin")
 
 
@@ -118,3 +127,25 @@ class WebhookRow(Base):
     failures: Mapped[int] = mapped_column(Integer)  # in a row
     problem: Mapped[str] = mapped_column(Text)  # the last one; "" while all is well
     next_at: Mapped[datetime] = mapped_column(UtcDateTime)  # not tried before
+
+
+class FeedRow(Base):
+    """A calendar that somebody subscribed to; whoever has its address may read it, until it is revoked."""
+
+    __tablename__ = "meeting_feed"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the address's token, SHA-256, hexadecimal
+    subject: Mapped[str] = mapped_column(String(72))  # "hall:t01", "person:li" or "county"
+    made_by: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class QualityRow(Base):
+    """How a venue fared in a meeting: sums and maxima of what was sampled (``vconf.fared``)."""
+
+    __tablename__ = "meeting_quality"
+
+    meeting_id: Mapped[int] = mapped_column(ForeignKey("meeting.id"), primary_key=True)
+    hall: Mapped[str] = mapped_column(String(32), primary_key=True)
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -121,6 +121,7 @@ class NotificationRow(Base):
     zh: Mapped[str] = mapped_column(Text)
     en: Mapped[str] = mapped_column(Text)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attachment: Mapped[str | None] = mapped_column(Text)  # a calendar (RFC 5545) that goes with it by mail
 
 
 class ShiftRow(Base):
