@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from inventory.model import Hall, NetworkModel
-from sanwang.meeting import BAD, base, county, fail, opened, who
+from provision.printing import print_pdf
+from sanwang.meeting import BAD, MISSING, base, county, fail, opened, who
 from sanwang.report import emit
 from vconf import card as cards
 from vconf import hall_devices, line_tests
@@ -23,11 +24,12 @@ _Hall = Annotated[str, typer.Argument(metavar="HALL", help="Code of the hall, t0
 def card(
     code: _Hall,
     html: Annotated[Path | None, typer.Option(help="Write the card as a page to print.")] = None,
+    pdf: Annotated[Path | None, typer.Option(help="Print the card to this file (needs chromium).")] = None,
     as_json: _Json = False,
 ) -> None:
     """Make a pairing code for a hall's screen, good once and for a week, and the card to print.
 
-    example: sanwang meet card t01 --html t01.html
+    example: sanwang meet card t01 --pdf t01.pdf
     """
     model, places = county()
     hall = _hall(model, code)
@@ -36,9 +38,18 @@ def card(
         pairing = hall_devices.new_code(session, code, who(), datetime.now(UTC))
     called = duty(model)
     phone = called["phone"] if called else ""
+    for paper in (html, pdf):
+        if paper is not None:
+            paper.touch(mode=0o600)  # whoever has the code can be the hall, once
+    page = cards.html(hall, address, pairing, phone)
     if html is not None:
-        html.touch(mode=0o600)  # whoever has the code can be the hall, once
-        html.write_text(cards.html(hall, address, pairing, phone), encoding="utf-8")
+        html.write_text(page, encoding="utf-8")
+    if pdf is not None:
+        try:
+            print_pdf(page, pdf)
+        except RuntimeError as problem:
+            pdf.unlink()
+            fail(MISSING, f"--pdf: {problem}")
     if as_json:
         emit({"hall": code, "code": pairing, "page": f"{address}/hall/", "phone": phone})
     else:

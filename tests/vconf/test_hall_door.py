@@ -147,14 +147,16 @@ def test_the_card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytes
     monkeypatch.setattr(Places, "lib", property(lambda self: tmp_path))
     monkeypatch.setattr(meeting, "load_model", lambda county_: county())
     monkeypatch.delenv("SANWANG_DATABASE", raising=False)
-    page = tmp_path / "card.html"
-    assert meet.main(["card", "t01", "--html", str(page), "--json"]) == 0
+    page, paper = tmp_path / "card.html", tmp_path / "card.pdf"
+    assert meet.main(["card", "t01", "--html", str(page), "--pdf", str(paper), "--json"]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (told["page"], len(told["code"])) == ("https://10.32.2.6/hall/", 10)
     text = page.read_text()
     assert f"{told['code'][:5]} {told['code'][5:]}" in text
     assert "0900-5550100" in text
-    assert page.stat().st_mode & 0o077 == 0
+    assert page.stat().st_mode & 0o077 == paper.stat().st_mode & 0o077 == 0
+    assert paper.read_bytes().startswith(b"%PDF-")
+    assert paper.read_bytes().count(b"/Type /Page\n") == 1, "one page"
     assert meet.main(["lines"]) == 0
     assert "never tested" in capsys.readouterr().out
     assert meet.main(["unpair", "t01", "--why", "电视被盗", "--json"]) == 0

@@ -175,15 +175,19 @@ function Bar({ conference }: { conference: Conference }) {
     <footer class="bar">
       <div class="keys-of" role="toolbar" aria-label={t("forVenue", { name: named })}>
         <h2>{named ? t("forVenue", { name: named }) : t("chooseVenue")}</h2>
-        {ROWS.filter((row) => row.of === "venue").map((row) => (
-          <Key key={row.id} row={row} conference={conference} venue={venue} off={!named} />
-        ))}
+        <div>
+          {ROWS.filter((row) => row.of === "venue").map((row) => (
+            <Key key={row.id} row={row} conference={conference} venue={venue} off={!named} />
+          ))}
+        </div>
       </div>
       <div class="keys-of" role="toolbar" aria-label={t("forAll")}>
         <h2>{t("forAll")}</h2>
-        {ROWS.filter((row) => row.of === "all").map((row) => (
-          <Key key={row.id} row={row} conference={conference} venue="" off={false} />
-        ))}
+        <div>
+          {ROWS.filter((row) => row.of === "all").map((row) => (
+            <Key key={row.id} row={row} conference={conference} venue="" off={false} />
+          ))}
+        </div>
       </div>
     </footer>
   );

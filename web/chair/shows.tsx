@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { ApiError } from "../shared/api";
 import { named, say, type Pair } from "../shared/i18n";
+import { KeyLine } from "../ops/ui/keyline";
 import { ROWS, type Row } from "./actions";
 import { close } from "./box";
 import { choose } from "./keys";
@@ -163,14 +164,3 @@ export function Help() {
     </div>
   );
 }
-
-const KeyLine = ({ keys, words }: { keys: string[]; words: string }) => (
-  <>
-    <dt>
-      {keys.map((key) => (
-        <kbd key={key}>{key}</kbd>
-      ))}
-    </dt>
-    <dd>{words}</dd>
-  </>
-);

@@ -28,7 +28,7 @@ export function Wall({ conference }: { conference: Conference }) {
   }, [codes.join()]);
   return (
     <section class="wall-place" aria-label={t("wall")}>
-      <ul ref={place} class={codes.length <= 12 ? "wall few" : "wall"}>
+      <ul ref={place} class={codes.length <= 4 ? "wall four" : codes.length <= 12 ? "wall few" : "wall"}>
         {codes.map((code) => (
           <Tile key={code} code={code} conference={conference} venue={conference.venues![code]!} />
         ))}

@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import { say, switchLanguage } from "../../shared/i18n";
 import { PAGES } from "../pages";
 import { Dialog } from "../ui/dialog";
+import { KeyLine } from "../ui/keyline";
 import { menuPages } from "./menu";
 import { go } from "./router";
 import { searchOpen } from "./search";
@@ -70,43 +71,32 @@ export function Help() {
         <section>
           <h3>{t("helpAnywhere")}</h3>
           <dl>
-            <Key keys={["/"]} words={t("keySearch")} />
-            <Key keys={["?"]} words={t("keyHelp")} />
-            {may("watch") && <Key keys={["b"]} words={t("keyScreen")} />}
-            <Key keys={["l"]} words={t("keyLanguage")} />
-            <Key keys={["←", "↑", "→", "↓"]} words={t("keyArrows")} />
-            <Key keys={["Enter"]} words={t("keyEnter")} />
-            <Key keys={["Esc"]} words={t("keyBack")} />
+            <KeyLine keys={["/"]} words={t("keySearch")} />
+            <KeyLine keys={["?"]} words={t("keyHelp")} />
+            {may("watch") && <KeyLine keys={["b"]} words={t("keyScreen")} />}
+            <KeyLine keys={["l"]} words={t("keyLanguage")} />
+            <KeyLine keys={["←", "↑", "→", "↓"]} words={t("keyArrows")} />
+            <KeyLine keys={["Enter"]} words={t("keyEnter")} />
+            <KeyLine keys={["Esc"]} words={t("keyBack")} />
           </dl>
         </section>
         <section>
           <h3>{t("helpPages")}</h3>
           <dl>
-            <Key keys={["1", "…", "9"]} words={t("keyNumber")} />
+            <KeyLine keys={["1", "…", "9"]} words={t("keyNumber")} />
             {keyed.map((row) => (
-              <Key key={row.path} keys={["g", row.key ?? ""]} words={say(row.words)} />
+              <KeyLine key={row.path} keys={["g", row.key ?? ""]} words={say(row.words)} />
             ))}
           </dl>
         </section>
         <section>
           <h3>{t("helpTables")}</h3>
           <dl>
-            <Key keys={["f"]} words={t("keyFilter")} />
-            <Key keys={["Enter"]} words={t("keyEnter")} />
+            <KeyLine keys={["f"]} words={t("keyFilter")} />
+            <KeyLine keys={["Enter"]} words={t("keyEnter")} />
           </dl>
         </section>
       </div>
     </Dialog>
   );
 }
-
-const Key = ({ keys, words }: { keys: string[]; words: string }) => (
-  <>
-    <dt>
-      {keys.map((key) => (
-        <kbd key={key}>{key}</kbd>
-      ))}
-    </dt>
-    <dd>{words}</dd>
-  </>
-);
