@@ -25,14 +25,16 @@ from identity.tokens import OtherPurpose, Token, TokenRefused, Tokens
 from inventory.model import NetworkModel
 from vconf.meeting import LATE, LONGEST, Meeting
 
-Role = Literal["venue", "chair", "guest"]
+Role = Literal["venue", "chair", "guest", "recorder", "stream", "viewer"]
+"""The last two come by another door (``vconf.whip``): they have no link and no join token."""
 
 LINK, JOIN = "hall", "join"
 CHAIR_LINK, CHAIR_JOIN = "chair", "chair-join"
 GUEST_LINK, GUEST_SEAT, GUEST_JOIN = "guest", "guest-seat", "guest-join"
+RECORDER_JOIN = "recorder-join"
 JOIN_S = 120
 _LINKS: dict[str, Role] = {LINK: "venue", CHAIR_LINK: "chair", GUEST_SEAT: "guest"}
-_JOINS: dict[str, Role] = {JOIN: "venue", CHAIR_JOIN: "chair", GUEST_JOIN: "guest"}
+_JOINS: dict[str, Role] = {JOIN: "venue", CHAIR_JOIN: "chair", GUEST_JOIN: "guest", RECORDER_JOIN: "recorder"}
 KEY = "token/meet"
 """Name of the signing key among the county's secrets."""
 
@@ -48,9 +50,9 @@ def pages_address(model: NetworkModel) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A hall's place in a meeting, a guest's, or a person's at a chair's console."""
+    """A hall's place in a meeting, a guest's, a person's at a chair's console, or the recorder's."""
 
-    hall: str  # a hall's code, a guest's "g-...", or a person's login
+    hall: str  # a hall's code, a guest's "g-...", a person's login, or "#recorder"
     meeting: int
     role: Role = "venue"
     name: str = ""  # a guest's

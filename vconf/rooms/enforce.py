@@ -11,8 +11,8 @@ from typing import Any
 
 from vconf.chair import document
 from vconf.chair.state import Conference
-from vconf.chair.view import chairs, heard, may_see_slides, view, you
-from vconf.rooms.peers import Peer, Room, Share, Stream
+from vconf.chair.view import chairs, heard, may_see_slides, on_air, view, you
+from vconf.rooms.peers import RECORDER, Peer, Room, Share, Stream
 
 CAMERA, SLIDES, MICROPHONE = "camera", "slides", "microphone"
 Ask = Callable[..., None]
@@ -87,6 +87,10 @@ def told(state: Conference, who: str) -> dict[str, Any]:
 
 
 def _told(state: Conference, who: str, everybody: dict[str, Any], council: dict[str, Any]) -> dict[str, Any]:
+    if who == RECORDER:
+        air = on_air(state)
+        told = {"id": who, "role": "recorder", "air": {"layout": air.layout, "show": list(air.show), "why": air.why}}
+        return everybody | council | {"you": told}
     own = {"you": you(state, who)}
     if not state.there(who):  # in the waiting room nothing is heard of the meeting, but that it is recorded
         return {key: everybody[key] for key in ("epoch", "number", "meeting", "ended", "recording")} | own
@@ -105,6 +109,8 @@ def _shown(state: Conference, peer: Peer) -> frozenset[str] | None:
 
 
 def _receives(state: Conference, room: Room, peer: Peer, share: Share, shown: frozenset[str] | None) -> bool:
+    if peer.recorder:
+        return True  # whatever leaves the relay at all
     if not state.there(peer.code):
         return False
     if not share.sender:

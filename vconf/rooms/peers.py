@@ -10,6 +10,9 @@ from typing import Any
 
 from vconf.limits import Bucket
 
+RECORDER = "#recorder"
+"""Code of the peer that records: no participant of the conference."""
+
 OUTBOX = 256
 """Messages that may wait for one page; a page that reads slower is cut off and comes back."""
 
@@ -77,6 +80,7 @@ class Peer:
     zh: str
     en: str
     console: bool = False
+    recorder: bool = False  # no participant: it is told everything, may receive everything, and sends nothing
     id: str = field(default_factory=lambda: secrets.token_hex(6))
     resume_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     outbox: Outbox | None = None
@@ -98,7 +102,7 @@ class Peer:
     @property
     def listed(self) -> bool:
         """Others see it: it is a venue that was let in."""
-        return self.inside and not self.console
+        return self.inside and not self.console and not self.recorder
 
     def tell(self, kind: str, /, **data: Any) -> None:
         """Send a notification, if its page is connected."""

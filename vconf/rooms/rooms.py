@@ -26,7 +26,7 @@ from vconf.relay_client import RelayClient, RelayError
 from vconf.rooms.conferences import KEPT_S, Conferences
 from vconf.rooms.enforce import enforce, publish, told
 from vconf.rooms.ledger import Ledger
-from vconf.rooms.peers import Outbox, Peer, Room
+from vconf.rooms.peers import RECORDER, Outbox, Peer, Room
 from vconf.rooms.refusal import Refused
 from vconf.rooms.stays import Stays
 from vconf.rooms.streams import Streams, forget_stream
@@ -50,7 +50,7 @@ def invited(meeting: Meeting, seat: Seat) -> bool:
     """Whether a seat of this meeting is still good: halls can be taken off, guests be asked in no longer."""
     if seat.role == "guest":
         return meeting.guest_pin is not None
-    return seat.console or seat.hall in meeting.halls
+    return seat.console or seat.role == "recorder" or seat.hall in meeting.halls
 
 
 class Rooms:
@@ -104,6 +104,16 @@ class Rooms:
             earlier.tell("replaced")
             self._take_out(room, earlier, "replaced")
             room = self.rooms.setdefault(meeting.id, room)
+        if seat.role == "recorder":
+            if conference.recording is None:
+                raise Refused("gone", "this meeting is not being recorded")
+            peer = Peer(RECORDER, "", "", recorder=True, inside=True, outbox=outbox)
+            room.peers[peer.id] = peer
+            return room, peer
+        if seat.role == "viewer":
+            peer = Peer(f"#{seat.hall}", seat.name, seat.name, recorder=True, inside=True, outbox=outbox)
+            room.peers[peer.id] = peer
+            return room, peer
         if seat.role == "venue":
             venue = conference.venues[seat.hall]
             peer = Peer(venue.id, venue.zh, venue.en)
@@ -114,7 +124,8 @@ class Rooms:
         if seat.console:
             arrival = ("arriveConsole", {"console": peer.code, "name": peer.zh})
         else:
-            arrival = ("arrive", {"venue": peer.code, "zh": peer.zh, "en": peer.en})
+            kind = "stream" if seat.role == "stream" else "guest"
+            arrival = ("arrive", {"venue": peer.code, "zh": peer.zh, "en": peer.en, "kind": kind})
         try:
             self.conferences.act(meeting.id, SYSTEM, *arrival)
         except chair_refusal.Refused as refused:

@@ -47,6 +47,8 @@ class Streams:
             "pauseConsumer": self._pause_consumer,
             "closeConsumer": self._close_consumer,
             "prefer": self._prefer,
+            "consumePicture": self._consume_picture,
+            "show": self._show,
         }
 
     async def _create_transport(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
@@ -69,7 +71,7 @@ class Streams:
         }
 
     async def _produce(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
-        if peer.console:
+        if peer.console or peer.recorder:
             raise Refused("console", "a console sends no picture and no sound: join as a venue")
         if len(peer.streams) >= MOST_STREAMS:
             raise Refused("limit", "too many streams")
@@ -123,16 +125,36 @@ class Streams:
         return made
 
     async def _consume_audio(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
+        own = {"slots": data["slots"], "types": data["types"]} if peer.recorder else {"slots": VOICES}
         made = await self._relay.request(
             "consumeAudio",
             transport=_own(data, "transport", peer.transports),
-            slots=VOICES,
             rtpCapabilities=data.get("rtpCapabilities"),
             cname=peer.id,
+            **own,
         )
         for slot in made["consumers"]:
             peer.shares[slot["id"]] = Share(slot["id"], "", "", MICROPHONE)
         return made
+
+    async def _consume_picture(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
+        _needs_outsider(peer)
+        made = await self._relay.request(
+            "consumePicture",
+            transport=_own(data, "transport", peer.transports),
+            rtpCapabilities=data.get("rtpCapabilities"),
+            cname=peer.id,
+            types=data.get("types"),
+        )
+        peer.shares[made["id"]] = Share(made["id"], "", "", CAMERA)
+        return made
+
+    async def _show(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
+        _needs_outsider(peer)
+        share, producer = peer.shares[_own(data, "consumer", peer.shares)], data.get("producer")
+        if not any(producer in other.streams for other in room.peers.values()):
+            raise Refused("gone", "this stream is over")
+        await self._relay.request("show", consumer=share.id, producer=producer)
 
     async def _pause_consumer(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
         share = peer.shares[_own(data, "consumer", peer.shares)]
@@ -168,6 +190,12 @@ def _source(data: dict[str, Any]) -> str:
     if source not in known:
         raise Refused("bad", f"source: found {source!r}, expected {' or '.join(known)}")
     return str(source)
+
+
+def _needs_outsider(peer: Peer) -> None:
+    """What a venue sees is the chair's decision, stream by stream: it has no place that others are put into."""
+    if not peer.recorder:
+        raise Refused("unknown", "no request of a venue")
 
 
 def _own(data: dict[str, Any], key: str, owned: Container[str]) -> str:
