@@ -115,6 +115,22 @@ class LineTestRow(Base):
     result: Mapped[str] = mapped_column(Text)  # JSON: what the page measured, the network's own figures, the checks
 
 
+class StreamTicketRow(Base):
+    """A link for another program: to publish into a meeting (WHIP) or to view it (WHEP)."""
+
+    __tablename__ = "meeting_stream_ticket"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)  # of its token, SHA-256, hexadecimal
+    meeting_id: Mapped[int] = mapped_column(ForeignKey("meeting.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(8))  # "whip" or "whep"
+    name: Mapped[str] = mapped_column(Text)  # what the venue is called, or who views
+    issued_by: Mapped[str] = mapped_column(Text)
+    issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class WebhookRow(Base):
     """A program that is told what happens to meetings."""
 

@@ -22,8 +22,8 @@ from vconf.chair.view import heard, may_see, you
 from vconf.rooms import enforce
 
 HALLS = ["t01", "t02", "t03", "t04"]
-GUEST, CONSOLES = "g-1", ["@li", "@wang"]
-EVERYBODY = [*HALLS, GUEST, *CONSOLES]
+GUEST, STREAM, CONSOLES = "g-1", "s-1", ["@li", "@wang"]
+EVERYBODY = [*HALLS, GUEST, STREAM, *CONSOLES]
 ACTORS = [*EVERYBODY, OPERATOR]
 BY_PEOPLE = [name for name, action in ACTIONS.items() if action.may != "system"]
 
@@ -82,7 +82,7 @@ class World:
         elif who in CONSOLES:
             self.system("arriveConsole", {"console": who, "name": who})
         else:
-            self.system("arrive", {"venue": who})
+            self.system("arrive", {"venue": who} | ({"kind": "stream"} if who == STREAM else {}))
 
     def passes(self, seconds: float) -> None:
         """Time."""
@@ -198,7 +198,7 @@ TestMeeting.settings = settings(max_examples=40, stateful_step_count=30, deadlin
 def test_a_long_meeting_never_leaves_the_oracle(seed: int) -> None:
     rng = random.Random(seed)
     done: Counter[tuple[str, bool]] = Counter()
-    for _ in range(10):
+    for _ in range(14):
         world = World(rng.choice(["@li", "t01", "t02"]), rng.choice(HALLS))
         for _ in range(100):
             world.step(rng)

@@ -115,7 +115,12 @@ ACTIONS: dict[str, Action] = {
     "extend": Action("council", door.extend, {"minutes": integer(1, 240)}, ("minutes",), line="make it longer"),
     "end": Action("chair", door.end, {}, line="end the meeting"),
     # what happens by itself
-    "arrive": Action("system", door.arrive, {"venue": text(64), "zh": text(80), "en": text(80)}, ("venue",)),
+    "arrive": Action(
+        "system",
+        door.arrive,
+        {"venue": text(64), "zh": text(80), "en": text(80), "kind": one_of("guest", "stream")},
+        ("venue",),
+    ),
     "arriveConsole": Action("system", door.arrive_console, {"console": text(64), "name": text(80)}, ("console",)),
     "depart": Action("system", door.depart, {"who": text(64)}, ("who",)),
     "speaker": Action("system", floor.speaker, {"venue": venue_or_none}, ("venue",)),

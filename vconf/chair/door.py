@@ -26,15 +26,16 @@ GUESTS_MOST = 100
 def arrive(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
     """A venue connects: into the meeting, or into the waiting room.
 
-    A booked hall walks in, unless the door is locked and it was not in before, or it was cut off; a guest waits.
+    A booked hall walks in, unless the door is locked and it was not in before, or it was cut off, and so does a stream,
+    whose link was given to this one meeting; a guest waits.
     """
     code = args["venue"]
     known = state.venues.get(code)
     if known is None:
-        if sum(venue.kind == "guest" for venue in state.venues.values()) >= GUESTS_MOST:
+        if sum(venue.kind != "hall" for venue in state.venues.values()) >= GUESTS_MOST:
             raise Refused("full", str(GUESTS_MOST))
-        known = Venue(code, args.get("zh") or code, args.get("en") or code, kind="guest")
-    admitted = known.admitted or (known.kind == "hall" and not state.locked and not known.cut)
+        known = Venue(code, args.get("zh") or code, args.get("en") or code, kind=args.get("kind", "guest"))
+    admitted = known.admitted or (known.kind != "guest" and not state.locked and not known.cut)
     muted = known.muted
     if state.mute_all and not known.admitted and code not in (state.main, chair_venue(state)):
         muted = True  # who joins later is muted as the others were

@@ -34,6 +34,7 @@ class Oracle:
     def __init__(self, halls: Iterable[str], *, main: str, owner: str) -> None:
         self.halls = list(halls)
         self.guests: list[str] = []
+        self.walk_in = set(self.halls)  # need nobody to let them in
         self.main, self.owner, self.chair = main, owner, owner
         self.gone_at: float | None = None
         self.connected: set[str] = set()
@@ -208,7 +209,9 @@ class Oracle:
                 self.guests.append(venue)
             if venue not in self.let_in:
                 self._silence_newcomer(venue)
-                if venue in self.halls and not self.locked and venue not in self.cut_off:
+                if args.get("kind") == "stream":
+                    self.walk_in.add(venue)
+                if venue in self.walk_in and not self.locked and venue not in self.cut_off:
                     self.let_in.add(venue)
         elif action == "arriveConsole":
             self.consoles.add(args["console"])

@@ -31,12 +31,12 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """One venue (会场), booked or a guest."""
+    """One venue (会场): booked, a guest, or a stream of a camera or an encoder (WHIP)."""
 
     id: str
     zh: str
     en: str
-    kind: Literal["hall", "guest"] = "hall"
+    kind: Literal["hall", "guest", "stream"] = "hall"
     present: bool = False  # connected, be it in the meeting or in the waiting room
     admitted: bool = False  # let in once; stays so until it is cut
     cut: bool = False

@@ -50,7 +50,7 @@ def invited(meeting: Meeting, seat: Seat) -> bool:
     """Whether a seat of this meeting is still good: halls can be taken off, guests be asked in no longer."""
     if seat.role == "guest":
         return meeting.guest_pin is not None
-    return seat.console or seat.role == "recorder" or seat.hall in meeting.halls
+    return seat.role in ("chair", "recorder", "stream", "viewer") or seat.hall in meeting.halls
 
 
 class Rooms:
