@@ -30,7 +30,7 @@ def h264_keyframe(payload: bytes) -> bool:
 
 def vp8_keyframe(payload: bytes) -> bool:
     """True when a VP8 payload is the first packet of a keyframe."""
-    offset = _vp8_header(payload)
+    offset = vp8_header(payload)
     if offset is None or not payload[0] & 0x10 or payload[0] & 0x07:
         return False
     return offset < len(payload) and not payload[offset] & 0x01
@@ -38,7 +38,7 @@ def vp8_keyframe(payload: bytes) -> bool:
 
 def vp8_numbers(payload: bytes) -> tuple[int, int] | None:
     """(picture id of 15 bits, TL0PICIDX or -1); None when the payload carries no long picture id."""
-    if _vp8_header(payload) is None or not payload[0] & 0x80 or not payload[1] & 0x80 or not payload[2] & 0x80:
+    if vp8_header(payload) is None or not payload[0] & 0x80 or not payload[1] & 0x80 or not payload[2] & 0x80:
         return None
     picture = (payload[2] & 0x7F) << 8 | payload[3]
     return picture, payload[4] if payload[1] & 0x40 else -1
@@ -58,7 +58,7 @@ def vp8_renumber(payload: bytes, picture_offset: int, tl0_offset: int) -> bytes:
     return bytes(patched)
 
 
-def _vp8_header(payload: bytes) -> int | None:
+def vp8_header(payload: bytes) -> int | None:
     """Length of the payload descriptor; None when the payload is shorter than it says."""
     if not payload:
         return None
