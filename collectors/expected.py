@@ -19,6 +19,7 @@ from ipaddress import IPv4Network
 
 from inventory.model import Host, NetworkModel, Role
 from inventory.probes import link_paths, probe_paths
+from inventory.relays import bus, is_node
 
 _BASE = ("sshd", "snmpd", "agent", "chrony")
 _ROUTER = ("zebra", "staticd", "bfdd", "ospfd")
@@ -77,6 +78,10 @@ def services(model: NetworkModel, host: Host) -> tuple[str, ...]:
     if model.travellers and host.name == model.vpn:
         tunnels.add(_VPN_DAEMON["wireguard"])
     role = _BY_ROLE.get(host.role, ())
+    if is_node(model, host):
+        role = (*role, "bus", "node")
+    if host.role is Role.NMS and bus(model):
+        role = (*role, "bus")
     if host.role is Role.FIREWALL and model.exits:
         # keeps the exit's translations; chooses between several carriers
         role = ("natlog", "lines") if len(model.exits) > 1 else ("natlog",)

@@ -13,13 +13,14 @@ of the ports its users hang on does). Paths follow the routing of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from heapq import heappop, heappush
 from typing import Any
 
-from inventory.model import Host, LinkKind, NetworkModel, Port, Role, Site, SiteKind
+from inventory.model import Hall, Host, LinkKind, NetworkModel, Port, Role, Site, SiteKind
+from inventory.tree import Edge, Tree
 
 _GATEWAY_ORDER = (Role.CORE, Role.ACCESS, Role.CPE, Role.PARTNER, Role.HEADEND, Role.LEAF)
 _ARMS = frozenset({LinkKind.RING, LinkKind.ACCESS, LinkKind.SPUR, LinkKind.BROADBAND, LinkKind.CABLE})
@@ -54,9 +55,10 @@ class Meeting:
 
 
 class HallState(StrEnum):
-    """What a fault did to a hall's way to its relay, worst first."""
+    """What a fault did to a hall's way into its meetings, worst first."""
 
     CUT = "cut"  # no way at all
+    ALONE = "alone"  # cut off from the county: meetings of its own site's relay go on
     REROUTED = "rerouted"  # goes on over a backup path
     DEGRADED = "degraded"  # its path has a link that carries badly
     UNPROTECTED = "unprotected"  # same path, but the next fault of its site cuts it
@@ -64,7 +66,8 @@ class HallState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HallImpact:
-    """One hall concerned, with the links it used and those it uses now (hall first)."""
+    """One hall concerned, with the links it used and those it uses now (hall first), as far as the county's relay;
+    by its site's own relay where it has one, so that this one's cable is passed twice."""
 
     hall: str
     state: HallState
@@ -89,6 +92,11 @@ class MeetingImpact:
     def cut(self) -> tuple[str, ...]:
         """Halls that lost the meeting."""
         return tuple(hall.hall for hall in self.halls if hall.state is HallState.CUT)
+
+    @property
+    def alone(self) -> tuple[str, ...]:
+        """Halls that the meeting goes on without, among themselves, until their site is reached again."""
+        return tuple(hall.hall for hall in self.halls if hall.state is HallState.ALONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +143,6 @@ def document(impact: Impact) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Edge:
-    link: str
-    to: str
-    cost: int
-    host: str  # of ``to``
-
-
-@dataclass(frozen=True, slots=True)
 class _Users:
     """Where a site's users of one network are plugged into their access switch."""
 
@@ -161,40 +161,12 @@ def _node(host: Host, port: Port) -> str:
     return f"{host.name}/{port.name}" if host.role is Role.LEAF and len(host.ports) > 1 else host.name
 
 
-@dataclass(slots=True)
-class _Tree:
-    """Least-cost paths towards one host."""
-
-    cost: dict[str, int] = field(default_factory=dict)
-    via: dict[str, _Edge] = field(default_factory=dict)  # node -> edge towards the root
-
-    def path(self, node: str) -> tuple[str, ...] | None:
-        """Links from ``node`` to the root; None when there is no way."""
-        if node not in self.cost:
-            return None
-        links: list[str] = []
-        while node in self.via:
-            edge = self.via[node]
-            links.append(edge.link)
-            node = edge.to
-        return tuple(links)
-
-    def path_into(self, node: str, homes: Set[str]) -> tuple[tuple[str, ...], str]:
-        """Links from ``node`` to the first of these hosts on its way to the root, and that host."""
-        links: list[str] = []
-        while node not in homes and node in self.via:
-            edge = self.via[node]
-            links.append(edge.link)
-            node = edge.to
-        return tuple(links), node
-
-
 class ImpactMap:
     """The county's graph, made once per model."""
 
     def __init__(self, model: NetworkModel) -> None:
         self.model = model
-        self._edges: dict[str, list[_Edge]] = {}
+        self._edges: dict[str, list[Edge]] = {}
         self._host: dict[str, str] = {}  # node -> its host
         nodes: dict[tuple[str, str], str] = {}
         for host in model.hosts.values():
@@ -206,7 +178,7 @@ class ImpactMap:
             for port in host.ports:
                 cost = port.ospf_cost if port.ospf else 1
                 to = nodes[port.peer_host, port.peer_port]
-                self._edges[nodes[host.name, port.name]].append(_Edge(port.link, to, cost, port.peer_host))
+                self._edges[nodes[host.name, port.name]].append(Edge(port.link, to, cost, port.peer_host))
         self._gateway = {code: gateway for code in model.sites if (gateway := self._find_gateway(code))}
         self._cores = {code: host for code, host in self._gateway.items() if model.hosts[host].role is Role.CORE}
         self._arms = {code: self._find_arms(code) for code in self._gateway}
@@ -224,7 +196,9 @@ class ImpactMap:
         told = faults
         degraded = faults.degraded & model.links.keys() - faults.links
         down = (faults.hosts | faults.stuck) & model.hosts.keys()
-        faults = Faults(faults.links & model.links.keys(), down, apart=faults.apart)
+        faults = Faults(
+            faults.links & model.links.keys(), down, told.stuck - told.hosts, apart=faults.apart, mute=told.mute
+        )
         if not (faults.links or faults.hosts or faults.apart or told.mute or degraded):
             return Impact()
         part = self._parts(faults)
@@ -304,7 +278,7 @@ class ImpactMap:
 
     # One answer.
 
-    def _alive(self, node: str, faults: Faults) -> Iterable[_Edge]:
+    def _alive(self, node: str, faults: Faults) -> Iterable[Edge]:
         return (e for e in self._edges[node] if e.link not in faults.links and e.host not in faults.hosts)
 
     def _parts(self, faults: Faults) -> dict[str, int]:
@@ -335,9 +309,9 @@ class ImpactMap:
     def _live_homes(self, code: str, faults: Faults) -> set[str]:
         return {home for link, home in self._arms[code] if link not in faults.links and home not in faults.hosts}
 
-    def _tree(self, root: str, faults: Faults) -> _Tree:
+    def _tree(self, root: str, faults: Faults) -> Tree:
         """Dijkstra from ``root``; ties go to the link written first."""
-        tree = _Tree()
+        tree = Tree()
         if root in faults.hosts:
             return tree
         tree.cost[root] = 0
@@ -350,34 +324,59 @@ class ImpactMap:
                 reached = cost + edge.cost
                 if reached < tree.cost.get(edge.to, reached + 1):
                     tree.cost[edge.to] = reached
-                    tree.via[edge.to] = _Edge(edge.link, here, edge.cost, self._host[here])
+                    tree.via[edge.to] = Edge(edge.link, here, edge.cost, self._host[here])
                     heappush(queue, (reached, edge.to))
         return tree
 
     def paths(self, faults: Faults) -> dict[str, tuple[str, ...] | None]:
-        """Hall -> links to its relay, the hall's own first, under these faults; None: there is no way."""
-        trees: dict[str, _Tree] = {}
+        """Hall -> links to the county's relay, the hall's own first, under these faults; only those to its site's own
+        relay where that is all it reaches; None: there is no way."""
+        trees: dict[str, Tree] = {}
 
-        def towards(host: str) -> _Tree:
+        def towards(host: str) -> Tree:
             if host not in trees:
                 trees[host] = self._tree(host, faults)
             return trees[host]
 
+        near = replace(faults, hosts=faults.hosts - faults.stuck)  # a room's cables are joined whatever is routed
         paths: dict[str, tuple[str, ...] | None] = {}
         for hall in self.model.halls.values():
-            paths[hall.code] = None
-            if hall.host in faults.hosts or towards(hall.relay).path(hall.host) is None:
-                continue
-            site = self._backbone_site(hall.site)
-            home = next((core for core in self._homes(site) if towards(core).path(hall.host) is not None), hall.relay)
-            # Every home of a site holds the overlay's anycast address: the first one on the way takes the packet.
-            first, home = towards(home).path_into(hall.host, set(self._homes(site)))
-            second = towards(hall.relay).path(home)
-            far = self._cores.get(self.model.hosts[hall.relay].site, home)
-            if home != far and faults.apart.intersection((home, far)):
-                continue
-            paths[hall.code] = None if second is None else first + second
+            own = self._own_relay(hall, near)
+            start = hall.host if own is None else hall.relay
+            above = (hall.fallback,) if self._with_own_relay(hall) else (hall.relay, hall.fallback)
+            relays = (relay for relay in above if relay and relay not in faults.mute)
+            ways = (self._way(hall, start, relay, faults, towards) for relay in relays)
+            further = None if hall.host in faults.hosts else next((way for way in ways if way is not None), None)
+            paths[hall.code] = own if further is None else (own or ()) + further
         return paths
+
+    def _own_relay(self, hall: Hall, faults: Faults) -> tuple[str, ...] | None:
+        """Links from a hall to the relay of its own site; None where it has none, or cannot use it."""
+        if not self._with_own_relay(hall) or hall.host in faults.hosts or hall.relay in faults.mute:
+            return None
+        gov = self.model.networks["gov"].prefix
+        legs = (port for port in self.model.hosts[hall.relay].ports if not (port.address and port.address.ip in gov))
+        faults = replace(faults, links=faults.links.union(port.link for port in legs))
+        return self._tree(hall.relay, faults).path(hall.host)
+
+    def _with_own_relay(self, hall: Hall) -> bool:
+        return self.model.hosts[hall.relay].site == hall.site and hall.site not in self._cores
+
+    def _way(
+        self, hall: Hall, start: str, relay: str, faults: Faults, towards: Callable[[str], Tree]
+    ) -> tuple[str, ...] | None:
+        """Links from a host of the hall's site to a relay of the county; None: there is no way."""
+        if towards(relay).path(start) is None:
+            return None
+        site = self._backbone_site(hall.site)
+        home = next((core for core in self._homes(site) if towards(core).path(start) is not None), relay)
+        # Every home of a site holds the overlay's anycast address: the first one on the way takes the packet.
+        first, home = towards(home).path_into(start, set(self._homes(site)))
+        second = towards(relay).path(home)
+        far = self._cores.get(self.model.hosts[relay].site, home)
+        if second is None or (home != far and faults.apart.intersection((home, far))):
+            return None
+        return first + second
 
     def _backbone_site(self, code: str) -> Site:
         """The site itself, or the first one above it that hangs on centres."""
@@ -408,6 +407,8 @@ class ImpactMap:
             if after == before and not weak and not bad:
                 continue
             state = HallState.REROUTED if after != before else HallState.DEGRADED if bad else HallState.UNPROTECTED
+            if after == before[: len(after)] and len(after) < len(before):
+                state = HallState.ALONE  # as far as its own relay, and no further
             rates = {name: self.model.links[name].rate_bps for name in after}
             spare = None
             if load_bps is not None:

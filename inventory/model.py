@@ -50,7 +50,7 @@ class Role(StrEnum):
     FIREWALL = "firewall"  # Internet exit and every crossing between networks
     VPN = "vpn"  # WireGuard and IPsec gateway
     SERVER = "server"  # hosted systems of a centre (nginx behind a VRRP address)
-    RELAY = "relay"  # one media worker
+    RELAY = "relay"  # one media worker; outside the centres its site's node too
     NMS = "nms"  # management host: broker, collectors, pages, Prometheus
     STANDBY = "standby"  # management host that stands by: takes the other's place when that is dead
     HEADEND = "headend"  # cable head-end (CMTS side)
@@ -355,6 +355,7 @@ class Hall:
     devices: tuple[str, ...]  # "camera", "microphone", "screen" ...
     address: IPv4Address
     relay: str  # host name of the relay that serves it
+    fallback: str = ""  # the relay that does when that one is dead; "" for none
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,8 @@ FIREWALL_VPN = 192  # place of the cable between firewall and VPN gateway's oute
 SWITCH_BASE = 8192  # + 64 per site: an access switch's uplinks by network number, and from 32 on its users' cables
 SWITCH_PER_SITE = 64
 SWITCH_USER = 32
+BOX_BASE = SWITCH_BASE + SWITCH_PER_SITE * (SITE_MAX + 1)  # + 32 per site: the relay of a site that is no centre
+BOX_PER_SITE = 32
 
 
 def line_number(site: int) -> int:
@@ -166,6 +168,11 @@ def patch_number(centre: int, slot: int, network: int) -> int:
     ``network`` is the network's number, or 0 for the extra management port of a box that also forwards.
     """
     return PATCH_BASE + (centre - 1) * PATCH_PER_CENTRE + (slot - SLOT_FIREWALL) * PATCH_PER_BOX + network
+
+
+def box_number(site: int, network: int) -> int:
+    """Link number of the patch cable from a site's router to the relay beside it, by network number."""
+    return BOX_BASE + site * BOX_PER_SITE + network
 
 
 def outer_patch_number(centre: int) -> int:

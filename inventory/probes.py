@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from inventory.model import ROUTERS, Hall, Host, Link, LinkEnd, LinkKind, NetworkModel, Role, SiteKind
+from inventory.relays import above
 
 PROBED_NETWORK = "gov"
 """Halls sit in it."""
@@ -61,8 +62,9 @@ def reflectors(model: NetworkModel, host: Host) -> tuple[tuple[str, IPv4Address,
 
 
 def hall_path(model: NetworkModel, hall: Hall) -> str:
-    """Name of the path of a hall's meetings, from its relay's centre to its site; "" in the relay's own house."""
-    relay = model.hosts[hall.relay].site
+    """Name of the path of a hall's meetings, from its relay's centre to its site (of the relay above its site's own);
+    "" in that relay's own house."""
+    relay = above(model, hall).site
     ends = [
         next((host.name for host in model.site_hosts(site) if host.role in ROUTERS), "") for site in (relay, hall.site)
     ]

@@ -78,6 +78,7 @@ class AccessIntent(SiteIntent):
     homes: Annotated[tuple[Code, ...], Field(min_length=1, max_length=2)]
     networks: tuple[Code, ...] | None = None  # None: as usual for its kind
     organisations: tuple[Named, ...] = ()
+    boxes: tuple[Literal["relay"], ...] = ()  # a media relay of its own, which serves the site's halls
     switch: Platform | None = None  # the vendor's access switch that its users hang on; None: they are on the router
 
 
@@ -173,7 +174,8 @@ class HallIntent(Named):
     site: Code
     seats: Annotated[int, Field(ge=1, le=5000)]
     devices: tuple[Name, ...] = ("camera", "microphone", "screen")
-    relay: Code | None = None  # the centre whose relay serves it; None: the county's first
+    relay: Code | None = None  # the centre whose relay serves it, or takes over where the site has its own; None: the
+    # county's first
 
 
 class PersonIntent(Named):

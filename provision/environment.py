@@ -55,6 +55,12 @@ class Environment(BaseModel):
         return str(CHECKOUT) if self.program == "checkout" else "/"
 
     @property
+    def pages(self) -> str:
+        """The folder of the built pages."""
+        base = CHECKOUT if self.program == "checkout" else Path("/opt/sanwang")
+        return str(base / "web" / "dist")
+
+    @property
     def rules(self) -> str:
         """Where Prometheus finds the rules that are the same in every county; the county's own are rendered."""
         base = CHECKOUT / "dashboards" if self.program == "checkout" else Path("/opt/sanwang/dashboards")

@@ -196,6 +196,8 @@ def _hall_words(model: NetworkModel, hall: HallImpact) -> str:
     name = f"{hall.hall} {model.halls[hall.hall].zh}"
     if hall.state is HallState.CUT:
         return f"{name}: cut off"
+    if hall.state is HallState.ALONE:
+        return f"{name}: cut off from the county; meetings of its own site's relay go on"
     spare = f", {hall.spare_bps / 1e6:.0f} Mbit/s free" if hall.spare_bps is not None else ""
     shared = f"; shares duct {', '.join(hall.shared)} with the old path" if hall.shared else ""
     return f"{name}: {hall.state} over {' '.join(hall.after)} ({hall.capacity_bps / 1e6:.0f} Mbit/s{spare}){shared}"

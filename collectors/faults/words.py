@@ -97,7 +97,11 @@ def _means(impact: dict[str, Any]) -> tuple[str, str]:
     """What it costs, in a few words; nothing when it costs nothing."""
     zh, en = [], []
     halls = impact.get("halls", [])
-    for state, zh_word, en_word in (("cut", "中断", "cut off"), ("rerouted", "改走备用路径", "on a backup path")):
+    for state, zh_word, en_word in (
+        ("cut", "中断", "cut off"),
+        ("alone", "暂在本地开会", "meeting on their own"),
+        ("rerouted", "改走备用路径", "on a backup path"),
+    ):
         count = sum(hall["state"] == state for hall in halls)
         if count:
             zh.append(f"{count} 个会场{zh_word}")

@@ -12,6 +12,7 @@ from typing import Any
 from collectors.probe.mos import mos
 from inventory.impact import Faults, ImpactMap
 from inventory.model import Hall, LinkKind, NetworkModel, Role, SiteKind
+from inventory.relays import above
 
 Document = dict[str, Any]
 Way = tuple[str, ...]
@@ -205,7 +206,7 @@ def _router(model: NetworkModel, hall: Hall) -> str:
 
 
 def _relay_core(model: NetworkModel, hall: Hall) -> str:
-    site = model.sites[model.hosts[hall.relay].site]
+    site = model.sites[above(model, hall).site]
     if site.kind is not SiteKind.CENTRE:
         return ""
     return next((host.name for host in model.site_hosts(site.code) if host.role is Role.CORE), "")

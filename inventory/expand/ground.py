@@ -11,11 +11,12 @@ from inventory.errors import Report
 from inventory.expand.access import switch_seats
 from inventory.expand.cable import Seat
 from inventory.expand.fibres import router_name
+from inventory.expand.relays import relay_sites
 from inventory.expand.segments import service_networks
 from inventory.expand.sites import box_centre
 from inventory.expand.written import written_sites
 from inventory.model import Network, Role, Service, Site, SiteKind
-from inventory.schema import Intent
+from inventory.schema import AccessIntent, CentreIntent, Intent
 
 BOXES = {
     "firewall": ("fw", Role.FIREWALL, plan.SLOT_FIREWALL),
@@ -39,7 +40,7 @@ class Ground:
     nms: str
     standby: str
     headend: str
-    relays: tuple[str, ...]
+    relays: tuple[str, ...]  # codes of sites, centres first
     vpn_networks: tuple[str, ...]  # mgmt included
     switches: dict[str, str]  # platform of each access switch, by its site
     visitors: dict[str, tuple[IPv4Network, ...]]  # prefixes of guests, by the network that they visit
@@ -116,7 +117,7 @@ def check_boxes(
         nms=box_centre(intent, "nms"),
         standby=box_centre(intent, "standby"),
         headend=box_centre(intent, "headend"),
-        relays=tuple(code for code, centre in intent.centres.items() if "relay" in centre.boxes),
+        relays=relay_sites(intent, sites, report),
         vpn_networks=tuple(name for name in networks if name in legs | {"mgmt"}) if vpn else (),
         switches=switches,
         visitors=visitors,
@@ -130,7 +131,7 @@ def expand_seats(intent: Intent, ground: Ground, services: Mapping[str, Service]
     for written in written_sites(intent):
         site, section = ground.sites[written.code], written.section
         seats.append(Seat(written.host, site.code, section.role, section.slot, site.networks))
-        boxes = intent.centres[site.code].boxes if site.kind is SiteKind.CENTRE else ()
+        boxes = written.intent.boxes if isinstance(written.intent, CentreIntent | AccessIntent) else ()
         for box in boxes:
             suffix, role, slot = BOXES[box]
             networks = _box_networks(box, site.code, ground, services)

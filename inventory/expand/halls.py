@@ -6,7 +6,7 @@ from inventory import plan
 from inventory.errors import Report
 from inventory.expand.fibres import ROUTER_KINDS
 from inventory.expand.ground import Ground
-from inventory.model import Hall
+from inventory.model import Hall, SiteKind
 from inventory.schema import Intent
 
 
@@ -14,6 +14,7 @@ def expand_halls(intent: Intent, ground: Ground, report: Report) -> dict[str, Ha
     """Every hall by code."""
     halls: dict[str, Hall] = {}
     taken: dict[str, str] = {}
+    centres = [code for code in ground.relays if ground.sites[code].kind is SiteKind.CENTRE]
     for code, written in intent.halls.items():
         site = ground.sites.get(written.site)
         if site is None or site.kind not in ROUTER_KINDS or "gov" not in site.networks:
@@ -29,15 +30,18 @@ def expand_halls(intent: Intent, ground: Ground, report: Report) -> dict[str, Ha
                 ("halls", code, "site"), f"{site.code}, which has {taken[site.code]}", "one hall a site", "remove one"
             )
         taken[site.code] = code
-        relay = written.relay or (ground.relays[0] if ground.relays else "")
-        if relay not in ground.relays:
+        centre = written.relay or (centres[0] if centres else "")
+        if centre not in centres:
             report.error(
                 ("halls", code, "relay" if written.relay else "site"),
-                relay or "no relay in the county",
+                centre or "no relay in the county",
                 "a centre with the box relay",
                 "add relay to a centre's boxes",
             )
             continue
+        own = site.code if site.code in ground.relays else centre
+        others = (code for code in (centre, *centres) if code != own)
+        fallback = next(others, "")
         halls[code] = Hall(
             code=code,
             site=site.code,
@@ -47,6 +51,7 @@ def expand_halls(intent: Intent, ground: Ground, report: Report) -> dict[str, Ha
             seats=written.seats,
             devices=written.devices,
             address=plan.site_address(ground.networks["gov"], site.number, plan.SLOT_USER).ip,
-            relay=ground.host(relay, "relay"),
+            relay=ground.host(own, "relay"),
+            fallback=ground.host(fallback, "relay") if fallback else "",
         )
     return halls

@@ -1,4 +1,4 @@
-"""Phase 8, rooms: patch cables to a centre's boxes, to access switches and their users, and to halls' computers."""
+"""Phase 8, rooms: patch cables to boxes, to access switches and their users, and to halls' computers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from inventory.expand.access import PATCH_BPS, switch_cables, user_port
 from inventory.expand.cable import Cable, End, cable
 from inventory.expand.ground import Ground
 from inventory.expand.segments import service_networks
-from inventory.model import Hall, LinkKind, Network, Service, Site
+from inventory.model import Hall, LinkKind, Network, Service, Site, SiteKind
 from inventory.schema import Intent
 
 
@@ -34,6 +34,9 @@ def expand_rooms(
         if "headend" in centre.boxes:
             cables.append(_lan(site, ground, "headend", "tv", plan.SLOT_HEADEND))
             cables.append(_lan(site, ground, "headend", "mgmt", plan.SLOT_HEADEND, vrf="mgmt"))
+    for code in ground.relays:
+        if code not in intent.centres:
+            cables += (_lan(ground.sites[code], ground, "relay", name, plan.SLOT_RELAY) for name in ("gov", "mgmt"))
     in_halls = {hall.site for hall in halls.values()}
     for code, platform in ground.switches.items():
         cables += switch_cables(ground.sites[code], platform, code in in_halls, ground.networks)
@@ -109,9 +112,14 @@ def _patch(
 ) -> Cable:
     host = ground.host(site.code, box)
     slot = {"firewall": 2, "vpn": 3, "server": 4, "relay": 5, "nms": 6, "standby": 6, "headend": 7}[box]
+    number = (
+        plan.patch_number(site.number, slot, 0 if own else network.number)
+        if site.kind is SiteKind.CENTRE
+        else plan.box_number(site.number, network.number)
+    )
     return cable(
         f"{host}-{'own' if own else network.name}",
-        plan.patch_number(site.number, slot, 0 if own else network.number),
+        number,
         LinkKind.LAN,
         End(ground.router(site.code), vrf=network.name, bridge=bridge),
         End(host, vrf=vrf, address=address),

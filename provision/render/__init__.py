@@ -81,7 +81,7 @@ def _files(
         if host.role is Role.SERVER:
             yield from server_files(model, host)
         if host.role is Role.RELAY:
-            yield from relay_files(model, host)
+            yield from relay_files(model, host, environment)
         if host.role is Role.NMS:
             yield from nms_files(model, host, environment)
         if host.role is Role.STANDBY:

@@ -6,13 +6,18 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 
+from identity.ca import dns_name
+from inventory import relays
 from inventory.model import Host, NetworkModel, Port, Role, Service
 from inventory.workdays import CHINA
 from provision.environment import Environment
+from provision.render.bus import hub_config, leaf_config
 from provision.render.files import ConfigFile, fill
+from provision.render.node import node_files
 from provision.render.rules import county_rules
 
 VRRP_ADVERT_S = 0.2
+BUS_FILE = "/etc/sanwang/bus.conf"
 
 
 def ssh_files(host: Host) -> Iterator[ConfigFile]:
@@ -76,27 +81,31 @@ def chrony_files(model: NetworkModel, host: Host, environment: Environment) -> I
     yield ConfigFile("/etc/chrony/chrony.keys", "0640", keys, "chrony")
 
 
-def relay_files(model: NetworkModel, host: Host) -> Iterator[ConfigFile]:
-    """One media worker: its media address in gov, its control address in mgmt."""
-    media = next(
-        each for each in model.services.values() if each.kind == "media" and each.backends[0].host == host.name
-    )
+def relay_files(model: NetworkModel, host: Host, environment: Environment) -> Iterator[ConfigFile]:
+    """One media worker: its media address in gov, its control address in mgmt; outside the centres the node too."""
+    address, port = relays.media(model, host)
+    drivers = [*relays.managers(model), *((host,) if relays.is_node(model, host) else ())]
     document = {
         "name": host.name,
-        "media": f"{media.address}:{media.port}",
-        "control": f"{host.management}:9820",
+        "media": f"{address}:{port}",
+        "control": f"{host.management}:{relays.CONTROL_PORT}",
         "certificate": "/etc/sanwang/tls/host.crt",
         "key": "/etc/sanwang/tls/host.key",
         "ca": "/etc/sanwang/tls/ca.crt",
-        "clients": sorted(f"{name}.sanwang.internal" for name in (model.nms, model.standby) if name),
+        "clients": sorted(dns_name(driver.name) for driver in drivers),
     }
     yield from tls_files(host, "relay")
+    if relays.is_node(model, host):
+        yield from node_files(model, host, environment)
+        yield ConfigFile(BUS_FILE, "0644", leaf_config(model, host), "relay")
     yield ConfigFile("/etc/sanwang/relay.json", "0644", json.dumps(document, indent=1) + "\n", "relay")
 
 
 def nms_files(model: NetworkModel, host: Host, environment: Environment) -> Iterator[ConfigFile]:
     """Prometheus and Alertmanager on the management host, and its certificate."""
     yield from tls_files(host, "nms")
+    if relays.bus(model):
+        yield ConfigFile(BUS_FILE, "0644", hub_config(model, host), "nms")
     text = fill("prometheus.yml.j2", model=model, rules=environment.rules)
     yield ConfigFile("/etc/prometheus/prometheus.yml", "0644", text, "nms")
     yield ConfigFile("/etc/prometheus/county.rules.yml", "0644", county_rules(model, environment), "nms")

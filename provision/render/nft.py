@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
+from inventory import relays
 from inventory.guests import Guest
 from inventory.model import ROUTERS, Host, Network, NetworkModel, PolicyRule, Role, SiteKind
 from provision.environment import Environment
@@ -180,6 +181,14 @@ def _guests(model: NetworkModel, legs: list[tuple[Network, str]]) -> list[tuple[
     return [(guest, ports[guest.network], _addresses(guest.prefixes)) for guest in model.guests.values()]
 
 
+def _node(model: NetworkModel, host: Host) -> str:
+    """Who may open the pages of this node: its site's LAN in gov, where its halls are; "" where there is no node."""
+    if not relays.is_node(model, host):
+        return ""
+    address = relays.network_address(model, host, "gov")
+    return f"ip saddr {IPv4Network((address, 24), strict=False)} ip daddr {address} tcp dport {relays.NODE_PORT}"
+
+
 def _host(model: NetworkModel, host: Host, vrf: str) -> dict[str, object]:
     """What the ruleset of a box that is no router needs."""
     tunnels = list(tunnel_device(model, host).values()) if not vrf else []
@@ -209,6 +218,11 @@ def _host(model: NetworkModel, host: Host, vrf: str) -> dict[str, object]:
         "role": host.role.value,
         "lans": [bridge.name for bridge in host.vrf("").bridges] if not vrf else [],
         "remote": host.role in (Role.CPE, Role.PARTNER),
-        "relay": host.role is Role.RELAY,
+        "relay": relays.media(model, host)[1] if host.role is Role.RELAY else None,
+        "node": _node(model, host),
+        "nodes": _addresses([each.management for each in relays.nodes(model) if each.management])
+        if host.role is Role.NMS and relays.bus(model)
+        else "",
+        "nodes_ports": f"{relays.LEAF_PORT}, {relays.DOOR_PORT}",
         "is_nms": host.role is Role.NMS,
     }

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
+from inventory import relays
 from inventory.model import ROUTERS, Host, Link, LinkKind, NetworkModel, Port, Role, Service
 
 OPUS_PAYLOAD_TYPE = 111
@@ -146,6 +147,7 @@ class Marks:
     signalling: tuple[tuple[IPv4Address, str, int, str], ...]  # services that halls ask: address, protocol, port, mark
     relays: tuple[tuple[IPv4Address, int], ...]  # relays that stand in this LAN: their own marks count
     services: tuple[tuple[IPv4Address, str, int, str], ...]  # services that answer from here, and their mark
+    control: tuple[tuple[IPv4Address, IPv4Address, int], ...]  # TCP of relays and nodes: from, to, port
 
 
 def marks(model: NetworkModel, host: Host, vrf: str) -> Marks | None:
@@ -156,10 +158,15 @@ def marks(model: NetworkModel, host: Host, vrf: str) -> Marks | None:
     lans = {bridge.name: bridge.address.network for bridge in own.bridges}
     network = model.networks[vrf]
     here = [each for each in model.services.values() if each.network == vrf and _answers(each, own_lans=lans.values())]
-    media = [each for each in model.services.values() if each.kind == "media"]
+    media = [relays.media(model, each) for each in relays.relays_of(model, host.site)]
     halls = tuple(
         hall.address for hall in model.halls.values() if any(hall.address in prefix for prefix in lans.values())
     )
+
+    def in_here(address: IPv4Address) -> bool:
+        return any(address in prefix for prefix in lans.values())
+
+    talks = list(relays.control_talks(model)) if vrf == "mgmt" else []
     gate = model.hosts[model.firewall]
     beside = any(port.peer_host == host.name and host.port(port.peer_port).vrf == vrf for port in gate.ports)
     return Marks(
@@ -167,18 +174,22 @@ def marks(model: NetworkModel, host: Host, vrf: str) -> Marks | None:
         crossing=f"lan-{vrf}" if beside and f"lan-{vrf}" in lans else "",
         prefix=str(network.prefix),
         halls=halls,
-        media=tuple((each.address, each.port) for each in media) if halls else (),
+        media=tuple(media) if halls else (),
         signalling=tuple(
             (each.address, each.protocol, each.port, _DSCP[each.traffic_class])
             for each in model.services.values()
             if halls and each.kind == "meet"
         ),
-        relays=tuple((each.address, each.port) for each in here if each.kind == "media"),
+        relays=tuple(each for each in media if in_here(each[0])),
         services=tuple(
             (each.address, each.protocol, each.port, _DSCP[each.traffic_class])
             for each in here
             if each.kind != "media" and each.traffic_class != "data"
+        )
+        + tuple(
+            (to, "tcp", port, _DSCP["control"]) for to, port in dict.fromkeys(each[1:] for each in talks) if in_here(to)
         ),
+        control=tuple(each for each in talks if in_here(each[0])),
     )
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from inventory.model import ROUTERS, Host, NetworkModel, Role
+from inventory.relays import bus, is_node
 from provision.environment import Environment
 from provision.render.files import ConfigFile, fill
 from provision.render.frr import daemons
+from provision.render.hosted import BUS_FILE
 from provision.render.network import CORE_READY, tunnel_device
 
 _FRR = "/usr/lib/frr"
@@ -47,6 +49,9 @@ class Service:
     after: tuple[str, ...] = ()  # shell lines run beside it, once it has started
     log: str = ""  # file for its words; "" = /var/log/<name>.log
     environment: tuple[tuple[str, str], ...] = ()
+
+
+_BUS = Service("bus", ("/usr/sbin/nats-server", "-c", BUS_FILE), folder="/etc/sanwang/tls")
 
 
 def services(
@@ -131,6 +136,9 @@ def services(
         found.append(Service("natlog", ("/usr/bin/python3", "-SE", "/etc/sanwang/bin/natlog")))
     if host.role is Role.RELAY:
         found.append(_ours(environment, "relay", "--config", "/etc/sanwang/relay.json"))
+    if is_node(model, host):
+        found.append(_BUS)
+        found.append(_ours(environment, "node", "--config", "/etc/sanwang/node.json"))
     if host.role is Role.NMS and environment.management == "runit":
         found += _management(model, environment)
     return tuple(found)
@@ -231,6 +239,8 @@ def _management(model: NetworkModel, environment: Environment) -> Iterator[Servi
     for name in ("broker", "collect", "serve"):
         argv = tuple(environment.command(name))
         yield Service(name, argv, folder=environment.folder, before=instance)
+    if bus(model):
+        yield _BUS
     yield Service(
         "prometheus",
         (

@@ -41,8 +41,8 @@ _RESTART = {
     "snmp": ("snmpd",),
     "agent": ("agent",),
     "chrony": ("chrony",),
-    "relay": ("relay",),
-    "nms": ("serve",),
+    "relay": ("relay", "bus", "node"),
+    "nms": ("serve", "bus"),
 }
 _SELF = ("broker",)  # carries the session that asked: restarted when the answer is out
 
