@@ -5,7 +5,7 @@ import { named, say } from "../shared/i18n";
 import type { Conference } from "../shared/meet/conference";
 import { Dialog } from "../ops/ui/dialog";
 import { press, type Row } from "./actions";
-import { box, close } from "./box";
+import { box, close, keepPolled, polled } from "./box";
 import { venueName } from "./picture";
 import { act, order } from "./seat";
 import { counted, Find, Help, Lines, SheetBox } from "./shows";
@@ -108,7 +108,14 @@ const listOf = (form: FormData): string[] => String(form.get("venues") ?? "").sp
 function Poll({ conference, row }: { conference: Conference; row: Row }) {
   const { poll } = conference;
   return (
-    <Ask row={row} action="poll" args={(form) => ({ venues: listOf(form), intervalS: Number(form.get("interval")), scope: form.get("scope") })}>
+    <Ask
+      row={row}
+      action="poll"
+      args={(form) => {
+        keepPolled(listOf(form));
+        return { venues: listOf(form), intervalS: Number(form.get("interval")), scope: form.get("scope") };
+      }}
+    >
       <label class="field">
         {t("pollEvery")}
         <input name="interval" type="number" min="5" max="600" step="1" required defaultValue={String(poll?.intervalS ?? 20)} />
@@ -122,7 +129,7 @@ function Poll({ conference, row }: { conference: Conference; row: Row }) {
           </option>
         </select>
       </label>
-      <Venues conference={conference} name={t("pollVenues")} picked={poll?.venues ?? []} />
+      <Venues conference={conference} name={t("pollVenues")} picked={poll?.venues ?? polled().filter((code) => code in (conference.venues ?? {}))} />
     </Ask>
   );
 }

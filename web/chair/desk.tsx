@@ -22,7 +22,13 @@ export function Desk({ conference }: { conference: Conference }) {
           {t(trouble)}
         </p>
       )}
+      {conference.alone && <p class="trouble">{t("alone")}</p>}
       <Network />
+      {conference.banner && (
+        <p class="banner-now" data-banner={conference.banner.text}>
+          <b>{t("bannerNow")}</b> {conference.banner.text}
+        </p>
+      )}
       <main class="floor-plan">
         <Screens conference={conference} />
         <Wall conference={conference} />

@@ -110,6 +110,19 @@ export function Meeting() {
             {said.value}
           </p>
         )}
+        {signing.value && <SignIn />}
+      </div>
+      <div class="foot">
+        <div class="foot-words">
+          <div class="bar">
+            <strong>{booked()?.title}</strong>
+            <span class="figures">
+              {timeOf(clock.value)} · {t("halls", { n: here })}
+            </span>
+            <Duty />
+          </div>
+          <Keys />
+        </div>
         <aside class="own" aria-label={t("me")}>
           {camera.value === "good" && !session.off.value.has("camera") ? (
             <Own stream={local.value} />
@@ -118,16 +131,7 @@ export function Meeting() {
           )}
           <p class="tile-name">{hallName()}</p>
         </aside>
-        {signing.value && <SignIn />}
       </div>
-      <div class="bar">
-        <strong>{booked()?.title}</strong>
-        <span class="figures">
-          {timeOf(clock.value)} · {t("halls", { n: here })}
-        </span>
-        <Duty />
-      </div>
-      <Keys />
       <Voices />
     </div>
   );

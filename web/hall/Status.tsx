@@ -18,6 +18,7 @@ function words(): Word[] {
   const { you, roll } = conference;
   const off = session.off.value;
   const called = roll?.venue === you.id;
+  if (conference.alone) say("alone", "amber", t("onItsOwn"));
   if (called) say("called", "red", t("called"));
   else if (you.seen) say("seen", "red", t("onAir"));
   if (conference.slides === you.id && sharing.value) say("slides", "red", t("slidesOnAir"));

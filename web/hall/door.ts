@@ -78,14 +78,14 @@ function keep(token: string): void {
   }
 }
 
-/** Ask the servers in turn until one answers, be it a refusal. */
+/** Ask the servers in turn until one answers, be it a refusal; a server that cannot answer now is as good as away. */
 async function asked<T>(path: string, body: unknown): Promise<T> {
   let away: unknown;
   for (const server of servers())
     try {
       return await post<T>(server + path, body);
     } catch (error) {
-      if (error instanceof ApiError) throw error;
+      if (error instanceof ApiError && error.status < 500) throw error;
       away = error;
     }
   throw away;

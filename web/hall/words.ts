@@ -59,6 +59,7 @@ export const t = words({
   onAir: ["本会场正在广播", "This hall is broadcast to all"],
   slidesOnAir: ["正在共享双流", "Your slides are shown"],
   slidesWanted: ["主席要看本会场双流，请按 5", "The chair wants your slides: press 5"],
+  onItsOwn: ["与县里中断，本乡镇先行开会", "Cut off from the county: this township goes on"],
   floor: ["您有发言权，请发言", "You have the floor"],
   mutedByChair: ["已被主席静音", "Muted by the chair"],
   micIsOff: ["本会场话筒已关", "Your microphone is off"],

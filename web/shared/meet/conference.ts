@@ -63,6 +63,8 @@ export interface Conference {
   number: number;
   meeting: number;
   ended: boolean;
+  /** A township that goes on without its county. */
+  alone?: boolean;
   you: You;
   programmeNumber?: number;
   /** Since when what everybody is shown is so; this and all times are UNIX seconds. */
