@@ -6,7 +6,7 @@ import { act, chosen, session } from "./seat";
 
 type Args = Record<string, unknown>;
 
-export type Box = "confirm" | "poll" | "display" | "banner" | "extend" | "signIn" | "lines" | "sheet" | "help" | "find";
+export type Box = "confirm" | "poll" | "display" | "banner" | "extend" | "signIn" | "lines" | "sheet" | "guests" | "help" | "find";
 
 export interface Row {
   id: string;
@@ -111,6 +111,7 @@ export const ROWS: Row[] = [
   { id: "clearBanner", key: "T", of: "all", words: ["清除横幅", "Clear banner"], send: () => ["banner", { text: "" }] },
   { id: "lines", key: "i", of: "all", words: ["会前试线", "Line tests"], box: "lines" },
   { id: "sheet", key: "j", of: "all", words: ["签到表", "Sign-in sheet"], box: "sheet" },
+  { id: "guests", key: "u", of: "all", words: ["来宾…", "Guests…"], box: "guests" },
   { id: "extend", key: "e", of: "all", words: ["延长…", "Extend…"], box: "extend" },
   { id: "end", key: "E", of: "all", words: ["结束会议", "End meeting"], box: "confirm", danger: true, send: plain("end") },
 ];

@@ -8,7 +8,7 @@ import { press, type Row } from "./actions";
 import { box, close, keepPolled, polled } from "./box";
 import { venueName } from "./picture";
 import { act, order } from "./seat";
-import { counted, Find, Help, Lines, SheetBox } from "./shows";
+import { counted, Find, Guests, Help, Lines, SheetBox } from "./shows";
 import { t } from "./words";
 
 export function Boxes({ conference }: { conference: Conference }) {
@@ -26,6 +26,7 @@ export function Boxes({ conference }: { conference: Conference }) {
       {open.kind === "signIn" && <SignIn conference={conference} row={open.row!} venue={open.venue} />}
       {open.kind === "lines" && <Lines />}
       {open.kind === "sheet" && <SheetBox />}
+      {open.kind === "guests" && <Guests />}
       {open.kind === "help" && <Help />}
       {open.kind === "find" && <Find />}
     </Dialog>

@@ -105,6 +105,9 @@ const bearer = (): Record<string, string> => ({ authorization: `Bearer ${token}`
 const place = (what: string): string => `/api/meet/meetings/${link.value?.meeting.id ?? 0}/${what}`;
 
 export const readSheet = (): Promise<Sheet> => get<Sheet>(place("attendance"), bearer());
+/** Guests by one link and a PIN, or no longer; "" of both then. */
+export const askGuests = (on: boolean): Promise<{ guest_link: string | null; pin: string | null }> =>
+  post(place("guests"), { on }, bearer());
 export const testLines = (): Promise<unknown> => post(place("lines"), {}, bearer());
 
 function repeat(everyMs: number, ask: () => Promise<void>): void {

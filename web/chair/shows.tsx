@@ -7,7 +7,7 @@ import { ROWS, type Row } from "./actions";
 import { close } from "./box";
 import { choose } from "./keys";
 import { venueName } from "./picture";
-import { lines, order, readSheet, tell, testLines } from "./seat";
+import { askGuests, lines, order, readSheet, tell, testLines } from "./seat";
 import { timeOf } from "./time";
 import type { Sheet } from "./types";
 import { t } from "./words";
@@ -97,6 +97,40 @@ export function SheetBox() {
       <button class="main no-paper" autoFocus onClick={() => window.print()}>
         {t("print")}
       </button>
+    </div>
+  );
+}
+
+/** Phones and notebooks: one link for all of them, a PIN that goes another way, then the waiting room. */
+export function Guests() {
+  const [pin, setPin] = useState("");
+  const [link, setLink] = useState("");
+  const ask = (on: boolean): void => {
+    askGuests(on).then(
+      (found) => {
+        setPin(found.pin ?? "");
+        setLink(found.guest_link ?? "");
+      },
+      (problem: unknown) => tell([String(problem), String(problem)], true),
+    );
+  };
+  if (!pin)
+    return (
+      <button class="main" autoFocus onClick={() => ask(true)}>
+        {t("guestsAsk")}
+      </button>
+    );
+  return (
+    <div class="guests">
+      <p>{t("guestsPin")}</p>
+      <p class="pin figures" data-pin={pin}>
+        {pin}
+      </p>
+      <label>
+        {t("guestsLink")}
+        <input readOnly value={link} data-link onFocus={(event) => event.currentTarget.select()} />
+      </label>
+      <button onClick={() => ask(false)}>{t("guestsStop")}</button>
     </div>
   );
 }

@@ -20,7 +20,7 @@ export interface NetFault extends Named {
 export interface Wall {
   quality: Record<string, Quality>;
   faults: NetFault[];
-  venues: Record<string, { state: "cut" | "rerouted" | "degraded" | "unprotected"; by: string[] }>;
+  venues: Record<string, { state: "cut" | "alone" | "rerouted" | "degraded" | "unprotected"; by: string[] }>;
   silent: string;
 }
 

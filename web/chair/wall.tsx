@@ -99,7 +99,7 @@ function Tile({ code, venue, conference }: { code: string; venue: VenueState; co
             {line ? (line.ready ? "✓" : "✗") : "○"}
           </span>
           {venue.signed && <span>{t("people", { n: venue.signed.heads })}</span>}
-          {net && <span class={net.state === "cut" ? "down" : "degraded"}>{say(NET[net.state]!)}{net.by.length > 0 && `：${net.by.join(" ")}`}</span>}
+          {net && <span class={net.state === "cut" || net.state === "alone" ? "down" : "degraded"}>{say(NET[net.state]!)}{net.by.length > 0 && `：${net.by.join(" ")}`}</span>}
           <QualityWords of={here ? wall.value?.quality[code] : undefined} />
         </span>
       </button>

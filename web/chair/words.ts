@@ -98,6 +98,10 @@ export const t = words({
   absent: ["未到", "absent"],
   min: ["{n} 分钟", "{n} min"],
   print: ["打印", "Print"],
+  guestsAsk: ["允许来宾入会", "Let guests ask to come in"],
+  guestsStop: ["不再接受来宾", "No more guests"],
+  guestsLink: ["来宾链接（手机、笔记本），经等候室准入", "Guests' link (phones, notebooks); the waiting room comes first"],
+  guestsPin: ["PIN，请另行告知", "PIN, to be told another way"],
   find: ["查找会场", "Find a venue"],
   keys: ["按键", "Keys"],
   keyMove: ["在会场墙上移动", "Move on the wall"],
@@ -130,6 +134,7 @@ export const STATE: Record<string, Pair> = {
 
 export const NET: Record<string, Pair> = {
   cut: ["线路中断", "cut off"],
+  alone: ["与县里中断", "cut off from the county"],
   rerouted: ["已改道", "rerouted"],
   degraded: ["线路劣化", "line degraded"],
   unprotected: ["失去备份", "no backup"],
