@@ -200,8 +200,8 @@ def main(argv: list[str]) -> int:
 
 
 def _links(model: NetworkModel, places: Places, meeting: meetings.Meeting) -> dict[str, str]:
-    tokens, address = token_key(places), base(model)
-    return {hall: links.link(tokens, address, meeting, hall, datetime.now(UTC)) for hall in meeting.halls}
+    tokens = token_key(places)
+    return {hall: links.link(tokens, base(model, hall), meeting, hall, datetime.now(UTC)) for hall in meeting.halls}
 
 
 def _chair_link(model: NetworkModel, places: Places, meeting: meetings.Meeting, login: str) -> str:

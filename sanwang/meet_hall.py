@@ -33,7 +33,7 @@ def card(
     """
     model, places = county()
     hall = _hall(model, code)
-    address = base(model)
+    address = base(model, code)
     with opened(places) as store, store.session() as session:
         pairing = hall_devices.new_code(session, code, who(), datetime.now(UTC))
     called = duty(model)

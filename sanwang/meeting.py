@@ -70,10 +70,10 @@ def token_key(places: Places) -> Tokens:
     return Tokens(Secrets(places.lib / "identity").resolve(links.KEY))
 
 
-def base(model: NetworkModel) -> str:
-    """The pages' address; exits with 2 when the county has none."""
+def base(model: NetworkModel, hall: str = "") -> str:
+    """The pages' address, a hall's own where its site has a node; exits with 2 when the county has none."""
     try:
-        return links.pages_address(model)
+        return links.pages_address(model, hall)
     except LookupError as lack:
         fail(BAD, str(lack))
 

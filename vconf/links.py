@@ -23,6 +23,7 @@ from typing import Literal
 
 from identity.tokens import OtherPurpose, Token, TokenRefused, Tokens
 from inventory.model import NetworkModel
+from inventory.relays import node_address
 from vconf.meeting import LATE, LONGEST, Meeting
 
 Role = Literal["venue", "chair", "guest", "recorder", "stream", "viewer"]
@@ -39,8 +40,11 @@ KEY = "token/meet"
 """Name of the signing key among the county's secrets."""
 
 
-def pages_address(model: NetworkModel) -> str:
-    """Where halls find the pages: the service of kind "meet"; LookupError in a county without one."""
+def pages_address(model: NetworkModel, hall: str = "") -> str:
+    """Where a hall finds its page: at its site's node where it has one, else, as everybody, at the service of kind
+    "meet"; LookupError in a county without one."""
+    if hall in model.halls and (own := node_address(model, model.halls[hall])):
+        return own
     for service in model.services.values():
         if service.kind == "meet":
             port = "" if service.port == 443 else f":{service.port}"

@@ -314,6 +314,7 @@ class Rest:
         if (state := meeting.state(now)) in ("cancelled", "over"):
             raise HTTPException(409, f"meeting {meeting.id} is {state}")
         try:
-            return make(self._tokens, links.pages_address(self._model), meeting, *subject, now)
+            address = links.pages_address(self._model, subject[0] if make is links.link else "")
+            return make(self._tokens, address, meeting, *subject, now)
         except LookupError as lack:
             raise HTTPException(409, str(lack)) from None
