@@ -127,7 +127,7 @@ async def _run(settings: dict[str, object]) -> int:
         else:
             options = ["--coalesce-ms", str(settings["coalesce_ms"]), "--engine", str(settings["engine"])]
             engine = Workers(_address(settings, "media"), _number(settings, "workers"), options)
-            await engine.start()
+            await engine.run()
             kind = f"{settings['workers']} workers"
     except TimeoutError:
         print("sanwang relay: a worker did not start: its own message is above", file=sys.stderr)

@@ -9,11 +9,9 @@ that halls see each other while their pages come back and build anew.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from vconf.media.engine import Engine, EngineError
 from vconf.media.ortc import OrtcError
 from vconf.media.pipes import PipeError
 from vconf.relay_client import COUNTY, RelayError
+from vconf.requests import requests, text
 from vconf.workers import Workers
 
 GRACE_S = 30.0
@@ -33,7 +32,6 @@ MOST_SIDES = 8
 _BACKLOG_BYTES = 4 << 20
 
 logger = logging.getLogger(__name__)
-_Method = Callable[[dict[str, Any]], Any]
 
 
 @dataclass(slots=True)
@@ -71,40 +69,7 @@ class RelayServer:
         self._servers: list[asyncio.Server] = []
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         engine.on_event = self._event
-        self._methods: dict[str, _Method] = {
-            "ping": lambda p: {},
-            "status": lambda p: self.status(),
-            "quality": lambda p: engine.quality(),
-            "peerQuality": lambda p: engine.peer_quality(_text(p, "room")),
-            "createTransport": lambda p: engine.create_transport(_text(p, "room"), _text(p, "peer")),
-            "connectTransport": self._connect,
-            "restartIce": lambda p: engine.restart_ice(_text(p, "transport")),
-            "closePeer": lambda p: engine.close_peer(_text(p, "room"), _text(p, "peer")),
-            "closeTransport": lambda p: engine.close_transport(_text(p, "transport")),
-            "produce": self._produce,
-            "pauseProducer": lambda p: engine.pause_producer(_text(p, "producer"), p.get("paused") is True),
-            "closeProducer": lambda p: engine.close_producer(_text(p, "producer")),
-            "consume": lambda p: engine.consume(
-                _text(p, "transport"), _text(p, "producer"), p.get("rtpCapabilities"), _text(p, "cname")
-            ),
-            "consumeAudio": lambda p: engine.consume_audio(
-                *(_text(p, "transport"), int(p.get("slots", 3)), p.get("rtpCapabilities"), _text(p, "cname")),
-                p.get("types"),
-            ),
-            "consumePicture": lambda p: engine.consume_picture(
-                _text(p, "transport"), p.get("rtpCapabilities"), _text(p, "cname"), p.get("types")
-            ),
-            "show": lambda p: engine.show(_text(p, "consumer"), _text(p, "producer")),
-            "roomAudio": lambda p: engine.room_audio(_text(p, "room"), int(p["loudest"])),
-            "prefer": lambda p: engine.prefer(_text(p, "consumer"), p.get("priority"), p.get("maxLayer")),
-            "pauseConsumer": lambda p: engine.pause_consumer(_text(p, "consumer"), p.get("paused") is True),
-            "closeConsumer": lambda p: engine.close_consumer(_text(p, "consumer")),
-            "openPipe": lambda p: engine.open_pipe(_text(p, "room"), _text(p, "peer")),
-            "joinPipe": lambda p: engine.join_pipe(
-                _text(p, "transport"), _text(p, "ip"), int(p["port"]), _text(p, "key")
-            ),
-            "pipeProducer": lambda p: engine.pipe_producer(_text(p, "transport"), _text(p, "producer")),
-        }
+        self._methods = requests(engine) if isinstance(engine, Engine) else None  # None: workers, which answer all
 
     async def listen(self, address: tuple[str, int], identity: lines.Identity) -> None:
         """Offer the channel over mutual TLS."""
@@ -140,7 +105,7 @@ class RelayServer:
             "boot": self._boot,
             "up_s": round(time.monotonic() - self._started_s, 1),
             "cpu_s": round(time.process_time(), 2),
-            **await _settled(self._engine.status()),
+            **(self._engine.status() if isinstance(self._engine, Engine) else await self._engine.status()),
         }
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -174,7 +139,7 @@ class RelayServer:
         if hello.get("method") != "hello" or not isinstance(hello.get("params"), dict):
             raise lines.LineError("the first line is not hello")
         side = self._side(hello["params"])
-        self._take_over(side, _text(hello["params"], "instance"), writer)
+        self._take_over(side, text(hello["params"], "instance"), writer)
         lines.write(
             writer,
             {
@@ -230,15 +195,10 @@ class RelayServer:
         """Never raises for what a message says."""
         identifier, name = message.get("id"), str(message.get("method"))
         params = message.get("params", {})
-        if name not in self._methods or not isinstance(params, dict):
-            return {"id": identifier, "error": {"code": "unknown", "text": f"method {message.get('method')!r}"}}
+        if not isinstance(params, dict):
+            return {"id": identifier, "error": {"code": "bad", "text": "params: expected an object"}}
         try:
-            if "room" in params:
-                params = {**params, "room": side.prefix + _text(params, "room")}
-            result = await _settled(self._methods[name](params))
-            if name == "quality":
-                result = [_named(row, side) for row in result if str(row["room"]).startswith(side.prefix)]
-            return {"id": identifier, "result": result}
+            return {"id": identifier, "result": await self._carry_out(name, params, side)}
         except RelayError as error:  # of a worker
             return {"id": identifier, "error": {"code": error.code, "text": str(error)}}
         except (EngineError, OrtcError, DtlsError, PipeError) as error:
@@ -247,18 +207,22 @@ class RelayServer:
             logger.warning("control: %s: %r", message.get("method"), error)
             return {"id": identifier, "error": {"code": "bad", "text": f"{type(error).__name__}: {error}"}}
 
-    async def _produce(self, params: dict[str, Any]) -> dict[str, Any]:
-        made = self._engine.produce(
-            _text(params, "transport"),
-            _text(params, "kind"),
-            params.get("rtpParameters"),
-            paused=params.get("paused") is True,
-            **{key: _text(params, key) for key in ("source", "peer") if params.get(key)},
-        )
-        return {"id": await _settled(made)}
-
-    def _connect(self, params: dict[str, Any]) -> Any:
-        return self._engine.connect_transport(_text(params, "transport"), params["dtlsParameters"]["fingerprints"])
+    async def _carry_out(self, name: str, params: dict[str, Any], side: _Side) -> Any:
+        if name == "ping":
+            return {}
+        if name == "status":
+            return await self.status()
+        if "room" in params:
+            params = {**params, "room": side.prefix + text(params, "room")}
+        if isinstance(self._engine, Workers):
+            result = await self._engine.request(name, **params)
+        elif self._methods is not None and name in self._methods:
+            result = self._methods[name](params)
+        else:
+            raise RelayError("unknown", f"method {name!r}")
+        if name == "quality":
+            return [_named(row, side) for row in result if str(row["room"]).startswith(side.prefix)]
+        return result
 
     def _event(self, name: str, values: dict[str, Any]) -> None:
         side = self._sides.get(str(values.get("room")).partition("/")[0])
@@ -274,15 +238,3 @@ class RelayServer:
 def _named(values: dict[str, Any], side: _Side) -> dict[str, Any]:
     """With the room as its side calls it."""
     return {**values, "room": str(values["room"]).removeprefix(side.prefix)}
-
-
-async def _settled(result: Any) -> Any:
-    """An engine answers at once, workers when they have."""
-    return await result if inspect.isawaitable(result) else result
-
-
-def _text(params: dict[str, Any], key: str) -> str:
-    value = params.get(key)
-    if not isinstance(value, str) or not 0 < len(value) <= 256:
-        raise EngineError(f"{key}: expected a text of at most 256 characters")
-    return value

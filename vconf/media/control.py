@@ -20,6 +20,7 @@ from vconf.media.reports import Reports
 from vconf.media.rooms import Voices
 from vconf.media.source import Source
 from vconf.media.transport import Transport
+from vconf.media.wishes import Wishes
 
 FEEDBACK_S = 0.05
 LOOK_S = 0.04
@@ -37,6 +38,8 @@ class Control:
         self.plane = made
         self.reports = Reports(made)
         self.voices = Voices(made, told)
+        self.wishes = Wishes(made, self.reports, self._ask_stream, self._choose)
+        self.reports.piped, self.reports.wanted = self.wishes.heard, self.wishes.want
         self.transports: dict[str, Transport] = {}
         self.producers: dict[str, Producer] = {}
         self.consumers: dict[str, Consumer] = {}
@@ -79,8 +82,7 @@ class Control:
         self._sending.pop(transport, None)
         self.reports.forget(transport.handle)
         self._pinned = {entry for entry in self._pinned if entry[0] != transport.handle}
-        if not any(other.room == transport.room for other in self.transports.values()):
-            self.voices.rooms.pop(transport.room, None)
+        self._tidy(transport.room)
 
     def restart_ice(self, transport: Transport) -> None:
         """New credentials."""
@@ -108,6 +110,13 @@ class Control:
             self.plane.remove_stream(source.stream)
             self._by_stream.pop(source.stream, None)
             self.reports.sources.pop((producer.transport.handle, source.ssrc), None)
+        self._tidy(producer.room)
+
+    def _tidy(self, room: str) -> None:
+        """Nobody listens where nobody is and nothing passes."""
+        rooms = (known.room for table in (self.transports, self.producers) for known in table.values())
+        if room in self.voices.rooms and room not in rooms:
+            del self.voices.rooms[room]
 
     def add_consumer(self, consumer: Consumer) -> None:
         """Let feedback for its SSRC find it; it is fed when it is resumed."""
@@ -152,7 +161,8 @@ class Control:
         receiver = self.reports.receivers.get(transport.handle)
         for consumer in list(receiver.consumers.values()) if receiver is not None else []:
             producer = consumer.producer
-            if consumer.kind == "video" and producer is not None and not consumer.paused and not consumer.withheld:
+            sent = consumer.wanted and not consumer.paused and not consumer.withheld
+            if consumer.kind == "video" and producer is not None and sent:
                 self.plane.set_paused(consumer.leg, True)
                 self.plane.set_paused(consumer.leg, False)
                 if 0 <= consumer.layer < len(producer.layers):
@@ -163,14 +173,17 @@ class Control:
         receiver = self.reports.receivers.get(transport.handle)
         if receiver is not None:
             for stream in receiver.allocate(_now_us()):
-                if stream in self._by_stream:
-                    self._ask(self._by_stream[stream][1])
+                self._ask_stream(stream)
 
     def ask_keyframes(self, producer: Producer) -> None:
         """Everybody who takes this picture needs one."""
         for consumer in producer.consumers.values():
             if 0 <= consumer.layer < len(producer.layers):
                 self._ask(producer.layers[consumer.layer])
+
+    def _ask_stream(self, stream: int) -> None:
+        if stream in self._by_stream:
+            self._ask(self._by_stream[stream][1])
 
     def _ask(self, source: Source | None) -> None:
         if source is not None and source.stream in self._by_stream:
@@ -223,12 +236,13 @@ class Control:
                 if stream in self._by_stream:
                     self._choose(self._by_stream[stream][0])
             case plane.Starved(_, stream):
-                if stream in self._by_stream:
-                    self._ask(self._by_stream[stream][1])
+                self._ask_stream(stream)
             case plane.Unbound(transport, packet):
                 self._identify(transport, packet, now_us)
-            case plane.Switched():
+            case plane.Switched(leg, stream):
                 self.switches += 1
+                if leg in self._by_leg:
+                    self._by_leg[leg].fed = stream
 
     def _stun(self, data: bytes, address: Address) -> None:
         try:
@@ -278,6 +292,7 @@ class Control:
     def _choose(self, producer: Producer) -> None:
         """A layer that begins to arrive may be the best."""
         producer.look_again()
+        self.wishes.begun(producer, _now_us())
         for transport in {id(c.transport): c.transport for c in producer.consumers.values()}.values():
             if producer.kind == "video":
                 self.allocate(transport)
@@ -312,6 +327,8 @@ class Control:
         for transport in list(self.transports.values()) if watching else ():
             transport.watch(now_s)
             self.allocate(transport)
+            if transport.is_pipe:
+                self.wishes.tell(transport, self._sending.get(transport, ()), now_us)
         if self._flushing is None:
             self._flush()
 
@@ -327,8 +344,8 @@ class Control:
         voices: dict[str, list[Producer]] = {name: [] for name in self.voices.rooms}
         places: dict[str, list[Consumer]] = {name: [] for name in self.voices.rooms}
         for producer in self.producers.values():
-            if producer.kind == "audio" and producer.transport.room in voices:
-                voices[producer.transport.room].append(producer)
+            if producer.kind == "audio" and producer.room in voices:
+                voices[producer.room].append(producer)
         for consumer in self.consumers.values() if voices else ():
             if consumer.is_place and consumer.kind == "audio" and consumer.transport.room in places:
                 places[consumer.transport.room].append(consumer)

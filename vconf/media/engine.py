@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from time import monotonic_ns
 from typing import Any
 
 from aiortc.rtcdtlstransport import RTCCertificate
 
-from vconf.media import capabilities, dtls, ortc
+from vconf.media import capabilities, dtls, ortc, wishes
 from vconf.media.control import Control
 from vconf.media.pipes import Pipe, pipe_parameters
 from vconf.media.plane import AF41, EF, Address, LegFormat, Plane
@@ -122,7 +123,16 @@ class Engine:
     # -- what a venue sends -------------------------------------------------------------------
 
     def produce(
-        self, transport: str, kind: str, rtp_parameters: Any, *, paused: bool = False, source: str = "", peer: str = ""
+        self,
+        transport: str,
+        kind: str,
+        rtp_parameters: Any,
+        *,
+        paused: bool = False,
+        source: str = "",
+        peer: str = "",
+        room: str = "",
+        rates: Any = None,
     ) -> str:
         """Take a stream in; returns the producer's id.
 
@@ -133,6 +143,8 @@ class Engine:
             paused: Not forwarded yet.
             source: "camera", "slides" or "microphone".
             peer: Whose it is, when it comes through a pipe.
+            room: Where it is seen, when it comes through a pipe.
+            rates: Which layers the pipe's other end has (``wishes.rates``).
         """
         known = self._transport(transport)
         announced = ortc.read(kind, rtp_parameters)
@@ -143,7 +155,11 @@ class Engine:
         for encoding in announced.encodings:
             if encoding.ssrc and encoding.ssrc in taken:
                 raise EngineError(f"SSRC {encoding.ssrc} is announced already")
-        producer = Producer(secrets.token_hex(8), known, announced, self.plane, tag, peer or known.peer, paused)
+        if (room or rates) and not known.is_pipe:
+            raise EngineError("room and rates are of streams that come through a pipe")
+        producer = Producer(secrets.token_hex(8), known, announced, self.plane, tag, peer or known.peer, paused, room)
+        for layer, rate in zip(producer.sources(), rates or (), strict=False):
+            layer.offer(int(rate), monotonic_ns() // 1000)
         known.sends = True
         if number := announced.extensions.get(capabilities.TRANSPORT_CC):
             self.plane.set_transport_cc(known.handle, number)
@@ -181,7 +197,7 @@ class Engine:
     def consume(self, transport: str, producer: str, receiver: Any, cname: str) -> dict[str, Any]:
         """Offer a stream to a receiver with these rtpCapabilities; it stays paused until resumed."""
         known, stream = self._transport(transport), self._producer(producer)
-        if stream.transport.room != known.room:
+        if stream.room != known.room:
             raise EngineError("the stream belongs to another meeting")
         consumer, parameters = self._leg(known, stream.kind, stream.announced.codec, receiver, cname)
         consumer.producer = stream
@@ -228,16 +244,28 @@ class Engine:
     def show(self, consumer: str, producer: str) -> None:
         """Another picture in a place: the former goes on until the new one's next keyframe."""
         known, stream = self._consumer(consumer), self._producer(producer)
-        if not known.is_place or stream.kind != known.kind or stream.transport.room != known.transport.room:
+        if not known.is_place or stream.kind != known.kind or stream.room != known.transport.room:
             raise EngineError("expected a picture's place and a picture of its own meeting")
         if stream.announced.codec not in known.decodes:
             raise EngineError(f"the receiver cannot decode {stream.announced.codec}")
+        self._feed(known, stream)
+
+    def feed(self, consumer: str, producer: str) -> None:
+        """The same picture or voice by another way: numbers go on, the old way does until the new one's keyframe."""
+        known, stream = self._consumer(consumer), self._producer(producer)
+        if stream.kind != known.kind or stream.room != known.transport.room:
+            raise EngineError("expected a stream of the same meeting and kind")
+        self._feed(known, stream)
+
+    def _feed(self, known: Consumer, stream: Producer) -> None:
         if known.producer is stream:
             return
         if known.producer is not None:
-            known.producer.consumers.pop(consumer, None)
+            known.producer.consumers.pop(known.id, None)
         known.producer, known.layer, known.withheld = stream, -1, False
-        stream.consumers[consumer] = known
+        stream.consumers[known.id] = known
+        if known.kind == "audio":
+            self.plane.want(known.leg, stream.sources()[0].stream)
         self.control.resume(known)
 
     def prefer(self, consumer: str, priority: int | None, most: int | None) -> None:
@@ -277,7 +305,7 @@ class Engine:
     # -- pipes --------------------------------------------------------------------------------
 
     def open_pipe(self, room: str, peer: str) -> dict[str, Any]:
-        """Our end of a pipe to another engine: {transport, ip, port, key}."""
+        """Our end of a pipe to ``peer``, another engine: {transport, ip, port, key}."""
         pipe = Pipe(secrets.token_hex(8), room, peer, self.plane, self._certificate, self._state)
         self.control.add_transport(pipe)
         return pipe.end(self._announce, self.address[1])
@@ -290,20 +318,25 @@ class Engine:
         known.join(ip, port, key)
 
     def pipe_producer(self, transport: str, producer: str) -> dict[str, Any]:
-        """Send a producer through a pipe; what the other engine's ``produce`` is told, and the consumers here."""
+        """Offer a producer through a pipe: what the other engine's ``produce`` is told, and the consumers here.
+
+        Pictures travel when they are wanted there, voices while they are among the loudest here.
+        """
         known, stream = self._transport(transport), self._producer(producer)
-        if not isinstance(known, Pipe) or stream.transport.room != known.room:
-            raise EngineError("expected a pipe of the producer's meeting")
+        if not isinstance(known, Pipe):
+            raise EngineError(f"transport {transport!r} is no pipe")
+        if stream.kind == "audio":
+            self.control.voices.listen(stream.room)
         layers, made = [], []
         for index in range(len(stream.layers)):
             consumer, _ = self._leg(
                 known, stream.kind, stream.announced.codec, {"codecs": ortc.router_codecs()}, stream.peer
             )
             consumer.producer, consumer.fixed, consumer.paused = stream, index, False
+            consumer.wanted = stream.kind == "audio"
             layers.append((consumer.ssrc, consumer.rtx_ssrc))
             stream.consumers[consumer.id] = consumer
             self.control.add_consumer(consumer)
-            self.control.resume(consumer)
             made.append(consumer.id)
         self.control.allocate(known)
         return {
@@ -311,6 +344,7 @@ class Engine:
             "source": stream.source,
             "peer": stream.peer,
             "rtpParameters": pipe_parameters(stream.announced.codec, layers, str(known.mids)),
+            "rates": wishes.rates(stream, monotonic_ns() // 1000),
             "consumers": made,
         }
 

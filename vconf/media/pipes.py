@@ -1,8 +1,9 @@
 """Pipes between engines: one copy of each stream to another worker or relay, where it is a producer like any other.
 
 A pipe is a transport without ICE and DTLS: addresses and SRTP keys are exchanged over the control channels, which are
-mutual TLS or a socket of our own user.  All layers of a picture travel, so that the other side chooses for its own
-receivers; NACK, PLI, transport-cc and sender reports work across it as they do towards a venue.
+mutual TLS or a socket of our own user.  There is one between two engines, because an address has one transport, and it
+carries streams of many rooms both ways.  The other side chooses layers for its own receivers and says which it wants
+(``wishes``); NACK, PLI, transport-cc and sender reports work across it as they do towards a venue.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class PipeError(ValueError):
 class Pipe(Transport):
     """One end; alive from ``join`` on for as long as the other one is heard."""
 
+    is_pipe = True
     _own: Keys | None = None
     _beat_s = 0.0
 

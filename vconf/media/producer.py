@@ -41,6 +41,8 @@ class Consumer:
     is_place: bool = False  # for whoever speaks, or for the picture that is shown
     decodes: frozenset[str] = frozenset()  # codecs, of a picture's place
     fixed: int | None = None  # the one layer that a pipe's leg carries
+    wanted: bool = True  # at the other end of the pipe; by a receiver always
+    fed: int = 0  # the stream that feeds it now
     reported_s: float = -1e9
 
 
@@ -58,6 +60,7 @@ class Producer:
     source: str  # one of SOURCES
     peer: str  # whose it is
     paused: bool = False
+    room: str = ""  # where it is seen; through a pipe come streams of many
     audible: bool = True  # among the loudest
     consumers: dict[str, Consumer] = field(default_factory=dict)
     layers: list[Source | None] = field(default_factory=list)
@@ -65,6 +68,7 @@ class Producer:
     _looked_us: int = -1_000_000
 
     def __post_init__(self) -> None:
+        self.room = self.room or self.transport.room
         self.layers = [self._source(e.ssrc, e.rid) if e.ssrc else None for e in self.announced.encodings]
 
     @property
@@ -95,16 +99,17 @@ class Producer:
         Looked at every fifth of a second at most, because every receiver asks; ``look_again`` is for what is new.
         """
         if now_us - self._looked_us > _LOOK_US:
-            self._looked_us, self._live = now_us, self._look()
+            self._looked_us, self._live = now_us, self._look(now_us)
         return self._live
 
     def look_again(self) -> None:
         """Something has changed."""
         self._looked_us = -1_000_000
 
-    def _look(self) -> list[bool]:
+    def _look(self, now_us: int) -> list[bool]:
         arrivals = [
-            max(self.plane.stream_state(s.stream).arrival_us, s.seen_us) if s is not None else 0 for s in self.layers
+            (now_us if s.offered(now_us) else max(self.plane.stream_state(s.stream).arrival_us, s.seen_us)) if s else 0
+            for s in self.layers
         ]
         newest = max(arrivals, default=0)
         if newest:

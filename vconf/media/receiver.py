@@ -78,7 +78,7 @@ class Receiver:
         bears = not estimator.is_limited or (estimator.feedbacks > 0 and estimator.loss(now_us) < _LOSSY)
         choice = choose(wishes, budget, all_lowest=bears)
         calm = now_us - max(estimator.last_overuse_us, self._raised_us) > _CALM_US or not estimator.overuses
-        asked = [stream for consumer in self.consumers.values() for stream in self._carry(consumer)]
+        asked = [stream for consumer in self.consumers.values() for stream in self.carry(consumer)]
         for consumer, wish, layer in zip(pictures, wishes, choice.layers, strict=True):
             if layer > wish.now and wish.now >= 0 and wish.now in wish.steps() and not calm:
                 continue
@@ -115,7 +115,7 @@ class Receiver:
         rates: list[int] = []
         for source, is_live in zip(producer.layers, producer.live(now_us), strict=True):
             lower = max(rates, default=0)
-            rate = source.bps if source is not None else 0  # not measured yet: simulcast layers are 2 to 4 times apart
+            rate = source.rate() if source is not None else 0  # not known yet: layers are 2 to 4 times apart
             rates.append((rate or 3 * lower or _UNKNOWN_BPS) if is_live else 0)
         return Wish(rates, consumer.priority, consumer.most, -1 if consumer.withheld else consumer.layer)
 
@@ -144,11 +144,11 @@ class Receiver:
         self.plane.set_paused(consumer.leg, False)
         return [source.stream]
 
-    def _carry(self, consumer: Consumer) -> list[int]:
-        """A pipe's leg carries its layer from the moment on that the layer is known."""
+    def carry(self, consumer: Consumer) -> list[int]:
+        """A pipe's leg carries its layer from the moment on that the layer is known and wanted there."""
         producer = consumer.producer
         source = producer.layers[consumer.fixed] if producer is not None and consumer.fixed is not None else None
-        if source is None or consumer.paused or consumer.layer >= 0 or consumer.fixed is None:
+        if source is None or consumer.paused or consumer.layer >= 0 or not consumer.wanted or consumer.fixed is None:
             return []
         consumer.layer = consumer.fixed
         self.plane.want(consumer.leg, source.stream)

@@ -6,6 +6,7 @@ RFC 3550 section 6, RFC 4585, transport-cc.  PLIs towards a venue are coalesced 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vconf.media import rtcp
@@ -38,13 +39,18 @@ class Figures:
 
 
 class Reports:
-    """``sources`` by (transport, SSRC) are what venues send, ``consumers`` likewise what receivers get."""
+    """``sources`` by (transport, SSRC) are what venues send, ``consumers`` likewise what receivers get.
+
+    ``piped`` hears what the other end of a pipe says, ``wanted`` that it needs this leg.
+    """
 
     def __init__(self, plane: Plane) -> None:
         self.figures = Figures()
         self.sources: dict[tuple[int, int], tuple[Producer, Source]] = {}
         self.consumers: dict[tuple[int, int], Consumer] = {}
         self.receivers: dict[int, Receiver] = {}
+        self.piped: Callable[[int, rtcp.App, int], None] = lambda transport, said, now_us: None
+        self.wanted: Callable[[Consumer, bool], None] = lambda leg, wanted: None
         self._plane = plane
         self._ssrc = secrets.randbits(31) | 1  # ours, in feedback
         self._recorders: dict[int, Recorder] = {}
@@ -152,6 +158,8 @@ class Reports:
                 fed = self.consumers.get((transport, block.ssrc))
                 if fed is not None:
                     fed.fraction_lost = block.fraction_lost
+        elif isinstance(report, rtcp.App):
+            self.piped(transport, report, now_us)
         elif isinstance(report, rtcp.TransportCc):
             self._transport_cc(transport, report.packet, now_us)
         elif isinstance(report, rtcp.Remb):
@@ -173,7 +181,9 @@ class Reports:
         self.figures.plis_heard += 1
         consumer.keyframe_requests += 1
         producer = consumer.producer
-        if producer is None or not 0 <= consumer.layer < len(producer.layers):
+        if consumer.fixed is not None:
+            self.wanted(consumer, True)
+        if producer is None or producer.paused or not 0 <= consumer.layer < len(producer.layers):
             return
         stream = self._plane.leg_state(consumer.leg).stream
         for index, source in enumerate(producer.layers):

@@ -52,6 +52,10 @@ class Voices:
                 producer.audible = audible
                 producer.gate()
                 self.switches += audible
+            for consumer in producer.consumers.values():  # over a pipe goes who is heard here: the loudest of us all
+                if consumer.fixed is not None and consumer.wanted is not (key in heard):
+                    consumer.wanted = key in heard
+                    self._plane.set_paused(consumer.leg, not consumer.wanted)
         self._seat(voices, heard, places, room.loudest or LOUDEST)
         speaking = room.speakers.announce(now_us / 1e6)
         if speaking is not None:

@@ -1,6 +1,6 @@
 """RTCP: the reports and feedback a forwarding unit reads and writes.
 
-RFC 3550 section 6 (SR, RR, SDES, BYE), RFC 4585 (NACK, PLI), RFC 5104 (FIR), REMB
+RFC 3550 section 6 (SR, RR, SDES, BYE, APP), RFC 4585 (NACK, PLI), RFC 5104 (FIR), REMB
 (draft-alvestrand-rmcat-remb).  Unknown packets in a compound are skipped; malformed ones raise
 :class:`RtcpError` and nothing else.
 """
@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SR, RR, SDES, BYE, RTPFB, PSFB = 200, 201, 202, 203, 205, 206
+SR, RR, SDES, BYE, APP, RTPFB, PSFB = 200, 201, 202, 203, 204, 205, 206
 NACK, TRANSPORT_CC = 1, 15  # RTPFB formats
 PLI, FIR, AFB = 1, 4, 15  # PSFB formats
 
@@ -90,7 +90,15 @@ class TransportCc:
     packet: bytes
 
 
-Report = TransportCc | SenderReport | ReceiverReport | Nack | KeyframeRequest | Remb | Bye
+@dataclass(frozen=True, slots=True)
+class App:
+    """An application's own packet (RFC 3550 section 6.7), with pairs of 32-bit numbers."""
+
+    name: bytes  # four octets
+    pairs: tuple[tuple[int, int], ...]
+
+
+Report = App | TransportCc | SenderReport | ReceiverReport | Nack | KeyframeRequest | Remb | Bye
 
 
 def parse(data: bytes) -> list[Report]:
@@ -129,6 +137,9 @@ def _one(kind: int, count: int, body: bytes) -> Iterable[Report]:
         yield ReceiverReport(struct.unpack_from("!I", body)[0], _blocks(body, 4, count))
     elif kind == BYE:
         yield Bye(struct.unpack_from(f"!{count}I", body))
+    elif kind == APP:
+        name = struct.unpack_from("!4s", body, 4)[0]
+        yield App(name, tuple(struct.unpack_from("!II", body, at) for at in range(8, len(body) - 7, 8)))
     elif kind == RTPFB and count == NACK:
         media = struct.unpack_from("!I", body, 4)[0]
         sequences: list[int] = []
@@ -206,6 +217,11 @@ def pack_nack(sender: int, media: int, sequences: Iterable[int]) -> bytes:
     return _packet(
         RTPFB, NACK, struct.pack("!II", sender, media) + b"".join(struct.pack("!HH", *pair) for pair in pairs)
     )
+
+
+def pack_app(sender: int, name: bytes, pairs: Iterable[tuple[int, int]]) -> bytes:
+    """An APP packet with pairs of 32-bit numbers, at most 128 of them."""
+    return _packet(APP, 0, struct.pack("!I4s", sender, name) + b"".join(struct.pack("!II", *pair) for pair in pairs))
 
 
 def pack_pli(sender: int, media: int) -> bytes:

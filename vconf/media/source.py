@@ -16,6 +16,7 @@ _NACK_AGAIN_S = 0.06
 _NACK_MOST = 200  # missing at once: beyond that a keyframe is cheaper
 _PLI_EVERY_S = 0.5
 _RATE_OVER_S = 1.0
+_OFFERED_US = 2_500_000
 
 
 @dataclass(slots=True)
@@ -37,6 +38,8 @@ class Source:
         self.bps = 0  # as received, over the last second
         self.fraction_lost = 0  # as last reported, 0..255
         self.nacked = self.plis = 0
+        self.offered_bps: int | None = None  # at the other end of a pipe, where it may be had
+        self._offered_us = 0
         self.report: SenderReport | None = None
         self.report_at_s = 0.0
         self._prior_expected = self._prior_received = 0
@@ -44,6 +47,20 @@ class Source:
         self._wants_keyframe = False
         self._asked_keyframe_s = -1e9
         self._measured: tuple[float, int] = (0.0, 0)
+
+    def offer(self, value: int, now_us: int) -> bool:
+        """The other end of the pipe has it, at ``value - 1`` bit/s, or not (0); True when that is new."""
+        before = self.offered(now_us)
+        self.offered_bps, self._offered_us = (value - 1 if value else None), now_us
+        return before is not (value > 0)
+
+    def offered(self, now_us: int) -> bool:
+        """Whether the other end of the pipe has it."""
+        return self.offered_bps is not None and now_us - self._offered_us < _OFFERED_US
+
+    def rate(self) -> int:
+        """Bit/s as it arrives, or as the other end of the pipe has it; 0 when not known yet."""
+        return max(self.bps, self.offered_bps or 0)
 
     def gap(self, first: int, missing: int) -> None:
         """Extended sequence numbers that did not come."""

@@ -28,6 +28,8 @@ DEAD_S = 30.0
 class Transport:
     """``handle`` is the plane's; ``on_state(transport, state)`` hears new states."""
 
+    is_pipe = False  # to another relay
+
     def __init__(
         self,
         identifier: str,
