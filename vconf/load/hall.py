@@ -165,6 +165,18 @@ class Hall:
             and (producer not in self._shown or not self._shown[producer].track.first_keyframe_s)
         ]
 
+    def seen_s(self, venue: str) -> float:
+        """When the first picture of a venue that it shows now came (monotonic); 0: not yet."""
+        wanted = self.wanted()
+        seen = [shown.track.first_keyframe_s for key, shown in self._shown.items() if wanted.get(key) == venue]
+        return max(seen, default=0.0)
+
+    async def act(self, action: str, args: dict[str, Any]) -> None:
+        """One action of the chair's table; Refusal when the rules refuse it, Lost without a connection."""
+        if not self.inside:
+            raise Lost(f"{self.code} is not in")
+        await self._channel.request("act", action=action, **args)
+
     async def _once(self) -> None:
         self._began_s, self._first = time.monotonic(), True
         opened = self._here(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
