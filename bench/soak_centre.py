@@ -1,4 +1,4 @@
-"""What the soak is run against: a relay and the meetings' signalling in one process, on loopback, over TLS.
+"""What soak and loss are measured against: a relay and the meetings' signalling in one process, over TLS.
 
 ``python -m bench.soak_centre FOLDER`` says its port, and for each line on its input one line of what it holds:
 memory, file descriptors, tasks and objects.
@@ -6,6 +6,7 @@ memory, file descriptors, tasks and objects.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import ctypes
 import gc
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 
 from identity.secrets import Secrets
 from identity.tokens import Tokens
@@ -31,6 +33,7 @@ from inventory.model import NetworkModel
 from sanwang.serve import server
 from store.engine import Store, open_store
 from vconf import links, meetings
+from vconf.cascade import Cascade
 from vconf.load.hall import Way
 from vconf.media import planes
 from vconf.media.engine import Engine
@@ -87,31 +90,35 @@ class Ground:
 
 
 @asynccontextmanager
-async def running(ground: Ground, engine: str = "auto") -> AsyncIterator[int]:
-    """Relay and signalling; yields the signalling's port."""
-    key, certificate = ground.secrets.ca.issue_device("centre", ips=[_LOOPBACK])
+async def running(
+    ground: Ground, engine: str = "auto", address: str = _LOOPBACK, port: int = 0, pages: Path | None = None
+) -> AsyncIterator[int]:
+    """Relay and signalling, and the pages when their folder is given; yields the signalling's port."""
+    key, certificate = ground.secrets.ca.issue_device("centre", ips=[address])
     (ground.folder / "centre.pem").write_text(key + certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(ground.folder / "centre.pem")
-    media = Engine((_LOOPBACK, 0), make_plane=planes.choose(engine))
+    media = Engine((address, 0), make_plane=planes.choose(engine))
     relay = RelayServer(media, "relay", None)
     control = ground.folder / "relay.sock"
     await relay.listen_unix(control)
     store = ground.store()
     application = FastAPI()
-    door = Signalling(store, ground.tokens, ground.model, RelayClient.over_unix("relay", control))
+    door = Signalling(store, ground.tokens, ground.model, Cascade({"relay": RelayClient.over_unix("relay", control)}))
     application.include_router(door.router)
-    with socket.create_server((_LOOPBACK, 0)) as listening:
-        pages = server(application, context)
-        serving = asyncio.create_task(pages.serve(sockets=[listening]))
+    if pages is not None:
+        application.mount("/", StaticFiles(directory=pages, html=True))
+    with socket.create_server((address, port)) as listening:
+        web = server(application, context)
+        serving = asyncio.create_task(web.serve(sockets=[listening]))
         try:
-            while not (pages.started and door.relay.up):
+            while not (web.started and door.relay.up):
                 if serving.done():
                     raise RuntimeError("the pages' server ended")
                 await asyncio.sleep(0.01)
             yield listening.getsockname()[1]
         finally:
-            pages.should_exit = True
+            web.should_exit = True
             await serving
             await relay.close()
             await media.close()
@@ -132,14 +139,21 @@ def held() -> dict[str, Any]:
     }
 
 
-async def _main(folder: Path) -> None:
+async def _main(options: argparse.Namespace) -> None:
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    async with running(Ground(folder)) as port:
+    ground = Ground(options.folder)
+    async with running(ground, options.engine, options.address, options.port, options.pages) as port:
         print(json.dumps({"port": port}), flush=True)
         while await reader.readline():
             print(json.dumps(held()), flush=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(Path(sys.argv[1])))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--address", default=_LOOPBACK)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--pages", type=Path)
+    asyncio.run(_main(parser.parse_args()))

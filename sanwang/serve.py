@@ -57,12 +57,14 @@ from inventory.impact import Meeting
 from inventory.load import Loaded, load
 from inventory.model import NetworkModel, Role
 from inventory.places import CHECKOUT, Places, current_instance
+from inventory.relays import CONTROL_PORT, is_node
 from inventory.schema import CostsIntent
 from sanwang import ops_link
 from sanwang.cli import run_app
 from store.base import utc_now
 from store.engine import Store, open_store
 from vconf import links, meetings, webhooks
+from vconf.cascade import Cascade
 from vconf.lines import Identity
 from vconf.relay_client import RelayClient
 from vconf.rest import Rest
@@ -70,7 +72,6 @@ from vconf.signalling import Signalling
 
 PAGES = CHECKOUT / "web" / "dist"
 HTTPS_PORT = 443
-RELAY_CONTROL_PORT = 9820
 
 _GRACE_S = 3
 _WEBSOCKET_BYTES = 64 * 1024
@@ -89,7 +90,7 @@ def assemble(
     places: Places,
     store: Store,
     secrets: Secrets,
-    relay: RelayClient | None,
+    relay: Cascade | None,
     pages: Path = PAGES,
     *,
     prometheus: Prometheus | None = None,
@@ -189,18 +190,27 @@ def _end_when_failed(task: asyncio.Task[None]) -> None:
         os.kill(os.getpid(), 15)
 
 
-def relay_client(model: NetworkModel, tls: Path) -> RelayClient | None:
-    """Client of the county's relay, with this host's own identity; None when the county has no relay."""
-    host = next(iter(model.by_role(Role.RELAY)), None)
-    if host is None or host.management is None:
+def county_relays(model: NetworkModel, tls: Path) -> Cascade | None:
+    """Every relay of the county, with this host's own identity; None when it has none.
+
+    A site's own relay hangs on the one that does in its place.
+    """
+    hosts = [host for host in model.by_role(Role.RELAY) if host.management is not None]
+    if not hosts:
         return None
     identity = Identity(tls / "host.crt", tls / "host.key", tls / "ca.crt")
     try:
-        return RelayClient.over_tls(
-            host.name, (str(host.management), RELAY_CONTROL_PORT), f"{host.name}.sanwang.internal", identity
-        )
+        clients = {
+            host.name: RelayClient.over_tls(
+                host.name, (str(host.management), CONTROL_PORT), f"{host.name}.sanwang.internal", identity
+            )
+            for host in hosts
+        }
     except (OSError, ssl.SSLError) as problem:
         raise Lacking(f"{tls}: {problem}; next step: run playbooks/site.yml for the management host") from None
+    sites = {host.name for host in hosts if is_node(model, host)}
+    above = {hall.relay: hall.fallback for hall in model.halls.values() if hall.relay in sites and hall.fallback}
+    return Cascade(clients, above, {hall.code: hall.relay for hall in model.halls.values()})
 
 
 def tls_context(secrets: Secrets, management: str) -> ssl.SSLContext:
@@ -275,7 +285,7 @@ def serve(
         store = open_store(places.database)
         secrets = Secrets(places.lib / "identity")
         oidc = provider(county.intent.sign_on.oidc, secrets)
-        relay = relay_client(model, tls)
+        relay = county_relays(model, tls)
         application = assemble(model, places, store, secrets, relay, costs=county.intent.costs, oidc=oidc)
         sockets = listeners(management, port, places.serve_socket)
         doors = listeners(management, certificate.PORT, places.door_socket)

@@ -36,6 +36,7 @@ class Cascade:
     Args:
         relays: Their clients by name, not started yet.
         above: The relay that each hangs on; those without are joined to each other directly.
+        homes: The relay of each hall.
 
     ``on_event(name, params)`` hears what the relays tell; a lost transport is told as closed.  ``on_state(up,
     transports)``: these transports' relay is away, or back with them.
@@ -43,10 +44,16 @@ class Cascade:
 
     dead_s = DEAD_S
 
-    def __init__(self, relays: Mapping[str, RelayClient], above: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        relays: Mapping[str, RelayClient],
+        above: Mapping[str, str] | None = None,
+        homes: Mapping[str, str] | None = None,
+    ) -> None:
         self.on_event: Callable[[str, dict[str, Any]], None] = lambda name, params: None
         self.on_state: Callable[[bool, set[str]], None] = lambda up, transports: None
         self.transports: dict[str, Seat] = {}
+        self.homes = dict(homes or {})
         self._relays = dict(relays)
         self._tree = Tree(above or {})
         self._pipes = Pipework(self._relays, self._pipe_lost)

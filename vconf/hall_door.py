@@ -18,10 +18,10 @@ from identity.tokens import TokenRefused, Tokens
 from inventory.model import NetworkModel
 from store.engine import Store
 from vconf import hall_devices, line_tests, links, meetings
+from vconf.cascade import Cascade
 from vconf.hall_devices import NotPaired
 from vconf.limits import Buckets
 from vconf.loop import Loops
-from vconf.relay_client import RelayClient
 from vconf.rooms.refusal import Refused
 
 Document = dict[str, Any]
@@ -76,7 +76,7 @@ class HallDoor:
         store: Store,
         tokens: Tokens,
         model: NetworkModel,
-        relay: RelayClient,
+        relay: Cascade,
         answer: Callable[[links.Seat], Awaitable[Document]],
         probes: Probes = unprobed,
     ) -> None:

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vconf.cascade import Cascade
 from vconf.media.capabilities import router_capabilities
-from vconf.relay_client import RelayClient, RelayError
+from vconf.relay_client import RelayError
 from vconf.rooms.refusal import Refused
 
 LONGEST_S = 60.0
@@ -42,7 +43,7 @@ class _Loop:
 class Loops:
     """The halls that test their line now."""
 
-    def __init__(self, relay: RelayClient) -> None:
+    def __init__(self, relay: Cascade) -> None:
         self._relay = relay
         self._loops: dict[str, _Loop] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -87,7 +88,8 @@ class Loops:
 
     async def _ask(self, hall: str, loop: _Loop, kind: str, data: Mapping[str, Any]) -> Any:
         if kind == "createTransport":
-            return await self._make(loop, "transport", kind, room=_room(hall), peer=loop.peer)
+            relay = self._relay.homes.get(hall, "")
+            return await self._make(loop, "transport", kind, room=_room(hall), peer=loop.peer, relay=relay)
         if kind == "produce":
             return await self._make(
                 loop,

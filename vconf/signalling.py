@@ -22,9 +22,9 @@ from identity.tokens import TokenRefused, Tokens
 from inventory.model import NetworkModel
 from store.engine import Store
 from vconf import links, meetings
+from vconf.cascade import Cascade
 from vconf.hall_door import HallDoor, Probes, duty, unprobed
 from vconf.limits import Bucket, Buckets
-from vconf.relay_client import RelayClient
 from vconf.rooms.peers import Outbox, Peer, Room
 from vconf.rooms.refusal import Refused
 from vconf.rooms.rooms import Rooms, invited
@@ -64,7 +64,7 @@ class Signalling:
         store: Store,
         tokens: Tokens,
         model: NetworkModel,
-        relay: RelayClient,
+        relay: Cascade,
         probes: Probes = unprobed,
     ) -> None:
         self._store = store

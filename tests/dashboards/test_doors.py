@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -23,7 +22,7 @@ from inventory.places import Places
 from sanwang import ops_link, serve
 from store.engine import Store
 from tests.dashboards.conftest import County
-from vconf.relay_client import RelayClient
+from vconf.cascade import Cascade
 
 PUBLIC = {
     ("POST", "/api/session"),  # a one-time link
@@ -61,8 +60,7 @@ def flat(routes: list[BaseRoute]) -> Iterator[BaseRoute]:
 @pytest.fixture(scope="module")
 def routes(model: NetworkModel, places: Places, store: Store, running_county: County, pages: Path) -> list[BaseRoute]:
     """Every route, meetings with a relay too."""
-    relay = cast(RelayClient, SimpleNamespace(name="c1-relay"))
-    shield: Any = serve.assemble(model, places, store, running_county.secrets, relay, pages)
+    shield: Any = serve.assemble(model, places, store, running_county.secrets, Cascade({}), pages)
     return list(flat(shield._app.routes))
 
 

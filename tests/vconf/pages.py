@@ -18,6 +18,7 @@ from identity.tokens import Tokens
 from inventory.load import load_model
 from store.engine import open_store
 from vconf import links
+from vconf.cascade import Cascade
 from vconf.lines import Identity
 from vconf.relay_client import RelayClient
 from vconf.rest import Caller, Rest
@@ -52,7 +53,7 @@ def main(argv: list[str]) -> None:
     )
     store, model = open_store(f"sqlite:///{folder}/store.db"), load_model("shili")
     tokens = Tokens(Secrets(folder / "identity").resolve(links.KEY))
-    signalling = Signalling(store, tokens, model, relay)
+    signalling = Signalling(store, tokens, model, Cascade({"relay": relay}))
     app = FastAPI()
     app.include_router(signalling.router)
     app.include_router(

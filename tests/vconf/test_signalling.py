@@ -27,6 +27,7 @@ from inventory.model import NetworkModel
 from store.engine import Store, open_store
 from tests.vconf.test_engine import ONE, RECEIVER, sending
 from vconf import links, meetings
+from vconf.cascade import Cascade
 from vconf.media.engine import Engine
 from vconf.relay_client import RelayClient
 from vconf.relay_server import RelayServer
@@ -92,7 +93,7 @@ class Door:
         self.client: TestClient
         self.engine: Engine
         app = FastAPI()
-        relay_client = RelayClient.over_unix("relay", folder / "relay.sock")
+        relay_client = Cascade({"relay": RelayClient.over_unix("relay", folder / "relay.sock")})
         signalling = Signalling(self.store, self.tokens, self.model, relay_client)
         app.include_router(signalling.router)
         rest = Rest(self.store, self.tokens, self.model, signalling.rooms, self.operator)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vconf import wall
+from vconf.cascade import Cascade
 from vconf.chair import refusal as chair_refusal
 from vconf.chair.act import SYSTEM
 from vconf.chair.effects import Outcome
@@ -22,7 +23,7 @@ from vconf.chair.state import Conference
 from vconf.links import Seat
 from vconf.media.capabilities import router_capabilities
 from vconf.meeting import Meeting
-from vconf.relay_client import RelayClient, RelayError
+from vconf.relay_client import RelayError
 from vconf.rooms.conferences import KEPT_S, Conferences
 from vconf.rooms.enforce import enforce, publish, told
 from vconf.rooms.ledger import Ledger
@@ -54,9 +55,9 @@ def invited(meeting: Meeting, seat: Seat) -> bool:
 
 
 class Rooms:
-    """All rooms of one signalling process, served by one relay."""
+    """All rooms of one signalling process; ``relay`` is one or several, started and closed here."""
 
-    def __init__(self, ledger: Ledger, relay: RelayClient) -> None:
+    def __init__(self, ledger: Ledger, relay: Cascade) -> None:
         self._ledger = ledger
         self._relay = relay
         self.rooms: dict[int, Room] = {}
@@ -288,15 +289,12 @@ class Rooms:
 
     # -- what is lost -------------------------------------------------------------------------
 
-    def _relay_state(self, up: bool, alive: set[str]) -> None:
+    def _relay_state(self, up: bool, transports: set[str]) -> None:
+        """A relay is away, or back with these; who has none yet waits for any."""
         for room in self.rooms.values():
             for peer in room.peers.values():
-                if not up:
-                    peer.tell("relay", up=False)
-                    continue
-                peer.tell("relay", up=True)
-                if peer.transports - alive:
-                    self._reset(room, peer, "relay restarted")
+                if peer.transports & transports or (not peer.transports and up is self._relay.up):
+                    peer.tell("relay", up=up)
             if up:
                 enforce(room, self._conference(room), self._ask, everything=True)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Container
 from typing import Any
 
+from vconf.cascade import Cascade
 from vconf.chair.state import Conference
-from vconf.relay_client import RelayClient
 from vconf.rooms.enforce import CAMERA, MICROPHONE, SLIDES, Ask, receives, sends, set_stream
 from vconf.rooms.peers import Peer, Room, Share, Stream
 from vconf.rooms.refusal import Refused
@@ -31,7 +31,7 @@ class Streams:
         ask: A request to the relay that nobody waits for.
     """
 
-    def __init__(self, relay: RelayClient, state: Callable[[Room], Conference], ask: Ask) -> None:
+    def __init__(self, relay: Cascade, state: Callable[[Room], Conference], ask: Ask) -> None:
         self._relay = relay
         self._state = state
         self._ask = ask
@@ -54,7 +54,8 @@ class Streams:
     async def _create_transport(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
         if len(peer.transports) >= MOST_TRANSPORTS:
             raise Refused("limit", "too many transports")
-        made = await self._relay.request("createTransport", room=room.name, peer=peer.id)
+        relay = self._relay.homes.get(peer.code, "")
+        made = await self._relay.request("createTransport", room=room.name, peer=peer.id, relay=relay)
         peer.transports.add(made["id"])
         peer.silent = False
         return made
