@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from vconf.chair import document
 from vconf.chair.act import ACTIONS, SYSTEM, act
+from vconf.chair.merge import alone
 from vconf.chair.oracle import Oracle, wrong
 from vconf.chair.refusal import Refused
 from vconf.chair.state import OPERATOR, Conference, opened
@@ -66,6 +67,7 @@ class World:
         )
         self.oracle = Oracle(HALLS, main=main, owner=owner)
         self.done: Counter[tuple[str, bool]] = Counter()
+        self.people = EVERYBODY  # who may come and go
         for hall in HALLS[:3]:
             self.system("arrive", {"venue": hall})
 
@@ -126,6 +128,16 @@ class World:
         self.oracle.poll_is(poll.venue if poll else "", self.now)
         self.check("restart")
 
+    def goes_alone(self, halls: list[str]) -> None:
+        """The tier with these halls loses the county; they come back to it, nobody else does."""
+        here, epoch = self.oracle.connected & set(halls), self.state.epoch
+        self.state = alone(self.state, halls, self.now)
+        self.oracle.alone(halls, self.now)
+        assert self.state.epoch == epoch + 1
+        self.people = [*halls, *CONSOLES]
+        for hall in sorted(here):
+            self.system("arrive", {"venue": hall})
+
     def check(self, after: Any) -> None:
         """Every participant is told what the oracle expects; who is out gets and gives nothing."""
         state = self.state
@@ -138,16 +150,16 @@ class World:
                 assert not heard(state, who)
                 assert not any(may_see(state, who, other) for other in state.venues)
 
-    def step(self, rng: random.Random) -> None:
+    def step(self, rng: random.Random, *, alone: bool = False) -> None:
         """Anything; mostly the chair at work."""
         kind = rng.random()
         if kind < 0.12:
-            self.comes_or_goes(rng.choice(EVERYBODY))
+            self.comes_or_goes(rng.choice(self.people))
         elif kind < 0.2:
             self.passes(rng.choice([0.5, 5.0, 15.0, 21.0]))
         elif kind < 0.24:
             self.loudest(rng.choice(HALLS))
-        elif kind < 0.26:
+        elif kind < 0.26 and not alone:
             self.restarts()
         else:
             action = rng.choice([name for name in ACTIONS if ACTIONS[name].may != "system" and name != "end"])
@@ -179,6 +191,11 @@ class Meeting(RuleBasedStateMachine):
     @rule()
     def server_restarts(self) -> None:
         self.world.restarts()
+
+    @precondition(lambda self: not self.world.state.deputies)
+    @rule(halls=st.lists(st.sampled_from(HALLS), min_size=1, max_size=3, unique=True))
+    def a_township_goes_on_alone(self, halls: list[str]) -> None:
+        self.world.goes_alone(halls)
 
     @rule(rng=st.randoms(use_true_random=False), action=st.sampled_from(BY_PEOPLE), who=st.sampled_from(ACTORS))
     def somebody_acts(self, rng: random.Random, action: str, who: str) -> None:

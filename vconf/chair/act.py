@@ -40,6 +40,9 @@ from vconf.chair.view import chairs
 SYSTEM = "system"
 """Who the signalling itself is: arrivals, departures, time, the loudest venue."""
 
+NOT_ALONE = frozenset({"end", "handOver", "extend"})
+"""What a tier on its own leaves to the one above: it has only a deputy, and a part of the meeting."""
+
 May = Literal["system", "chair", "council", "venue"]
 
 
@@ -152,7 +155,7 @@ def act(state: Conference, who: str, action: str, args: Mapping[str, Any], now: 
         raise Refused("bad", f"no action is called {action!r}")
     if state.ended and who != SYSTEM:
         raise Refused("ended")
-    _may(state, who, found)
+    _may(state, who, action, found)
     given = dict(args)
     expect = given.pop("expect", None)
     if found.programme and isinstance(expect, int) and expect < state.programme_number:
@@ -168,11 +171,13 @@ def act(state: Conference, who: str, action: str, args: Mapping[str, Any], now: 
     return Outcome(after, outcome.effects)
 
 
-def _may(state: Conference, who: str, action: Action) -> None:
+def _may(state: Conference, who: str, name: str, action: Action) -> None:
+    if action.may != "system" and who != OPERATOR and not state.there(who):
+        raise Refused("absent", who)
+    if state.deputies and name in NOT_ALONE:
+        raise Refused("alone")
     if action.may == "system" or who == OPERATOR:
         return
-    if not state.there(who):
-        raise Refused("absent", who)
     if action.may == "chair" and who != state.chair:
         raise Refused("chair-only")
     if action.may == "council" and not chairs(state, who):

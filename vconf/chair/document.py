@@ -56,6 +56,7 @@ def shared(state: Conference) -> Document:
         "muteAll": state.mute_all,
         "locked": state.locked,
         "speaker": state.speaker,
+        "alone": bool(state.deputies),
         "present": sum(venue.there for venue in state.venues.values()),
     }
 
@@ -70,6 +71,7 @@ def council(state: Conference) -> Document:
         "waiting": list(state.waiting),
         "watching": dict(state.watching),
         "viewers": list(state.viewers),
+        "deputies": list(state.deputies),
         "recordings": state.recordings,
         "undo": {"action": undo.action, "who": undo.who, "at": undo.at} if undo else None,
     }
@@ -120,6 +122,7 @@ def from_whole(found: Document) -> Conference:
         recordings=found.get("recordings", 0),
         locked=found["locked"],
         speaker=found["speaker"],
+        deputies=tuple(found.get("deputies", ())),
     )
 
 

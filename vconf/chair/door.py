@@ -1,7 +1,8 @@
 """Who is in: arrivals, the waiting room, cutting off, and whose the chair is.
 
 The chair is never lost: when its holder is away for ``CHAIR_AWAY_S`` the first co-chair that is there acts, else a
-console, else the main venue; when the owner comes back it has the chair again at once.
+console, else the main venue; when the owner comes back it has the chair again at once.  In a tier that goes on alone
+the first of these that is there, else the first of its halls, acts at once.
 """
 
 from __future__ import annotations
@@ -41,14 +42,14 @@ def arrive(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
         muted = True  # who joins later is muted as the others were
     since = known.since if known.present else now  # a page in the place of an earlier one is no arrival
     after = _changed(state, replace(known, present=True, admitted=admitted, muted=muted, since=since))
-    return Outcome(_settled(after, now))
+    return Outcome(settled_at(after, now))
 
 
 def arrive_console(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
     """A chair's page connects."""
     code = args["console"]
     console = Console(code, args.get("name") or code, present=True)
-    return Outcome(_settled(replace(state, consoles={**state.consoles, code: console}), now))
+    return Outcome(settled_at(replace(state, consoles={**state.consoles, code: console}), now))
 
 
 def depart(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
@@ -65,12 +66,12 @@ def depart(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
         )
     elif code in state.consoles:
         after = replace(state, consoles={**state.consoles, code: replace(state.consoles[code], present=False)})
-    return Outcome(_settled(after, now))
+    return Outcome(settled_at(after, now))
 
 
 def tick(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
     """Time has passed."""
-    return Outcome(_settled(state, now))
+    return Outcome(settled_at(state, now))
 
 
 def lock(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
@@ -80,13 +81,13 @@ def lock(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
 
 def admit(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
     """Let a venue in, now or when it comes; one that was cut off may come again."""
-    return Outcome(_settled(_changed(state, _let_in(state, state.venues[args["venue"]])), now))
+    return Outcome(settled_at(_changed(state, _let_in(state, state.venues[args["venue"]])), now))
 
 
 def admit_all(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
     """Let in everybody who waits."""
     waiting = {code: _let_in(state, state.venues[code]) for code in state.waiting}
-    return Outcome(_settled(replace(state, venues={**state.venues, **waiting}), now))
+    return Outcome(settled_at(replace(state, venues={**state.venues, **waiting}), now))
 
 
 def cut(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
@@ -103,7 +104,7 @@ def cut(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
         co_chairs=tuple(each for each in state.co_chairs if each != code),
         speaker="" if state.speaker == code else state.speaker,
     )
-    return Outcome(_settled(after, now), (Effect("eject", {"venue": code, "reason": "cut"}),))
+    return Outcome(settled_at(after, now), (Effect("eject", {"venue": code, "reason": "cut"}),))
 
 
 def co_chair(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
@@ -134,7 +135,7 @@ def end(state: Conference, who: str, args: Arguments, now: float) -> Outcome:
     return Outcome(replace(state, ended=True), (Effect("end"),))
 
 
-def _settled(state: Conference, now: float) -> Conference:
+def settled_at(state: Conference, now: float) -> Conference:
     """Polling and the chair, after time has passed or somebody came or went."""
     return _chaired(polled_on(state, now), now)
 
@@ -142,6 +143,9 @@ def _settled(state: Conference, now: float) -> Conference:
 def _chaired(state: Conference, now: float) -> Conference:
     if state.there(state.owner):
         return replace(state, chair=state.owner, chair_away_at=None)
+    if state.deputies:  # alone: at once, and the same whoever came first
+        deputy = next((code for code in (*_deputies(state), *state.deputies) if state.there(code)), "")
+        return replace(state, chair=deputy, chair_away_at=None)
     if state.there(state.chair):
         return replace(state, chair_away_at=None)
     away = state.chair_away_at

@@ -23,6 +23,7 @@ AWAY_S = 15.0
 PICTURES = 9
 
 _CHAIR_ALONE = {"coChair", "handOver", "end"}
+_NOT_ALONE = {"end", "handOver", "extend"}
 _EVERYBODY = {"raiseHand", "lowerHand", "slides", "watch", "signIn"}
 _ON_AIR = {"rollCall", "endRoll", "broadcast", "cancelBroadcast", "poll", "stopPoll", "display"}
 _MUST_BE_THERE = {"rollCall", "broadcast", "grant"}
@@ -42,6 +43,7 @@ class Oracle:
         self.cut_off: set[str] = set()
         self.consoles: set[str] = set()  # that ever came
         self.helpers: list[str] = []
+        self.deputies: list[str] = []  # alone: the tier's own halls
         policy = ("fixed", [main]) if len(self.halls) > PICTURES else ("grid", [])
         self.pile: list[dict[str, Any]] = [{"roll": "", "cast": "", "poll": None, "policy": policy}]
         self.can_undo = False
@@ -71,6 +73,8 @@ class Oracle:
         """Whether the server has to do it; arguments are taken to be well-formed."""
         venue = args.get("venue", who)
         if self.over or (who != "operator" and not self.inside(who)):
+            return False
+        if self.deputies and action in _NOT_ALONE:
             return False
         if action in _CHAIR_ALONE and who not in (self.chair, "operator"):
             return False
@@ -248,7 +252,21 @@ class Oracle:
             if now >= self.poll_until or self.polled or following:
                 self.polled, self.poll_until = following, now + poll["every"]
 
+    def alone(self, halls: Iterable[str], now: float) -> None:
+        """The tier with these halls has lost the one above: everybody comes back, and one of those acts at once."""
+        self.deputies = sorted(set(halls) & set(self.halls))
+        self.connected, self.chair, self.gone_at = set(), "", None
+        self.hands = [each for each in self.hands if each in self.deputies]
+        self.slides = self.slides if self.slides in self.deputies else ""
+        self.loudest = self.loudest if self.loudest in self.deputies else ""
+        if self.pile[-1]["poll"]:
+            self.poll_is(self.polled, now)
+
     def _find_chair(self, now: float) -> None:
+        if self.deputies:
+            order = [self.owner, *self.helpers, *sorted(self.consoles), self.main, *self.deputies]
+            self.chair = next((who for who in order if self.inside(who)), "")
+            return
         if self.inside(self.owner) or self.inside(self.chair):
             self.chair = self.owner if self.inside(self.owner) else self.chair
             self.gone_at = None

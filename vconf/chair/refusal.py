@@ -20,6 +20,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "not-recorded": ("会议没有在录制", "the meeting is not being recorded"),
     "chair-venue": ("主席所在的会场不能这样处理", "not for the venue that the chair speaks from"),
     "full": ("最多 {what} 位来宾", "at most {what} guests"),
+    "alone": ("本级正独立开会，等上级恢复后再做", "this tier is on its own: when the one above is back"),
     "long": ("会议最长 12 小时", "a meeting lasts at most 12 hours"),
 }
 

@@ -160,6 +160,7 @@ class Conference:
     recordings: int = 0  # begun so far
     locked: bool = False
     speaker: str = ""  # loudest venue, as the relay hears it
+    deputies: tuple[str, ...] = ()  # this tier goes on without the one above: its halls, that may act for the chair
 
     def there(self, participant: str) -> bool:
         """In the meeting now, as a venue or as a console."""
