@@ -13,12 +13,11 @@ from collectors.probe.mos import mos
 from inventory.impact import Faults, ImpactMap
 from inventory.model import Hall, LinkKind, NetworkModel, Role, SiteKind
 from inventory.relays import above
+from vconf.booking.need import hall_needs
 
 Document = dict[str, Any]
 Way = tuple[str, ...]
 
-SENT_BPS = 2_660_000  # a hall's camera in three sizes (1.8, 0.6 and 0.2 Mbit/s) and its voice
-SPEAKER_BPS, OTHER_BPS = 1_860_000, 260_000  # the speaker in full, every other hall small, each with its voice
 MAX_LOSS_RATIO = 0.02
 MAX_JITTER_MS = 30.0
 LEAST_MOS = 3.5
@@ -61,7 +60,8 @@ class Ways:
 
 def need_bps(halls: int) -> int:
     """What one hall sends or receives at most in a meeting of so many, bit/s."""
-    return max(SENT_BPS, SPEAKER_BPS + OTHER_BPS * max(0, halls - 2))
+    needs = hall_needs(halls)
+    return max(needs.up, needs.down)
 
 
 def meetings_document(

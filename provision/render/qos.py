@@ -41,6 +41,9 @@ CLASSES = (
 )
 """Highest priority first; the last one takes what is not marked."""
 
+MEDIA = ("voice", "video")
+"""Classes that meetings' media is in."""
+
 SHARES = 64
 """Fair shares at the exit."""
 
@@ -87,6 +90,15 @@ def port_shape(model: NetworkModel, host: Host, port: Port) -> dict[str, Any]:
     if port.name in inner_ports(model):
         return _fair(link.rate_bps, min(link.rate_bps, outside * SHAPED_PER_MILLE // 1000))
     return {}
+
+
+def sure_bps(model: NetworkModel) -> dict[str, int]:
+    """Access line -> bit/s that voice and video together are sure of there, whatever else it carries."""
+    found = {}
+    for link in model.links.values():
+        if classes := shape(link).get("classes"):
+            found[link.name] = sum(classes[each.number]["rate_bps"] for each in CLASSES if each.name in MEDIA)
+    return found
 
 
 def inner_ports(model: NetworkModel) -> list[str]:
