@@ -28,11 +28,12 @@ from store.engine import Store, open_store
 from tests.vconf.test_engine import ONE, RECEIVER, sending
 from vconf import links, meetings
 from vconf.cascade import Cascade
+from vconf.conversation import MESSAGE_BYTES, PROTOCOL, parse
 from vconf.media.engine import Engine
 from vconf.relay_client import RelayClient
 from vconf.relay_server import RelayServer
 from vconf.rest import Caller, Rest
-from vconf.signalling import MESSAGE_BYTES, PROTOCOL, Signalling, _parse
+from vconf.signalling import Signalling
 
 with warnings.catch_warnings():  # starlette would rather have another HTTP client than the one installed
     warnings.simplefilter("ignore")
@@ -346,5 +347,5 @@ def test_a_cancelled_meeting_ends_for_those_in_it(door: Door, monkeypatch: pytes
 
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))
 def test_garbage_is_no_message(text: str) -> None:
-    found = _parse(text)
+    found = parse(text)
     assert found is None or isinstance(found[1], str)
