@@ -27,6 +27,7 @@ from drills.paths import traced
 from drills.pings import Pings
 from inventory.model import NetworkModel
 from inventory.probes import link_paths
+from inventory.relays import is_node
 from twin import faults
 
 Progress = Callable[[str], None]
@@ -193,8 +194,16 @@ def _judge(lab: Lab, told: Told) -> None:
     alternative = wanted.root.partition(":")[2] in row["detail"].get("alternatives", ())
     told.root_right = (same or alternative) and len(book) == 1
     states = {hall["hall"]: hall["state"] for hall in row["impact"].get("halls", ())}
-    told.cut = (sorted(code for code, state in states.items() if state == "cut"), [])
-    told.rerouted = (sorted(code for code, state in states.items() if state == "rerouted"), [])
+    # Measured is the way to the county: what a township's own relay still does for its hall rides no line.
+    told.cut = (sorted(code for code, state in states.items() if state in ("cut", "alone")), [])
+    moved = (code for code, state in states.items() if state == "rerouted" and not _own_relay(lab.model, wanted, code))
+    told.rerouted = (sorted(moved), [])
+
+
+def _own_relay(model: NetworkModel, wanted: Wanted, hall: str) -> bool:
+    """Whether the fault took the relay of the hall's own site: nothing of that is seen on the way to the county's."""
+    relay = model.hosts[model.halls[hall].relay]
+    return is_node(model, relay) and wanted.target in {relay.name, *(port.link for port in relay.ports)}
 
 
 def _moved(lab: Lab, halls: list[str], wanted: Wanted, before: dict[str, tuple[str, ...]], told: set[str]) -> set[str]:

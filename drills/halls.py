@@ -14,13 +14,14 @@ from identity.secrets import Secrets
 from identity.tokens import Tokens
 from inventory.model import Hall as Room
 from inventory.model import NetworkModel
+from inventory.relays import above
 from store.engine import open_store
 from vconf import links, meetings
 
 
 def rooms(model: NetworkModel) -> tuple[Room, Room]:
     """Two halls with different first homes, away from the relay's centre where there are such."""
-    centre = model.hosts[next(iter(model.halls.values())).relay].site
+    centre = above(model, next(iter(model.halls.values()))).site
     away = sorted(model.halls.values(), key=lambda hall: (model.sites[hall.site].homes[0] == centre, hall.code))
     first = away[0]
     home = model.sites[first.site].homes[0]

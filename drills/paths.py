@@ -23,6 +23,7 @@ from urllib.parse import urlencode
 
 from collectors.path import Ask, RunningCounty
 from drills.lab import Lab, inside
+from inventory.relays import above, media
 from inventory.walk import Flow
 from twin import names, namespaces
 from twin.errors import TwinError
@@ -64,7 +65,7 @@ def traced(lab: Lab, halls: Iterable[str] | None = None) -> dict[str, tuple[str,
     by_middle = {names.middle(link, side): link.name for link in lab.model.links.values() for side in "ab"}
     found: dict[str, tuple[str, ...]] = {}
     for number, code in enumerate(codes):
-        last = {port.link for port in lab.model.hosts[lab.model.halls[code].relay].ports}
+        last = {port.link for port in above(lab.model, lab.model.halls[code]).ports}
         found[code] = ()
         for copy in reversed(range(COPIES)):
             path = tuple(by_middle[device] for device in seen.get((number, copy), ()) if device in by_middle)
@@ -97,14 +98,8 @@ def differences(lab: Lab) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
 
 
 def _media(lab: Lab, code: str) -> tuple[IPv4Address, int]:
-    """Address and port of a hall's media."""
-    relay = lab.model.halls[code].relay
-    return next(
-        (backend.address, service.port)
-        for service in lab.model.services.values()
-        for backend in service.backends
-        if service.kind == "media" and backend.host == relay
-    )
+    """Address and port of the county's relay for a hall: what its township has for itself rides no line."""
+    return media(lab.model, above(lab.model, lab.model.halls[code]))
 
 
 def _mouth(lab: Lab, code: str) -> socket.socket:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from drills.doors import try_doors
 from drills.guests import try_guests
 from drills.lab import Lab
 from drills.policy import Check, Place, allowed_checks, denied_checks
@@ -73,7 +74,7 @@ async def verify(lab: Lab, progress: Progress) -> Verdict:
             listeners.open(check.target, check.protocol, check.port)
         await _try_allowed(lab, allowed, verdict, progress)
         await _try_denied(lab, denied, verdict, progress)
-    for check, must, why in await try_guests(lab):
+    for check, must, why in (*await try_guests(lab), *await try_doors(lab)):
         verdict.allowed_expected += must
         verdict.denied_expected += not must
         verdict.allowed_ok += must and not why

@@ -178,7 +178,7 @@ def test_every_command_of_the_manual_is_run_when_the_bundle_is_tested() -> None:
     assert sorted(command for command in shown if command not in tested) == []
 
 
-@pytest.mark.parametrize("name", ["broker@", "collect@", "serve@", "prometheus", "alertmanager"])
+@pytest.mark.parametrize("name", ["broker@", "collect@", "serve@", "prometheus", "alertmanager", "bus"])
 def test_the_management_hosts_daemons_stand_in_sandboxes(name: str) -> None:
     text = (UNITS / f"sanwang-{name}.service").read_text()
     for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "MemoryDenyWriteExecute=yes"):
