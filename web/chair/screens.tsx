@@ -57,7 +57,7 @@ function Screen({ name, title, view, slides, children }: ScreenProps) {
         )}
         <div class="cameras">
           {show.map((venue) => (
-            <figure key={venue}>
+            <figure key={venue} data-picture={venue}>
               <Picture venue={venue} />
               <figcaption>{venueName(venue)}</figcaption>
             </figure>

@@ -40,6 +40,7 @@ effect(() => {
   const you = session.conference.value?.you;
   Object.assign(document.body.dataset, {
     phase: screen.value,
+    trouble: session.trouble.value,
     layout: you?.view.layout ?? "",
     why: you?.view.why ?? "",
     role: you?.role ?? "",

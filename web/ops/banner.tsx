@@ -103,13 +103,14 @@ function consequences(impact: Impact): string[] {
   if (partly.length) lines.push(t("networksCut", { names: list(partly, 2) }));
   if (impact.sites_unprotected.length) lines.push(t("sitesUnprotected", { names: list(impact.sites_unprotected.map(siteName), 2) }));
   if (by("cut").length) lines.push(t("hallsCut", { names: list(by("cut"), 2) }));
+  if (by("alone").length) lines.push(t("hallsAlone", { names: list(by("alone"), 2) }));
   if (by("rerouted").length) lines.push(t("hallsRerouted", { names: list(by("rerouted"), 2) }));
   const lost = impact.services.filter((one) => one.backend === "").map((one) => service(one.service));
   const moved = impact.services.filter((one) => one.backend !== "").map((one) => service(one.service));
   if (lost.length) lines.push(t("servicesLost", { names: list(lost, 2) }));
   if (moved.length) lines.push(t("servicesMoved", { names: list(moved, 2) }));
   for (const meeting of impact.meetings) {
-    const cut = meeting.halls.filter((hall) => hall.state === "cut").length;
+    const cut = meeting.halls.filter((hall) => hall.state === "cut" || hall.state === "alone").length;
     lines.push(`${t("quoted", { title: meeting.title })}${cut ? t("meetingLosesHalls", { n: cut }) : t("meetingGoesOn")}`);
   }
   return lines;

@@ -144,7 +144,7 @@ export interface Cause {
 
 export interface HallImpact {
   hall: string;
-  state: "cut" | "rerouted" | "unprotected";
+  state: "cut" | "alone" | "rerouted" | "degraded" | "unprotected";
   before: string[];
   after: string[];
   capacity_bps: number;

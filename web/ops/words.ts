@@ -49,6 +49,7 @@ export const t = words({
   networksCut: ["网络中断:{names}", "a network is out at: {names}"],
   sitesUnprotected: ["失去保护:{names}", "on their last line: {names}"],
   hallsCut: ["会场中断:{names}", "halls cut off: {names}"],
+  hallsAlone: ["与县里失联，只能开本地会议:{names}", "cut off from the county, meeting on their own: {names}"],
   hallsRerouted: ["会场改走备用路径:{names}", "halls on a backup path: {names}"],
   hallsUnprotected: ["会场失去保护:{names}", "halls unprotected: {names}"],
   meetingsConcerned: ["受影响会议", "Meetings concerned"],

@@ -86,6 +86,8 @@ function hallWords(halls: HallImpact[]): string {
   const cut = halls.filter((hall) => hall.state === "cut");
   const rerouted = halls.filter((hall) => hall.state === "rerouted");
   if (cut.length) words.push(t("hallsCut", { n: cut.length }));
+  const alone = halls.filter((hall) => hall.state === "alone");
+  if (alone.length) words.push(t("hallsAlone", { n: alone.length }));
   if (rerouted.length) {
     const spares = rerouted.map((hall) => hall.spare_bps).filter((bps): bps is number => bps !== null);
     const spare = spares.length ? t("spare", { rate: rate(Math.max(0, Math.min(...spares))) }) : "";

@@ -25,6 +25,7 @@ export const t = words({
   networksCut: ["网络中断:{names}", "a network is out at: {names}"],
   unprotected: ["失去保护:{names}", "on their last line: {names}"],
   hallsRerouted: ["{n} 个会场改走备用路径{spare}", "{n} halls on a backup path{spare}"],
+  hallsAlone: ["{n} 个会场只能开本地会议", "{n} halls meeting on their own"],
   hallsCut: ["{n} 个会场中断", "{n} halls cut off"],
   spare: [",余量 {rate}", ", {rate} spare"],
   meeting: ["{time}「{title}」{what}", "“{title}” at {time}: {what}"],

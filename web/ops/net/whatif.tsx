@@ -25,6 +25,7 @@ function Told({ found }: { found: WhatIf }) {
   const had = new Set([...before.sites_cut, ...before.sites_unprotected]);
   const fresh = (codes: string[]): string[] => codes.filter((code) => !had.has(code));
   const cut = impact.halls.filter((hall) => hall.state === "cut").map((hall) => hall.hall);
+  const alone = impact.halls.filter((hall) => hall.state === "alone").map((hall) => hall.hall);
   const rerouted = impact.halls.filter((hall) => hall.state === "rerouted");
   const lost = impact.services.filter((one) => one.backend === "");
   const moved = impact.services.filter((one) => one.backend !== "");
@@ -81,6 +82,12 @@ function Told({ found }: { found: WhatIf }) {
         <>
           <dt>{t("hallCut")}</dt>
           <dd class="down">{hallNames(cut)}</dd>
+        </>
+      )}
+      {alone.length > 0 && (
+        <>
+          <dt>{t("hallAlone")}</dt>
+          <dd class="degraded">{hallNames(alone)}</dd>
         </>
       )}
       {rerouted.length > 0 && (

@@ -60,6 +60,7 @@ export const t = words({
   newly: ["新增", "new"],
   moved: ["切换到备份", "On their backup"],
   hallCut: ["会场掉线", "Halls cut off"],
+  hallAlone: ["会场独自开会", "Halls on their own"],
   hallRerouted: ["会场改道", "Halls rerouted"],
   meetingsHit: ["受影响会议", "Meetings concerned"],
   hallsLost: ["{n} 个会场掉线", "{n} halls lost"],
