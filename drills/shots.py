@@ -128,6 +128,7 @@ def shots(lab: Lab, folder: Path, progress: Progress) -> list[Path]:
         operator.page.set_default_timeout(_READY_MS)
         with _told(operator, folder):
             taken += _operations(lab, album, operator.page, pair[0])
+            taken.append(_desk(album, operator.page, pair[0]))
             for role, pages in OTHERS:
                 # Another person at the same computer: a new link, read by a page that has forgotten the old one.
                 operator.page.goto("about:blank")
@@ -206,6 +207,21 @@ def _pages(album: Album, page: Page, pages: tuple[tuple[str, str], ...]) -> Iter
     for address, name in pages:
         visit(page, address)
         yield album.take(page, name)
+
+
+def _desk(album: Album, page: Page, room: Room) -> Path:
+    """The chair's desk of the meeting, as the operator on duty enters it, with a venue on the air."""
+    visit(page, "/meetings")
+    with page.context.expect_page() as entered:
+        page.get_by_role("button", name="主席台").first.click()
+    desk = entered.value
+    desk.set_viewport_size({"width": WIDE["width"], "height": WIDE["height"]})
+    desk.locator(f"[data-venue='{room.code}']").click(timeout=_READY_MS)
+    desk.keyboard.press("b")
+    desk.wait_for_selector(f"[data-screen] [data-picture='{room.code}'] video", timeout=_READY_MS)
+    taken = album.take(desk, "chair-desk")
+    desk.close()
+    return taken
 
 
 def _operations(lab: Lab, album: Album, page: Page, room: Room) -> Iterator[Path]:

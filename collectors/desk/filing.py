@@ -27,6 +27,8 @@ LONGEST_MEETING_MIN = 12 * 60
 _RATE = re.compile(r"[1-9][0-9]{0,3}[MG]")
 _PORTS = re.compile(r"[0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5})?){0,15}")
 _SOONEST = timedelta(minutes=1)
+_FELT_EARLIER = timedelta(minutes=10)
+"""A unit may feel a fault, and say so, before it is measured."""
 
 
 def open_ticket(
@@ -64,10 +66,24 @@ def of_fault(session: Session, desk: Desk, fault: FaultRow) -> TicketRow:
     """The one ticket of a fault; its clock has run since the fault began."""
     rules = desk.rules.fault_class(fault.severity, impacts.cuts(fault.impact))
     said = words(desk.model, fault_of(fault))
-    return open_ticket(
+    ticket = open_ticket(
         session, desk, rules, who=MONITOR, subject=said.zh, text=impacts.words(fault.impact)[0], site=fault.site,
         opened_at=fault.opened_at, channel="monitor", fault=fault.id, detail={"subject_en": said.en},
     )  # fmt: skip
+    for early in _reported_already(session, desk, fault):
+        attach(session, desk, early, ticket, MONITOR, "known fault")
+    return ticket
+
+
+def _reported_already(session: Session, desk: Desk, fault: FaultRow) -> list[TicketRow]:
+    """Units' reports of a fault that came before its ticket, and that nobody works on yet."""
+    query = (
+        select(TicketRow)
+        .where(TicketRow.kind == "report", TicketRow.state == OPENED, TicketRow.parent.is_(None))
+        .where(TicketRow.opened_at >= fault.opened_at - _FELT_EARLIER)
+        .order_by(TicketRow.id)
+    )
+    return [row for row in session.scalars(query) if impacts.felt_at(desk.model, fault, row.site)]
 
 
 def known_at(session: Session, desk: Desk, site: str) -> TicketRow | None:

@@ -119,6 +119,26 @@ def test_what_may_hang_on_what(
             actions.withdraw(session, desk, known.id, "wang", "x")
 
 
+def test_a_report_that_came_before_the_faults_ticket_joins_it(
+    store: Store, desk: Desk, clock: Clock, service: Callable[..., DeskService], fault: Callable[..., int]
+) -> None:
+    with store.session() as session:
+        old = filing.report(session, desk, who="qian", site="t01", text="昨天就慢")[0].id
+    clock.go(hours=1)
+    with store.session() as session:
+        early, elsewhere, taken = (
+            filing.report(session, desk, who="qian", site=site, text="断网")[0].id for site in ("t01", "t02", "t01")
+        )
+        actions.take(session, desk, taken, "wang")
+    clock.go(seconds=20)
+    fault(impact={"sites_cut": ["t01"]})
+    service().look()
+    with store.session() as session:
+        cause = session.scalars(select(TicketRow).where(TicketRow.fault.is_not(None))).one()
+        parents = {number: get(session, number).parent for number in (old, early, elsewhere, taken)}
+    assert parents == {old: None, early: cause.id, elsewhere: None, taken: None}
+
+
 def test_a_report_that_is_still_wrong_stands_for_itself_again(
     store: Store, desk: Desk, clock: Clock, service: Callable[..., DeskService], fault: Callable[..., int]
 ) -> None:
