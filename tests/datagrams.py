@@ -2,6 +2,7 @@
 
     python -m tests.datagrams --datagrams 1000000 --seed 7
     python -m tests.datagrams --datagrams 1000000 --only stun rtcp
+    python -m tests.datagrams --datagrams 1000000 --each stun dtls rtp rtcp signalling      so many each
 
 Seeds are real messages: answers, requests and notifications made of recorded walks, the examples of RFC 5424, RFC 3164
 and of vendors, STAMP packets with and without TLVs.  Each datagram is a seed mutated one to four times: bits, octets,
@@ -34,6 +35,7 @@ from collectors.snmp.read import read_facts
 from collectors.snmp.usm import Community
 from collectors.snmp.walk import Value, Walk, parts, read_walk
 from tests.datagrams_media import media_targets
+from tests.datagrams_pages import REFUSALS, signalling, signalling_seeds
 
 SAMPLES = Path(__file__).parent / "data" / "snmp"
 SLOW_S = 1.0
@@ -195,6 +197,7 @@ def targets() -> list[Target]:
         Target("stamp", tuple(stamp_seeds()), _stamp, (stamp.BadPacket,), 0.18),
         Target("facts", tuple(_rows_seeds()), _facts, (ber.BerError,), 0.02),
         *(Target(*each) for each in media_targets()),
+        Target("signalling", tuple(signalling_seeds()), signalling(), REFUSALS, 0.1),
     ]
 
 
@@ -319,13 +322,39 @@ async def notifications(number: int, seed: int) -> Outcome:
     return outcome
 
 
+def each_alone(names: Sequence[str], number: int, seed: int) -> int:
+    """Each target by itself; the last line is JSON with one entry a target."""
+    known = {target.name: target for target in targets()}
+    found: dict[str, dict[str, object]] = {}
+    print(f"seed {seed}: {number} datagrams to each of {', '.join(names)}", flush=True)
+    for name in names:
+        began = time.monotonic()
+        outcome = run(number, seed, [known[name]])
+        for line in outcome.crashes[:10]:
+            print(f"  CRASH {line[:400]}")
+        found[name] = {
+            "datagrams": outcome.datagrams,
+            "crashes": len(outcome.crashes),
+            "growth_kb": outcome.growth_kb,
+            "answered": outcome.answered[name],
+            "refused": outcome.refused[name],
+            "seconds": round(time.monotonic() - began, 1),
+        }
+        print(f"  {name}: {found[name]}", flush=True)
+    print(json.dumps({"each": found, "seed": seed}))
+    return int(any(each["crashes"] or each["growth_kb"] for each in found.values()))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line; 0 when nothing crashed and nothing grew."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--datagrams", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--only", nargs="+", help="names of targets, as the last line's seeds have them")
+    parser.add_argument("--each", nargs="+", help="as --only, and so many datagrams to each of them")
     asked = parser.parse_args(argv)
+    if asked.each:
+        return each_alone(asked.each, asked.datagrams, asked.seed)
     print(f"seed {asked.seed}: {asked.datagrams} datagrams", flush=True)
     began = time.monotonic()
     heard = [target for target in targets() if not asked.only or target.name in asked.only]
