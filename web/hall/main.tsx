@@ -1,6 +1,7 @@
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import { remoteControl } from "../shared/focus";
+import { keepAwake } from "./awake";
 import { check, tend } from "./devices";
 import { door, enter, home } from "./door";
 import { Guest, Pair } from "./Enter";
@@ -63,6 +64,7 @@ remoteControl();
 digitKeys();
 tend();
 keepHall();
+keepAwake();
 void enter();
 void check();
 window.addEventListener("hashchange", () => location.hash && location.reload());
