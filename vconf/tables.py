@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.base import Base, UtcDateTime
@@ -129,6 +129,23 @@ class StreamTicketRow(Base):
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class RecordingRow(Base):
+    """A recording of a meeting; what was recorded lies sealed in a folder of this name (``vconf.recording``)."""
+
+    __tablename__ = "meeting_recording"
+
+    id: Mapped[str] = mapped_column(String(24), primary_key=True)  # "7-1": of meeting 7 the first
+    meeting_id: Mapped[int] = mapped_column(ForeignKey("meeting.id"), index=True)
+    begun_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    begun_by: Mapped[str] = mapped_column(Text)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    octets: Mapped[int] = mapped_column(BigInteger)  # on the disk
+    problem: Mapped[str] = mapped_column(Text)  # the last one; "" when there was none
+    key: Mapped[str | None] = mapped_column(Text)  # sealed by the county's (``sealed.wrap``); None: deleted
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: not ended yet, or kept for good
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class WebhookRow(Base):
