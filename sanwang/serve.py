@@ -59,11 +59,13 @@ from inventory.model import NetworkModel, Role
 from inventory.places import CHECKOUT, Places, current_instance
 from inventory.relays import CONTROL_PORT, is_node
 from inventory.schema import CostsIntent
+from provision.render.qos import sure_bps
 from sanwang import ops_link
 from sanwang.cli import run_app
 from store.base import utc_now
 from store.engine import Store, open_store
 from vconf import links, meetings, webhooks
+from vconf.booking.checker import Checker
 from vconf.cascade import Cascade
 from vconf.lines import Identity
 from vconf.relay_client import RelayClient
@@ -152,7 +154,8 @@ def assemble(
         application.include_router(signalling.router)
     rooms = signalling.rooms if signalling is not None else None
     ask_tests = signalling.halls.ask_tests if signalling is not None else None
-    rest = Rest(store, tokens, model, rooms, access.needs(Right.MEET), lambda: live.document, ask_tests)
+    checker = Checker(live.impacts, sure_bps(model), lambda: live.faults, lambda: live.loads)
+    rest = Rest(store, tokens, model, rooms, access.needs(Right.MEET), lambda: live.document, ask_tests, checker)
     application.include_router(rest.router)
 
     @application.get("/", include_in_schema=False)

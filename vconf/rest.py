@@ -9,18 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.openapi.utils import get_openapi
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from identity.tokens import TokenRefused, Tokens
+from inventory.impact import ImpactMap
 from inventory.model import NetworkModel
 from store import audit
 from store.engine import Store
 from vconf import attendance, line_tests, links, meetings, sheet, wall
+from vconf.booking import routes
+from vconf.booking.checker import Checker
 from vconf.chair import document
 from vconf.chair.act import ACTIONS
 from vconf.chair.state import OPERATOR
@@ -54,17 +57,9 @@ class _Bearer:
         return True
 
 
-class Booking(BaseModel):
-    """A meeting to book."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    title: Annotated[str, Field(max_length=200)]
-    start: AwareDatetime | None = None  # None: now
-    minutes: Annotated[int, Field(ge=1, le=720)] = 120
-    halls: Annotated[list[Code], Field(min_length=1, max_length=1000)]
-    main: Annotated[str, Field(max_length=32)] = ""
-    chair: Annotated[str, Field(max_length=64)] = ""
+def _no_bearer(caller: Caller) -> None:
+    if isinstance(caller, _Bearer):
+        raise HTTPException(403, "a chair's token is for its own meeting: sign in to book another")
 
 
 class Act(BaseModel):
@@ -74,14 +69,6 @@ class Act(BaseModel):
 
     action: Annotated[str, Field(max_length=32)]
     args: Document = {}
-
-
-class Why(BaseModel):
-    """A reason for the audit."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    why: Annotated[str, Field(max_length=500)] = ""
 
 
 class Guests(BaseModel):
@@ -104,6 +91,7 @@ class Rest:
             names what it asks for.
         network: The live document of the operations pages, for ``wall.faults``.
         ask_tests: Asks halls at home to test their line; None in a county without a relay.
+        checker: Whether the network carries a meeting; None: by the county's files alone.
     """
 
     def __init__(
@@ -115,6 +103,7 @@ class Rest:
         operator: Callable[[Request], Caller],
         network: Callable[[], Mapping[str, Any]] = dict,
         ask_tests: Callable[[Iterable[str]], None] | None = None,
+        checker: Checker | None = None,
     ) -> None:
         self._store = store
         self._tokens = tokens
@@ -135,6 +124,9 @@ class Rest:
 
         caller.rights = getattr(operator, "rights", ())  # type: ignore[attr-defined]  # as the operator's own
         self.router = APIRouter(prefix="/api/meet", tags=["meetings"])
+        checker = checker or Checker(ImpactMap(model), {})
+        desk = routes.Desk(store, model, checker, _no_bearer, self._meeting, self._links)
+        routes.add(self.router, Depends(caller), desk)
         self._routes(Depends(caller))
 
     def _routes(self, who: Any) -> None:
@@ -161,30 +153,6 @@ class Rest:
             with self._store.reading() as session:
                 found = meetings.upcoming(session, datetime.now(UTC), everything=everything)
             return {"meetings": [each.as_json() for each in found if self._concerns(caller, each)]}
-
-        @router.post("/meetings", status_code=201)
-        def book(body: Booking, caller: Caller = who) -> Document:
-            """Book a meeting; answers with every hall's link and the chair's."""
-            if isinstance(caller, _Bearer):
-                raise HTTPException(403, "a chair's token is for its own meeting: sign in to book another")
-            try:
-                with self._store.session() as session:
-                    made = meetings.book(
-                        session,
-                        title=body.title,
-                        start_at=body.start or datetime.now(UTC),
-                        duration=timedelta(minutes=body.minutes),
-                        halls=body.halls,
-                        who=caller.login,
-                        known_halls=self._model.halls,
-                        main=body.main,
-                        chair=body.chair,
-                    )
-                    if not self._concerns(caller, made):
-                        raise HTTPException(403, f"main: {made.main} is not in your unit")
-            except meetings.MeetingError as error:
-                raise HTTPException(422, str(error)) from None
-            return {"meeting": made.as_json(), **self._links(made, caller)}
 
         @router.get("/meetings/{number}")
         def shown(number: int, caller: Caller = who) -> Document:
@@ -214,13 +182,6 @@ class Rest:
                 raise HTTPException(409, "this county has no relay")
             self._ask_tests(meeting.halls)
             return {"asked": list(meeting.halls)}
-
-        @router.post("/meetings/{number}/cancel")
-        def cancel(number: int, body: Why, caller: Caller = who) -> Document:
-            """Cancel it; halls that are in it are told."""
-            self._meeting(number, caller)
-            with self._store.session() as session:
-                return {"meeting": meetings.cancel(session, number, caller.login, body.why).as_json()}
 
         @router.post("/meetings/{number}/guests")
         def guests(number: int, body: Guests, caller: Caller = who) -> Document:

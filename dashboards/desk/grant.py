@@ -20,7 +20,8 @@ def granting(model: NetworkModel, now: Callable[[], datetime] = utc_now) -> Gran
     def grant(session: Session, ticket: TicketRow, who: str) -> str:
         if ticket.request != "meeting":
             return ""
-        from vconf import meetings  # the collector needs it once in a while
+        from vconf.booking.book import Wanted, book  # the collector needs it once in a while
+        from vconf.meetings import MeetingError
 
         asked = ticket.detail
         start = datetime.fromtimestamp(asked["start_at"], UTC)
@@ -28,16 +29,14 @@ def granting(model: NetworkModel, now: Callable[[], datetime] = utc_now) -> Gran
             en = f"ticket {ticket.id}: its meeting would be over already, it began {start:%Y-%m-%d %H:%M}Z"
             raise DeskError((en, f"工单 {ticket.id}：会议时间已过"))
         try:
-            booked = meetings.book(
-                session,
+            wanted = Wanted(
                 title=asked["title"],
                 start_at=start,
                 duration=timedelta(minutes=asked["minutes"]),
-                halls=asked["halls"],
-                who=ticket.opened_by,
-                known_halls=model.halls,
+                halls=tuple(asked["halls"]),
             )
-        except meetings.MeetingError as problem:
+            (booked,) = book(session, wanted, ticket.opened_by, model.halls)
+        except MeetingError as problem:
             raise DeskError(
                 (f"ticket {ticket.id}: {problem}", f"工单 {ticket.id}：会议无法登记（{problem}）")
             ) from None

@@ -34,6 +34,7 @@ PUBLIC = {
     ("POST", "/api/sign/invite"),
     ("POST", "/api/sign/enrol"),
     ("POST", "/api/sign/enrol/confirm"),
+    ("GET", "/api/meet/calendar/{token}.ics"),  # a calendar program, by an address that is the secret
     ("POST", "/meet/link"),  # a hall's link
     ("POST", "/meet/guest"),  # the guests' link and the PIN
     ("POST", "/meet/pair"),  # the code on a hall's card

@@ -19,6 +19,7 @@ from identity.secrets import Secrets
 from inventory.places import Places
 from sanwang import meet, serve
 from sanwang import meeting as meeting_commands
+from tests.vconf.test_calendar import outlook
 from tests.vconf.test_signalling import Door, county, door, relay
 from vconf import links
 
@@ -66,6 +67,55 @@ def test_another_program_books_chairs_and_reads_a_meeting(door: Door) -> None:
     assert act_on(door, number, chair) == 409
     paths = door.client.get("/api/meet/openapi.json", headers=OFFICE).json()["paths"]
     assert f"{where[: -len(str(number))]}{{number}}/act" in paths
+
+
+def test_a_booking_is_checked_repeated_changed_and_subscribed_to(door: Door) -> None:
+    start = datetime(2027, 5, 3, 1, tzinfo=UTC).isoformat()
+    body = {"title": "例会", "halls": ["t01", "t02"], "minutes": 60, "start": start, "repeat": "FREQ=WEEKLY;COUNT=3"}
+    checked = door.client.post("/api/meet/meetings/check", json=body, headers=OFFICE).json()
+    assert (len(checked["starts"]), checked["clashes"], checked["capacity"]["ok"]) == (3, [], True)
+    key = OFFICE | {"idempotency-key": "k1"}
+    made = door.client.post("/api/meet/meetings", json=body, headers=key).json()
+    number, second, _ = (each["id"] for each in made["series"])
+    assert made["meeting"]["capacity"]["hall_down_bps"] > 1_000_000
+    again = door.client.post("/api/meet/meetings", json=body, headers=key).json()
+    assert again["series"] == made["series"], "an answer that was lost is given again"
+
+    refused = door.client.post("/api/meet/meetings", json=body | {"repeat": ""}, headers=OFFICE)
+    assert refused.status_code == 409
+    assert [each["hall"] for each in refused.json()["detail"]["clashes"]] == ["t01", "t02"]
+    assert f"已有会议 {number}" in refused.json()["detail"]["zh"]
+    assert len(door.client.post("/api/meet/meetings/check", json=body, headers=OFFICE).json()["clashes"]) == 6
+    site = door.model.halls["t03"].site
+    forced = body | {"repeat": "", "force": True, "halls": ["t03", "t01"]}
+    assert door.client.post("/api/meet/meetings", json=forced, headers={"x-login": site}).status_code == 403
+    assert door.client.post("/api/meet/meetings", json=forced, headers=OFFICE).status_code == 201
+
+    def change(number: int, **what: Any) -> Any:
+        return door.client.post(f"/api/meet/meetings/{number}/change", json=what, headers=OFFICE)
+
+    assert change(second, halls=["all"], title="扩大会").json()["meetings"][0]["halls"] == list(door.model.halls)
+    assert change(second, halls=["t99"]).status_code == 422
+    later = datetime(2027, 5, 3, 1, 30, tzinfo=UTC).isoformat()
+    assert change(number, start=later).status_code == 409, "the other one has t01 still"
+    assert change(number, start=later, force=True).json()["meetings"][0]["start"] == later
+    where = f"/api/meet/meetings/{number}/cancel"
+    assert door.client.post(where, json={"series": True}, headers=OFFICE).json()["meetings"][1] == second
+
+    feed = door.client.post("/api/meet/feeds", json={"of": "t03"}, headers=OFFICE).json()["url"]
+    path = feed[feed.index("/api/") :]
+    assert door.client.get(path).text.count("BEGIN:VEVENT") == 1, "nobody needs to sign in"
+    assert door.client.post("/api/meet/feeds", json={"of": "t03"}, headers={"x-login": "elsewhere"}).status_code == 403
+    assert door.client.post("/api/meet/feeds/revoke", json={"of": "t03"}, headers=OFFICE).json()["revoked"] == 1
+    assert door.client.get(path).status_code == 404
+    names = [group["name"] for group in door.client.get("/api/meet/groups", headers=OFFICE).json()["groups"]]
+    assert names[0] == "all"
+
+    taken = door.client.post("/api/meet/calendar?halls=t05", content=outlook(), headers=OFFICE).json()["events"]
+    assert (taken[0]["done"], taken[0]["meetings"][0]["halls"]) == ("booked", ["t05"])
+    clash = outlook().replace(b"UID:0", b"UID:1")
+    assert door.client.post("/api/meet/calendar?halls=t05", content=clash, headers=OFFICE).status_code == 409
+    assert door.client.post("/api/meet/calendar", content=b"x", headers=OFFICE).status_code == 422
 
 
 def act_on(door: Door, number: int, headers: dict[str, str]) -> int:

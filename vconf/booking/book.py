@@ -181,6 +181,13 @@ def cancel(
     return [one, *(meetings.cancel(session, number, who, why) for number in session.scalars(later).all())]
 
 
+def of_series(session: Session, meeting: Meeting) -> list[Meeting]:
+    """Every meeting of its series that is not cancelled; itself when it is not repeated."""
+    if meeting.series is None:
+        return [meeting]
+    return meetings.found_by(session, MeetingRow.series == meeting.series, MeetingRow.cancelled_at.is_(None))
+
+
 def rows_of(session: Session, meeting_id: int, now: datetime, *, series: bool) -> Sequence[MeetingRow]:
     """What a change is about; MeetingError when that can no longer be changed."""
     row = session.get(MeetingRow, meeting_id)
