@@ -1,8 +1,8 @@
 import { check } from "./devices";
-import { isKiosk, link, retry } from "./door";
+import { hallToken, isKiosk, link, retry } from "./door";
 import { Header, timeOf } from "./Header";
 import { Key } from "./keys";
-import { goHome, join, leave, screen } from "./meeting";
+import { goHome, join, leave, screen, testing } from "./meeting";
 import { t } from "./words";
 
 /** One big sentence: loading, not open yet, waiting room, over, cut, a bad link, left. */
@@ -33,6 +33,11 @@ export function Notice() {
         {now === "badLink" && <p>{t("badLinkHelp")}</p>}
         {now === "waiting" && <p>{t("waitingHelp")}</p>}
         {now === "notYet" && opens !== undefined && <p class="figures">{t("opensAt", { time: timeOf(opens) })}</p>}
+        {now === "notYet" && hallToken() && (
+          <Key k="2" act="lineTest" onPress={() => (testing.value = true)}>
+            {t("lineTest")}
+          </Key>
+        )}
         {again && (
           <Key k="1" kind="big" first data={{ "data-rejoin": "" }} onPress={() => void join()}>
             {now === "cut" ? t("askAgain") : t("rejoin")}

@@ -59,7 +59,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => window.set
 export const now = (): number => Date.now() + offsetMs;
 export const isKiosk = (): boolean => device !== "";
 /** What stands for this hall in requests; "" for a guest who has no hall. */
-export const hallToken = (): string => device || linkToken;
+export const hallToken = (): string => device || (guestToken ? "" : linkToken);
 
 function kept(): string {
   try {
