@@ -123,9 +123,9 @@ def test_a_changed_entry_keeps_its_place_and_its_number(county: Path, capsys: py
         {"section": "townships", "code": "t01", "field": "at", "before": [9.0, 2.0], "after": [9.5, 2.0]},
     ]
     lines = (county / "sites.yml").read_text().splitlines()
-    assert (
-        "  t01: {number: 11, zh: 东新镇, en: East Town, at: [9.5, 2.0], switch: huawei_vrp5, homes: [c1, c2]}" in lines
-    )
+    written = (COUNTIES / "xiao" / "sites.yml").read_text()
+    (old,) = (line for line in written.splitlines() if line.startswith("  t01: "))
+    assert old.replace("东镇", "东新镇").replace("9.0", "9.5") in lines
     assert len(lines) == len((COUNTIES / "xiao" / "sites.yml").read_text().splitlines())
     code, shown, _ = run(capsys, "sites", table(county, "kind,code,number\ntownship,t01,12\n"), "--into", str(county))
     assert code == 2
