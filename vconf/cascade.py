@@ -291,7 +291,8 @@ class Cascade:
                 local = await self._here(producer, stream, relay)
                 for consumer, share in list(self._shares.items()):
                     if (share.relay, share.producer) == (relay, producer):
-                        await self._relays[relay].request("feed", consumer=consumer, producer=local)
+                        with contextlib.suppress(RelayError):  # closed meanwhile
+                            await self._relays[relay].request("feed", consumer=consumer, producer=local)
                 return
             except RelayError as error:
                 logger.info("cascade: %s to %s: %s", stream.relay, relay, error)
@@ -304,18 +305,20 @@ class Cascade:
         shares = self._shares.values()
         return any((share.relay, share.producer) == (relay, producer) for share in shares)
 
-    def _gone(self, lost: Callable[[str, str], bool]) -> None:
-        """Copies that came over a lost hop (from, to) are made anew another way; the old ones end afterwards."""
+    def _pipe_lost(self, pair: Pair) -> Awaitable[Any]:
+        """Copies that came through it are made anew another way, then the old ones end."""
+        replacing = []
         for producer, stream in list(self._streams.items()):
             hops = dict(stream.sources)
-            broken = {relay for relay, source in hops.items() if lost(source, relay)}
+            broken = {relay for relay, source in hops.items() if pair == {relay, source}}
             while more := {relay for relay, source in hops.items() if source in broken} - broken:
                 broken |= more
             for relay in broken:
                 old = stream.copies.pop(relay)
                 del stream.sources[relay]
                 if self._relays[relay].up:
-                    self._own(self._replace(producer, stream, relay, old))
+                    replacing.append(self._own(self._replace(producer, stream, relay, old)))
+        return asyncio.gather(*replacing, return_exceptions=True)
 
     async def _replace(self, producer: str, stream: Stream, relay: str, old: asyncio.Task[str]) -> None:
         await self._keep(producer, stream, relay)
@@ -368,9 +371,6 @@ class Cascade:
         self._pipes.checked(relay, set())
         self._lose(lost, f"relay {relay} is gone")
 
-    def _pipe_lost(self, pair: Pair) -> None:
-        self._gone(lambda source, relay: {source, relay} == set(pair))
-
     def _lose(self, transports: Iterable[str], why: str) -> None:
         """Tell each as closed; the pages build them anew."""
         for transport in list(transports):
@@ -409,10 +409,11 @@ class Cascade:
     async def _close_copy(self, relay: str, task: asyncio.Task[str]) -> None:
         await self._relays[relay].request("closeProducer", producer=await task)
 
-    def _own(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
+    def _own(self, work: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._background.discard(task)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Set
 from typing import Any
 
 from vconf.relay_client import RelayClient, RelayError
@@ -21,9 +21,13 @@ logger = logging.getLogger(__name__)
 
 
 class Pipework:
-    """All pipes of one control side.  ``lost(pair)`` is told when one is gone that was not given up."""
+    """All pipes of one control side.
 
-    def __init__(self, relays: Mapping[str, RelayClient], lost: Callable[[Pair], None]) -> None:
+    ``lost(pair)`` is called when one is gone that was not given up; what is left of it is closed after what that gives
+    is done: shares are fed by the copies in it until they have others.
+    """
+
+    def __init__(self, relays: Mapping[str, RelayClient], lost: Callable[[Pair], Awaitable[Any]]) -> None:
         self._relays = relays
         self._lost = lost
         self._pipes: dict[Pair, asyncio.Task[dict[str, str]]] = {}  # relay -> the end there
@@ -50,26 +54,29 @@ class Pipework:
 
     def closed(self, transport: str) -> None:
         """A relay gave this end up: it did not hear the other one."""
-        for pair, task in list(self._pipes.items()):
-            if transport in _made(task).values():
-                self._drop(pair)
+        self._drop([pair for pair, task in self._pipes.items() if transport in _made(task).values()])
 
     def checked(self, relay: str, alive: Set[str]) -> None:
         """That relay has these transports only."""
-        for pair, task in list(self._pipes.items()):
-            if relay in pair and task.done() and _made(task).get(relay) not in alive:
-                self._drop(pair)
+        mine = [(pair, task) for pair, task in self._pipes.items() if relay in pair and task.done()]
+        self._drop([pair for pair, task in mine if _made(task).get(relay) not in alive])
 
     def spare(self, used: Set[Pair]) -> None:
         """Close those that carry nothing."""
         for pair in [pair for pair, task in self._pipes.items() if pair not in used and task.done()]:
-            self._shut(self._pipes.pop(pair))
+            self._own(self._shut(self._pipes.pop(pair)))
 
-    def _drop(self, pair: Pair) -> None:
-        task = self._pipes.pop(pair)
-        logger.warning("the pipe %s is gone", " - ".join(sorted(pair)))
-        self._lost(pair)
-        self._shut(task)
+    def _drop(self, pairs: list[Pair]) -> None:
+        tasks = [self._pipes.pop(pair) for pair in pairs]
+        for pair in pairs:
+            logger.warning("the pipe %s is gone", " - ".join(sorted(pair)))
+        replacing = [self._lost(pair) for pair in pairs]
+
+        async def close() -> None:
+            await asyncio.gather(*replacing)
+            await asyncio.gather(*map(self._shut, tasks))
+
+        self._own(close())
 
     async def _open(self, here: str, there: str) -> dict[str, str]:
         async def ask(relay: str, method: str, **params: Any) -> Any:
@@ -86,13 +93,13 @@ class Pipework:
         )
         return {here: one["transport"], there: two["transport"]}
 
-    def _shut(self, task: asyncio.Task[dict[str, str]]) -> None:
-        async def close() -> None:
-            for relay, transport in _made(task).items():
-                with contextlib.suppress(RelayError):
-                    await self._relays[relay].request("closeTransport", transport=transport)
+    async def _shut(self, task: asyncio.Task[dict[str, str]]) -> None:
+        for relay, transport in _made(task).items():
+            with contextlib.suppress(RelayError):
+                await self._relays[relay].request("closeTransport", transport=transport)
 
-        closing = asyncio.ensure_future(close())
+    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+        closing = asyncio.ensure_future(work)
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
 

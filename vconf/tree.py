@@ -6,19 +6,28 @@ from collections.abc import Mapping
 
 
 class Tree:
-    """``above``: the relay that each hangs on; those without one are joined to each other directly."""
+    """``above``: the relay that each hangs on; those without one are joined to each other directly.
+
+    ValueError when one hangs on itself, however far.
+    """
 
     def __init__(self, above: Mapping[str, str]) -> None:
         self.above = dict(above)
         self.dead: set[str] = set()
+        for relay in self.above:
+            if self.above.get(self._chain(relay)[-1]):
+                raise ValueError(f"relay {relay} hangs on itself")
 
     def upwards(self, relay: str) -> list[str]:
         """It and those above it, in order; a dead one is skipped."""
+        return [each for each in self._chain(relay) if each not in self.dead]
+
+    def _chain(self, relay: str) -> list[str]:
         found: list[str] = []
         while relay and relay not in found:
             found.append(relay)
             relay = self.above.get(relay, "")
-        return [each for each in found if each not in self.dead]
+        return found
 
     def source(self, origin: str, relay: str) -> str:
         """The relay next to ``relay`` on the way from ``origin``; both live, and are not the same."""

@@ -39,15 +39,45 @@ def status(control: Control) -> dict[str, Any]:
             "layers_lowered": sum(r.lowered for r in receivers),
             "probings": sum(r.probes for r in receivers),
         },
+        "pipes": _pipes(control),
     }
 
 
+def _pipes(control: Control) -> dict[str, dict[str, Any]]:
+    """By neighbour; a layer that is not wanted at the other end is no stream, ``lost`` counts packets for ever."""
+    found: dict[str, dict[str, Any]] = {}
+    for pipe in (transport for transport in control.transports.values() if transport.is_pipe):
+        receiver = control.reports.receivers.get(pipe.handle)
+        legs = list(receiver.consumers.values()) if receiver is not None else []
+        sources = [
+            s for producer in control.producers.values() if producer.transport is pipe for s in producer.sources()
+        ]
+        states = [control.plane.stream_state(source.stream) for source in sources]
+        flowing = [
+            leg.producer.layers[leg.fixed]
+            for leg in legs
+            if leg.wanted and leg.producer is not None and leg.fixed is not None
+        ]
+        found[pipe.peer] = {
+            "state": pipe.state,
+            "streams_in": sum(bool(source.bps) for source in sources),
+            "streams_out": len(flowing),
+            "packets_in": sum(state.packets for state in states),
+            "packets_out": sum(control.plane.leg_state(leg.leg).packets for leg in legs),
+            "lost_in": sum(s.highest + 1 - s.base - s.packets for s in states if s.highest >= 0),
+            "lost_out_percent": max((round(leg.fraction_lost / 2.56, 1) for leg in legs), default=0.0),
+            "bps_in": sum(source.bps for source in sources),
+            "bps_out": sum(source.bps for source in flowing if source is not None),
+        }
+    return found
+
+
 def quality(control: Control) -> list[dict[str, Any]]:
-    """One entry a consumer that is fed by somebody."""
+    """One entry a consumer that is fed by somebody, but for those of pipes."""
     rows = []
     for consumer in control.consumers.values():
         producer = consumer.producer
-        if producer is None:
+        if producer is None or consumer.transport.is_pipe:
             continue
         leg = control.plane.leg_state(consumer.leg)
         receiver = control.reports.receivers.get(consumer.transport.handle)
@@ -86,8 +116,8 @@ def peer_quality(control: Control, room: str) -> dict[str, dict[str, Any]]:
     """
     found: dict[str, dict[str, Any]] = {}
     for producer in control.producers.values():
-        if producer.transport.room != room or producer.paused:
-            continue
+        if producer.room != room or producer.paused or producer.transport.is_pipe:
+            continue  # what comes through a pipe is judged where it comes in
         clock_hz = 48_000 if producer.kind == "audio" else 90_000
         for source in producer.sources():
             state = control.plane.stream_state(source.stream)
