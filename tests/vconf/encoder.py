@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import math
 import sys
+import tempfile
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import av
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
+
+from identity.ca import CountyCA
 
 SIZE = 320, 240
 _RATE, _TONE_HZ, _FRAMES = 48_000, 1_000, 15
@@ -36,9 +40,13 @@ def tone(number: int) -> av.AudioFrame:
     return frame
 
 
-def main(url: str, token: str) -> None:
-    """Until the process ends."""
-    options = {"authorization": token, "whip_flags": "dtls_active"}
+def main(url: str, token: str, folder: Path) -> None:
+    """Until the process ends.  FFmpeg with GnuTLS makes keys of 224 bits, which OpenSSL refuses: ours here."""
+    key, certificate = CountyCA(folder).issue_device("encoder")
+    (folder / "encoder.key").write_text(key)
+    (folder / "encoder.crt").write_text(certificate)
+    files = {"cert_file": str(folder / "encoder.crt"), "key_file": str(folder / "encoder.key")}
+    options = {"authorization": token, "whip_flags": "dtls_active"} | files
     with av.open(url, "w", format="whip", options=options) as out:
         camera = out.add_stream("libx264", rate=_FRAMES)
         voice = out.add_stream("libopus", rate=_RATE, layout="stereo")
@@ -58,4 +66,5 @@ def main(url: str, token: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.stdin.readline().strip())
+    with tempfile.TemporaryDirectory() as name:
+        main(sys.argv[1], sys.stdin.readline().strip(), Path(name))

@@ -20,7 +20,7 @@ import httpx
 import pytest
 import uvicorn
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
-from aiortc.mediastreams import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from sqlalchemy import select
 
@@ -109,7 +109,10 @@ class Client:
 
     async def _watch(self, track: MediaStreamTrack) -> None:
         while True:
-            frame = await track.recv()
+            try:
+                frame = await track.recv()
+            except MediaStreamError:
+                return
             if isinstance(frame, av.VideoFrame):
                 seen = bytes(frame.planes[0])[: SIZE[0]]
                 self.luma.append(sum(seen) / len(seen))
