@@ -71,6 +71,7 @@ from vconf.lines import Identity
 from vconf.relay_client import RelayClient
 from vconf.rest import Rest
 from vconf.signalling import Signalling
+from vconf.whip.door import StreamDoor
 
 PAGES = CHECKOUT / "web" / "dist"
 HTTPS_PORT = 443
@@ -152,6 +153,7 @@ def assemble(
     signalling = Signalling(store, tokens, model, relay, hall_probes(model, collector)) if relay is not None else None
     if signalling is not None:
         application.include_router(signalling.router)
+        application.include_router(StreamDoor(store, signalling.rooms).router)
     rooms = signalling.rooms if signalling is not None else None
     ask_tests = signalling.halls.ask_tests if signalling is not None else None
     checker = Checker(live.impacts, sure_bps(model), lambda: live.faults, lambda: live.loads)

@@ -23,6 +23,7 @@ from vconf.lines import Identity
 from vconf.relay_client import RelayClient
 from vconf.rest import Caller, Rest
 from vconf.signalling import Signalling
+from vconf.whip.door import StreamDoor
 
 
 def nobody(request: Request) -> Caller:
@@ -56,9 +57,20 @@ def main(argv: list[str]) -> None:
     signalling = Signalling(store, tokens, model, Cascade({"relay": relay}))
     app = FastAPI()
     app.include_router(signalling.router)
+    app.include_router(StreamDoor(store, signalling.rooms).router)
     app.include_router(
         Rest(store, tokens, model, signalling.rooms, nobody, lambda: seen(folder), signalling.halls.ask_tests).router
     )
+
+    @app.post("/again")
+    async def again() -> None:
+        """As a township's node does when the county is back: pages come again, to somebody who knows none."""
+        for room in list(signalling.rooms.rooms.values()):
+            for peer in room.peers.values():
+                peer.resume_key = "of another server"
+                if peer.outbox is not None:
+                    peer.outbox.close(1012)
+
     app.mount("/", StaticFiles(directory=options.dist, html=True))
     uvicorn.run(
         Shield(app),
