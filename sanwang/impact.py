@@ -64,7 +64,7 @@ def cut(
             print(f"sanwang impact: {problem}", file=sys.stderr)
             return BAD_INPUT
         known = "" if county else places.instance
-        already, loads = _seen(model, known)
+        already, loads = seen(model, known)
         booked = _booked(places, start, end) if known else ()
         found = what_if(ImpactMap(model), target, already, booked, loads)
         asked = found.cut
@@ -132,7 +132,7 @@ def _window(at: str) -> tuple[datetime, datetime]:
     return moment, moment + timedelta(seconds=1)
 
 
-def _seen(model: NetworkModel, instance: str) -> tuple[Faults, dict[str, float] | None]:
+def seen(model: NetworkModel, instance: str) -> tuple[Faults, dict[str, float] | None]:
     """What is broken in the running county already, and the load of its links; nothing when it does not run."""
     if not instance:
         return Faults(), None

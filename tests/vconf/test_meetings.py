@@ -183,8 +183,28 @@ def test_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsy
     assert "broadcast" in last(["actions", "--json"])["actions"]
     assert meet.main(["act", number, "broadcast", "venue=t02"]) == 3  # no pages' server runs here
     assert "the pages' server does not answer" in capsys.readouterr().err
+    assert [each["hall"] for each in last(["book", "--title", "x", "--halls", "t02", "--json"], 1)["clashes"]] == [
+        "t02"
+    ]
     assert last(["cancel", number, "--json"])["meeting"]["cancelled"] is True
     assert last(["list", "--json"])["meetings"] == []
+
+    monday = ["--start", "2027-05-03T09:00", "--repeat", "FREQ=WEEKLY;COUNT=2"]
+    checked = last(["book", "--title", "例会", "--halls", "townships", "--check", *monday, "--json"])
+    assert (len(checked["starts"]), checked["capacity"]["ok"], last(["list", "--json"])["meetings"]) == (2, True, [])
+    series = last(["book", "--title", "例会", "--halls", "townships", *monday, "--json"])["series"]
+    assert last(["book", "--title", "例会", "--halls", "t01", "--check", *monday, "--json"], 1)["clashes"]
+    assert meet.main(["book", "--title", "例会", "--halls", "t01", *monday, "--force"]) == 0
+    assert "the network carries it" in capsys.readouterr().out
+    moved = last(["change", str(series[1]["id"]), "--start", "2027-05-11T09:00", "--halls", "t03,t04", "--json"])
+    assert moved["meetings"][0]["halls"] == ["t03", "t04"]
+    written = tmp_path / "t03.ics"
+    assert last(["calendar", "t03", "--to", str(written), "--json"])["bytes"] == len(written.read_bytes())
+    assert "/api/meet/calendar/" in last(["calendar", "@li", "--subscribe", "--json"])["url"]
+    assert last(["calendar", "@li", "--revoke", "--json"])["revoked"] == 1
+    assert {each["done"] for each in last(["calendar", "--import", str(written), "--json"])["events"]} == {"known"}
+    assert "all" in last(["groups", "--json"])["groups"]
+    assert len(last(["cancel", str(series[0]["id"]), "--series", "--json"])["meetings"]) == 2
     for argv, words in [
         (["book", "--title", "x", "--halls", "t99"], "t99"),
         (["book", "--title", "x", "--halls", "t01", "--start", "tomorrow"], "--start: found 'tomorrow'"),
@@ -194,6 +214,10 @@ def test_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsy
         (["act", number, "dance"], "action: found 'dance'"),
         (["act", number, "lock", "yes"], "argument: found 'yes'"),
         (["cancel", "77"], "meeting 77: not found"),
+        (["change", "77", "--title", "x"], "meeting 77: not found"),
+        (["calendar", "t99"], "expected a hall's code"),
+        (["calendar", "--import", "nowhere.ics"], "nowhere.ics: No such file"),
+        (["book", "--title", "x", "--halls", "t01", "--repeat", "daily"], "repeat: found 'DAILY'"),
         (["link", number], "is cancelled"),
     ]:
         assert meet.main(argv) == 2
