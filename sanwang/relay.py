@@ -14,11 +14,17 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from vconf import lines
+from vconf.lines import Identity
 
 _EXAMPLE = """\
 example:
   sanwang relay --config /etc/sanwang/relay.json
+  sanwang relay --config /etc/sanwang/relay.json --status          (what the running one does, and its pipes to others)
   sanwang relay --media 127.0.0.1:3478 --unix /tmp/relay.sock      (without TLS, for trials on one machine)
 
 the configuration is one JSON object:
@@ -27,6 +33,7 @@ the configuration is one JSON object:
    "clients": ["c2-nms.sanwang.internal"]}"""
 
 _MISSING, _BAD = 3, 2
+_ANSWER_S = 5
 
 
 class _Wrong(Exception):
@@ -60,6 +67,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         "--workers", type=int, default=None, help="processes, one a core, on this UDP port and the next"
     )
     parser.add_argument("--child", type=int, default=None, help="end when this process, which started us, has")
+    parser.add_argument("--status", action="store_true", default=None, help="ask the one that runs here, and end")
+    parser.add_argument("--json", action="store_true", default=None, help="with --status: one JSON document")
     return parser.parse_args(argv)
 
 
@@ -76,6 +85,8 @@ def _settings(options: argparse.Namespace) -> dict[str, object]:
             raise _Wrong(f"{options.config}: expected an object")
         settings |= read
     settings |= {key: value for key, value in vars(options).items() if value is not None and key != "config"}
+    if settings.get("status") and "unix" in settings:
+        return settings
     wanted = ["media"] if "unix" in settings else ["media", "control", "certificate", "key", "ca", "clients"]
     missing = [key for key in wanted if not settings.get(key)]
     if missing:
@@ -97,6 +108,54 @@ def _number(settings: dict[str, object], key: str) -> int:
     return value
 
 
+def _own_name(settings: dict[str, object]) -> str:
+    """In our certificate."""
+    return f"{settings['name']}.sanwang.internal"
+
+
+def _identity(settings: dict[str, object]) -> Identity:
+    return Identity(*(Path(str(settings[key])) for key in ("certificate", "key", "ca")))
+
+
+async def _status(settings: dict[str, object]) -> int:
+    """Print what the relay that runs here answers."""
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            if "unix" in settings:
+                reader, writer = await asyncio.open_unix_connection(str(settings["unix"]), limit=lines.LINE_BYTES)
+            else:
+                address, context = _address(settings, "control"), _identity(settings).client()
+                reader, writer = await asyncio.open_connection(
+                    *address, ssl=context, server_hostname=_own_name(settings), limit=lines.LINE_BYTES
+                )
+            lines.write(writer, {"id": 1, "method": "status"})
+            answer = await lines.read(reader) or {}
+            writer.close()
+    except (OSError, TimeoutError, lines.LineError) as error:
+        problem = str(error) or "no answer"
+        print(f"sanwang relay: {problem}; next step: look at its log, or start it", file=sys.stderr)
+        return _MISSING
+    found = answer.get("result")
+    if not isinstance(found, dict):
+        print("sanwang relay: the relay refused; next step: see clients in its configuration", file=sys.stderr)
+        return _MISSING
+    for line in [json.dumps(found)] if settings.get("json") else _shown(found):
+        print(line)
+    return 0
+
+
+def _shown(found: dict[str, Any]) -> Iterator[str]:
+    """For people."""
+    yield f"relay {found['name']}: engine {found['engine']}, up {found['up_s']:.0f} s"
+    rooms, peers, came, went = (found[key] for key in ("rooms", "peers", "packets_in", "packets_out"))
+    yield f"  {rooms} rooms, {peers} peers, {came} packets in, {went} out"
+    for neighbour, pipe in sorted(found["pipes"].items()):
+        yield f"  pipe to {neighbour}: {pipe['state']}"
+        for way, lost in (("in", f"{pipe['lost_in']} lost"), ("out", f"{pipe['lost_out_percent']} % lost")):
+            streams, packets, bps = (pipe[f"{key}_{way}"] for key in ("streams", "packets", "bps"))
+            yield f"    {way:<4}{streams} streams, {packets} packets, {lost}, {bps / 1e6:.1f} Mbit/s"
+
+
 async def _orphaned(stop: asyncio.Event, parent: int) -> None:
     """Wait for the end, ours or that of the process that started us."""
     while not stop.is_set() and os.getppid() == parent:
@@ -106,7 +165,6 @@ async def _orphaned(stop: asyncio.Event, parent: int) -> None:
 
 
 async def _run(settings: dict[str, object]) -> int:
-    from vconf.lines import Identity
     from vconf.media import planes
     from vconf.media.engine import Engine
     from vconf.relay_server import RelayServer
@@ -139,13 +197,13 @@ async def _run(settings: dict[str, object]) -> int:
         print(f"sanwang relay: media {settings['media']}: {error.strerror}", file=sys.stderr)
         return _MISSING
     clients = settings.get("clients")
-    server = RelayServer(engine, str(settings["name"]), frozenset(clients) if isinstance(clients, list) else None)
+    names = frozenset({*clients, _own_name(settings)}) if isinstance(clients, list) else None  # own: for --status
+    server = RelayServer(engine, str(settings["name"]), names)
     try:
         if "unix" in settings:
             await server.listen_unix(Path(str(settings["unix"])))
         else:
-            identity = Identity(*(Path(str(settings[key])) for key in ("certificate", "key", "ca")))
-            await server.listen(_address(settings, "control"), identity)
+            await server.listen(_address(settings, "control"), _identity(settings))
         name, media = settings["name"], settings["media"]
         print(f"relay {name}: media {media}, {kind}, ready", flush=True)
         gc.collect()
@@ -168,7 +226,8 @@ def main(argv: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     options = _arguments(argv)
     try:
-        return asyncio.run(_run(_settings(options)))
+        settings = _settings(options)
+        return asyncio.run(_status(settings) if settings.get("status") else _run(settings))
     except _Wrong as error:
         print(f"sanwang relay: {error}", file=sys.stderr)
         return _BAD

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from identity.ca import CountyCA
 from tests.vconf.test_engine import until
 from vconf import lines
 from vconf.media.engine import Engine
-from vconf.relay_client import RelayClient, RelayError
+from vconf.relay_client import BEAT_S, MOST_SILENT, RelayClient, RelayError
 from vconf.relay_server import RelayServer
 
 
@@ -99,6 +100,74 @@ def test_media_outlives_a_lost_channel_and_for_a_while_its_owner(
             assert set(relay.engine.transports) == {made["id"], kept}
             await until(lambda: set(relay.engine.transports) == {kept})
             await other.close()
+
+    run(body)
+
+
+def test_sides_have_rooms_of_their_own_and_none_takes_over_anothers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vconf.relay_server.GRACE_S", 0.3)
+
+    async def body() -> None:
+        async with Relay(tmp_path / "r") as relay:
+            county = RelayClient.over_unix("relay", relay.path)
+            node = RelayClient.over_unix("relay", relay.path, side="node")
+            states, events = await connected(county), []
+            node.on_event = lambda name, values: events.append(values)
+            assert await connected(node) == [(True, set())]
+            ours = (await county.request("createTransport", room="m1", peer="a"))["id"]
+            theirs = (await node.request("createTransport", room="m1", peer="a"))["id"]
+            assert {made.room for made in relay.engine.transports.values()} == {"county/m1", "node/m1"}
+            await node.request("closePeer", room="m1", peer="a")
+            assert set(relay.engine.transports) == {ours}
+            theirs = (await node.request("createTransport", room="m1", peer="a"))["id"]
+            relay.engine.transports[theirs]._ended("gone")
+            await until(lambda: events)
+            assert (events[0]["room"], events[0]["state"]) == ("m1", "closed")
+            assert states == [(True, set())]  # nobody was disturbed
+
+            theirs = (await node.request("createTransport", room="m2", peer="a"))["id"]
+            await county.close()  # for good: what it made ends after a while, and nothing else
+            assert set(relay.engine.transports) == {ours, theirs}
+            await until(lambda: set(relay.engine.transports) == {theirs})
+            await node.close()
+
+    run(body)
+
+
+def test_a_relay_that_falls_silent_is_lost_within_a_second_and_a_busy_moment_is_not(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with Relay(tmp_path / "r") as relay:
+            client = RelayClient.over_unix("relay", relay.path)
+            states = await connected(client)
+            await asyncio.sleep(0.3)
+            time.sleep(1.5)  # noqa: ASYNC251 - we ourselves stand still, with the relay
+            await asyncio.sleep(0.5)
+            assert states == [(True, set())]
+
+            async def silence(message: dict[str, Any], side: Any) -> dict[str, Any]:
+                await asyncio.sleep(60)
+                return {}
+
+            relay.server._answer = silence  # type: ignore[method-assign]
+            began = time.monotonic()
+            await until(lambda: not client.up)
+            assert time.monotonic() - began <= BEAT_S * (MOST_SILENT + 1) + 0.1
+            await client.close()
+
+    run(body)
+
+
+@pytest.mark.parametrize("side", ["", "a/b", 7, "x" * 33, None])
+def test_a_side_is_a_word(tmp_path: Path, side: Any) -> None:
+    async def body() -> None:
+        async with Relay(tmp_path / "r") as relay:
+            reader, writer = await asyncio.open_unix_connection(str(relay.path))
+            lines.write(writer, {"id": 1, "method": "hello", "params": {"instance": "i", "side": side}})
+            assert await reader.read() == b""
+            writer.close()
+            assert not relay.server._sides
 
     run(body)
 

@@ -49,7 +49,14 @@ def test_another_implementation_reads_the_same(packet: rtp.Packet) -> None:
 
 @given(st.binary(max_size=120), st.binary(max_size=60))
 def test_garbage_raises_our_errors_alone(head: bytes, tail: bytes) -> None:
-    for data in (head, b"\x90" + head, b"\xb2" + head + tail, b"\x80\xc8\x00\x06" + head, b"\x8f\xcd" + head):
+    for data in (
+        head,
+        b"\x90" + head,
+        b"\xb2" + head + tail,
+        b"\x80\xc8\x00\x06" + head,
+        b"\x8f\xcd" + head,
+        b"\x80\xcc\x00\x05" + head,
+    ):
         try:
             rtp.parse(data)
         except rtp.RtpError:
@@ -124,6 +131,14 @@ def test_other_packets_are_read_by_another_implementation() -> None:
     assert sdes.chunks[0].ssrc == 11
     assert (pli.fmt, pli.media_ssrc) == (reference.RTCP_PSFB_PLI, 11)
     assert rtcp.parse(data) == [report, rtcp.KeyframeRequest(11)]
+
+
+@given(
+    st.binary(min_size=4, max_size=4),
+    st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)), max_size=128),
+)
+def test_an_applications_pairs_come_back(name: bytes, pairs: list[tuple[int, int]]) -> None:
+    assert rtcp.parse(rtcp.pack_app(7, name, pairs)) == [rtcp.App(name, tuple(pairs))]
 
 
 def test_remb_of_another_implementation_is_read() -> None:
