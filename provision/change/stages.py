@@ -1,7 +1,7 @@
 """In which order devices are changed: the canary, one arm of the ring after the other, access, small sites, ourselves.
 
-The canary is one device of each platform that changes.  A switch comes after its site's router, through which the
-controller reaches it: within a stage ``waves`` tells who is first.
+The canary is one device of each platform that changes.  A switch, and a relay outside the centres, comes after its
+site's router, through which the controller reaches it: within a stage ``waves`` tells who is first.
 
 Pure functions of the model.  Nothing that backs another thing up is ever in the same stage as it: neither the centre
 routers of both homes of a site, nor two backends of one service.
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from inventory.impact import Faults, ImpactMap
 from inventory.model import Host, NetworkModel, Role, SiteKind
+from inventory.relays import is_node
 
 ACCESS_KINDS = frozenset({SiteKind.TOWNSHIP, SiteKind.BODY, SiteKind.BUILDING})
 
@@ -65,8 +66,8 @@ def _stage(model: NetworkModel, host: Host, arms: dict[str, int]) -> str:
 def waves(model: NetworkModel, hosts: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     """The hosts of a stage, those that carry others' management first."""
     named = tuple(hosts)
-    switches = tuple(host for host in named if model.hosts[host].role is Role.SWITCH)
-    return tuple(wave for wave in (tuple(host for host in named if host not in switches), switches) if wave)
+    behind = tuple(host for host in named if model.hosts[host].role is Role.SWITCH or is_node(model, model.hosts[host]))
+    return tuple(wave for wave in (tuple(host for host in named if host not in behind), behind) if wave)
 
 
 def _canary(impacts: ImpactMap, concerned: Sequence[Host]) -> frozenset[str]:

@@ -6,7 +6,9 @@ import json
 from functools import cache
 
 from inventory.model import NetworkModel
+from provision.broker.groups import stage
 from provision.broker.masking import placeholders
+from provision.change.stages import waves
 from provision.environment import load_environment
 from provision.prove.proof import prove
 from provision.render import render
@@ -82,6 +84,11 @@ def test_node_and_relay_know_each_other_the_county_and_their_hall() -> None:
     assert list(node["halls"]) == ["t01"]
     assert [each["address"] for each in node["county"]] == ["10.32.2.6:9830", "10.32.1.6:9830"]
     assert "t01-relay.sanwang.internal" not in whole()["c1-relay"]["/etc/sanwang/relay.json"]
+
+
+def test_its_router_is_changed_before_it_and_it_is_enrolled_after() -> None:
+    assert waves(county(), ("t01-relay", "t01-sw", "t01-rt")) == (("t01-rt",), ("t01-relay", "t01-sw"))
+    assert stage(county(), county().hosts["t01-relay"]) == "inside"
 
 
 def test_the_proof_holds_with_the_box() -> None:
