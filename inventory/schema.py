@@ -267,6 +267,14 @@ class MetricsIntent(Written):
     history: Annotated[str, StringConstraints(pattern=URL)] = ""
 
 
+class RecordingIntent(Written):
+    """What recordings of meetings may take on the management host's disk, and how long they are kept (0: for good)."""
+
+    keep_days: Annotated[int, Field(ge=0, le=36_500, strict=True)] = 180
+    quota_gb: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 50
+    free_gb: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 5
+
+
 class Intent(Written):
     """Everything that is written about a county."""
 
@@ -301,3 +309,4 @@ class Intent(Written):
     supervision: SupervisionIntent | None = None
     alerting: AlertingIntent | None = None
     metrics: MetricsIntent = MetricsIntent()
+    recording: RecordingIntent = RecordingIntent()

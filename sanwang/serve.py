@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -58,7 +58,7 @@ from inventory.load import Loaded, load
 from inventory.model import NetworkModel, Role
 from inventory.places import CHECKOUT, Places, current_instance
 from inventory.relays import CONTROL_PORT, is_node
-from inventory.schema import CostsIntent
+from inventory.schema import CostsIntent, RecordingIntent
 from provision.render.qos import sure_bps
 from sanwang import ops_link
 from sanwang.cli import run_app
@@ -69,7 +69,10 @@ from vconf.booking.checker import Checker
 from vconf.cascade import Cascade
 from vconf.lines import Identity
 from vconf.relay_client import RelayClient
+from vconf.recording import library, sealed
+from vconf.recording.keeper import Keeper
 from vconf.rest import Rest
+from vconf.rooms.rooms import Rooms
 from vconf.signalling import Signalling
 from vconf.whip.door import StreamDoor
 
@@ -100,6 +103,8 @@ def assemble(
     alertmanager: Alertmanager | None = None,
     costs: CostsIntent | None = None,
     oidc: Provider | None = None,
+    recording: RecordingIntent | None = None,
+    port: int = HTTPS_PORT,
 ) -> ASGIApp:
     """The whole application; ``relay`` None: a county without a relay has no meetings."""
     collector = Collector(places.collect_socket)
@@ -158,6 +163,10 @@ def assemble(
     ask_tests = signalling.halls.ask_tests if signalling is not None else None
     checker = Checker(live.impacts, sure_bps(model), lambda: live.faults, lambda: live.loads)
     rest = Rest(store, tokens, model, rooms, access.needs(Right.MEET), lambda: live.document, ask_tests, checker)
+    if rooms is not None:
+        keeper = _keeper(model, places, store, secrets, rooms, recording or RecordingIntent(), port)
+        application.include_router(_kept(keeper))
+        rest.recorder = keeper.running
     application.include_router(rest.router)
 
     @application.get("/", include_in_schema=False)
@@ -166,6 +175,39 @@ def assemble(
 
     application.mount("/", StaticFiles(directory=pages, html=True))
     return Shield(application)
+
+
+def _keeper(
+    model: NetworkModel,
+    places: Places,
+    store: Store,
+    secrets: Secrets,
+    rooms: Rooms,
+    intent: RecordingIntent,
+    port: int,
+) -> Keeper:
+    """Who keeps the meetings' recordings, on this host's disk."""
+    limits = library.Limits(intent.keep_days, intent.quota_gb << 30, intent.free_gb << 30)
+    address = f"wss://{model.hosts[model.nms].management}:{port}/meet/ws"
+    tokens, key = Tokens(secrets.resolve(links.KEY)), secrets.resolve(sealed.KEY)
+    folder = places.lib / library.FOLDER
+    return Keeper(store, rooms.conferences, tokens, key, folder, limits, address, secrets.ca.certificate_pem)
+
+
+def _kept(keeper: Keeper) -> APIRouter:
+    """No routes; the keeper's life within the application's."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        keeping = asyncio.create_task(keeper.run(), name="recordings")
+        keeping.add_done_callback(_end_when_failed)
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+    return APIRouter(lifespan=lifespan)
 
 
 def _shown(found: meetings.Meeting) -> tuple[Meeting, dict[str, Any]]:
@@ -291,7 +333,14 @@ def serve(
         secrets = Secrets(places.lib / "identity")
         oidc = provider(county.intent.sign_on.oidc, secrets)
         relay = county_relays(model, tls)
-        application = assemble(model, places, store, secrets, relay, costs=county.intent.costs, oidc=oidc)
+        intent = county.intent
+        application = assemble(
+            *(model, places, store, secrets, relay),
+            costs=intent.costs,
+            oidc=oidc,
+            recording=intent.recording,
+            port=port,
+        )
         sockets = listeners(management, port, places.serve_socket)
         doors = listeners(management, certificate.PORT, places.door_socket)
         asyncio.run(_run(application, secrets, management, sockets, doors, exporter(county, store, secrets)))

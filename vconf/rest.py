@@ -27,6 +27,7 @@ from vconf.booking.checker import Checker
 from vconf.chair import document
 from vconf.chair.act import ACTIONS
 from vconf.chair.state import OPERATOR
+from vconf.recording import library
 from vconf.rooms.refusal import Refused
 from vconf.rooms.rooms import Rooms
 from vconf.rooms.stored import recorded
@@ -111,6 +112,7 @@ class Rest:
         self._rooms = rooms
         self._network = network
         self._ask_tests = ask_tests
+        self.recorder: Callable[[str], Document | None] = lambda name: None  # what a recorder that runs says of itself
 
         def caller(request: Request) -> Caller:
             kind, _, text = request.headers.get("authorization", "").partition(" ")
@@ -227,6 +229,14 @@ class Rest:
             with self._store.session() as session:
                 audit.record(session, caller.login, "meeting.console", "", {"meeting": number})
             return {"token": token}
+
+        @router.get("/meetings/{number}/recordings")
+        def recordings(number: int, caller: Caller = who) -> Document:
+            """Its recordings, deleted ones too; ``recorder``: figures of the process that records one now."""
+            self._meeting(number, caller)
+            with self._store.reading() as session:
+                rows = library.listed(session, number, everything=True)
+            return {"recordings": [library.as_json(row, self.recorder) for row in rows]}
 
         @router.get("/meetings/{number}/attendance")
         def attended(number: int, caller: Caller = who) -> Document:
