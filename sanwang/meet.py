@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from sanwang import meet_book, meet_calendar, meet_chair, meet_hall, meet_load, meet_webhook
+from sanwang import meet_book, meet_calendar, meet_chair, meet_hall, meet_load, meet_stream, meet_webhook
 from sanwang.cli import run_app
 from sanwang.meet_book import chair_address, hall_links, line_of
 from sanwang.meeting import alive, base, county, found, opened, token_key, who
 from sanwang.report import emit
 from vconf import links, meetings
+from vconf.whip.tickets import KINDS
 
 app = typer.Typer(
     help="Book, list, chair and cancel meetings.\n\nexample: sanwang meet book --title 防汛会商 --halls t01,t02",
@@ -21,6 +22,8 @@ app = typer.Typer(
 )
 app.command(name="load")(meet_load.load)
 app.add_typer(meet_webhook.app, name="webhook")
+for kind in KINDS:
+    app.add_typer(meet_stream.group(kind), name=kind)
 for name, command in {
     **meet_book.COMMANDS,
     **meet_calendar.COMMANDS,

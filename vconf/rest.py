@@ -31,6 +31,7 @@ from vconf.recording import library
 from vconf.rooms.refusal import Refused
 from vconf.rooms.rooms import Rooms
 from vconf.rooms.stored import recorded
+from vconf.whip import rest as streams
 
 Document = dict[str, Any]
 Code = Annotated[str, Field(min_length=1, max_length=32)]
@@ -129,6 +130,7 @@ class Rest:
         checker = checker or Checker(ImpactMap(model), {})
         desk = routes.Desk(store, model, checker, _no_bearer, self._meeting, self._links)
         routes.add(self.router, Depends(caller), desk)
+        streams.add(self.router, Depends(caller), store, self._meeting, lambda: links.pages_address(model))
         self._routes(Depends(caller))
 
     def _routes(self, who: Any) -> None:

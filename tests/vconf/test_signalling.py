@@ -34,6 +34,7 @@ from vconf.relay_client import RelayClient
 from vconf.relay_server import RelayServer
 from vconf.rest import Caller, Rest
 from vconf.signalling import Signalling
+from vconf.whip.door import StreamDoor
 
 with warnings.catch_warnings():  # starlette would rather have another HTTP client than the one installed
     warnings.simplefilter("ignore")
@@ -99,6 +100,9 @@ class Door:
         app.include_router(signalling.router)
         rest = Rest(self.store, self.tokens, self.model, signalling.rooms, self.operator)
         app.include_router(rest.router)
+        self.rooms = signalling.rooms
+        self.streams = StreamDoor(self.store, self.rooms)
+        app.include_router(self.streams.router)
         self.app = app
         self.relay = relay_client
 

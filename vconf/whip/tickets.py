@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Literal, get_args
 
@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from store import audit
+from vconf.meeting import LATE, LONGEST, Meeting
 from vconf.tables import StreamTicketRow
 
 Kind = Literal["whip", "whep"]
@@ -63,6 +64,14 @@ class Ticket:
             "expires": self.expires_at.isoformat(),
             "revoked": self.revoked_at is not None,
         }
+
+
+def until(meeting: Meeting, now: datetime, life: timedelta | None) -> datetime:
+    """When a link ends: after ``life``, and never later than the meeting itself could; TicketError when it is over."""
+    latest = max(meeting.closes_at, meeting.start_at + LONGEST + LATE)
+    if meeting.state(now) in ("cancelled", "over"):
+        raise TicketError(f"meeting {meeting.id} is {meeting.state(now)}")
+    return min(latest, now + life) if life is not None else latest
 
 
 def issue(
