@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
-from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 256 * 1024
 
-_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "media-src 'self' blob:",
-        "font-src 'self'",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-        "form-action 'none'",
-    )
+_POLICY = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "media-src 'self' blob:",
+    "font-src 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
 )
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -45,10 +41,15 @@ class TooLarge(HTTPException):
 
 
 class Shield:
-    """Wraps the application: security and cache headers on every answer, a limit on every body."""
+    """Wraps the application: security and cache headers on every answer, a limit on every body.
 
-    def __init__(self, app: ASGIApp) -> None:
+    ``also``: other servers that its pages may ask, "https://10.32.2.6".
+    """
+
+    def __init__(self, app: ASGIApp, also: Iterable[str] = ()) -> None:
         self._app = app
+        asked = " ".join(f" {each} {each.replace('https://', 'wss://')}" for each in also)
+        self._headers = _HEADERS | {"Content-Security-Policy": "; ".join((*_POLICY, f"connect-src 'self'{asked}"))}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; anything but HTTP passes untouched."""
@@ -58,7 +59,7 @@ class Shield:
 
         async def guarded_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _dress(scope["path"], message)
+                self._dress(scope["path"], message)
             await send(message)
 
         declared = Headers(scope=scope).get("content-length", "0")
@@ -67,6 +68,13 @@ class Shield:
             await refusal(scope, receive, guarded_send)
             return
         await self._app(scope, _limited(receive), guarded_send)
+
+    def _dress(self, path: str, message: Message) -> None:
+        headers = MutableHeaders(scope=message)
+        for name, value in self._headers.items():
+            headers[name] = value
+        if "cache-control" not in headers:
+            headers["Cache-Control"] = _caching(path, message["status"])
 
 
 def _limited(receive: Receive) -> Receive:
@@ -81,14 +89,6 @@ def _limited(receive: Receive) -> Receive:
         return message
 
     return counted
-
-
-def _dress(path: str, message: Message) -> None:
-    headers = MutableHeaders(scope=message)
-    for name, value in _HEADERS.items():
-        headers[name] = value
-    if "cache-control" not in headers:
-        headers["Cache-Control"] = _caching(path, message["status"])
 
 
 def _caching(path: str, status: int) -> str:

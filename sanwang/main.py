@@ -77,6 +77,7 @@ COMMANDS: dict[str, Command] = {
     "collect": Command("sanwang.collect:main", "the collector: polls, probes, listens", service=True),
     "serve": Command("sanwang.serve:main", "the pages, the API and meeting signalling", service=True),
     "relay": Command("sanwang.relay:main", "one media worker: one UDP port, one core", service=True),
+    "node": Command("sanwang.node:main", "a township's node: its halls' pages, alone when it must", service=True),
     "agent": Command("sanwang.agent:main", "the agent on each appliance", service=True),
 }
 

@@ -7,6 +7,7 @@ machine's own loopback is forwarded to; TLS on all, with a certificate of the co
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -23,6 +24,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from dashboards import certificate
@@ -57,15 +59,17 @@ from inventory.impact import Meeting
 from inventory.load import Loaded, load
 from inventory.model import NetworkModel, Role
 from inventory.places import CHECKOUT, Places, current_instance
-from inventory.relays import CONTROL_PORT, is_node
+from inventory.relays import CONTROL_PORT, DOOR_PORT, is_node
 from inventory.schema import CostsIntent, RecordingIntent
 from provision.render.qos import sure_bps
 from sanwang import ops_link
 from sanwang.cli import run_app
+from sanwang.tiers import NodeDoor, county_bus, host_identity, origins, telling
 from store.base import utc_now
 from store.engine import Store, open_store
 from vconf import links, meetings, webhooks
 from vconf.booking.checker import Checker
+from vconf.bus.bus import Bus
 from vconf.cascade import Cascade
 from vconf.lines import Identity
 from vconf.relay_client import RelayClient
@@ -103,10 +107,11 @@ def assemble(
     alertmanager: Alertmanager | None = None,
     costs: CostsIntent | None = None,
     oidc: Provider | None = None,
+    bus: Bus | None = None,
     recording: RecordingIntent | None = None,
     port: int = HTTPS_PORT,
 ) -> ASGIApp:
-    """The whole application; ``relay`` None: a county without a relay has no meetings."""
+    """The whole application; ``relay`` None: a county without a relay has no meetings; ``bus``: it has nodes."""
     collector = Collector(places.collect_socket)
     prometheus, alertmanager = prometheus or Prometheus(history=model.metrics.history), alertmanager or Alertmanager()
 
@@ -119,15 +124,18 @@ def assemble(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(live.run(), name="live")
-        telling = asyncio.create_task(webhooks.Teller(store, _trust(secrets)).run(), name="webhooks")
-        for task in (watching, telling):
+        hooks = asyncio.create_task(webhooks.Teller(store, _trust(secrets)).run(), name="webhooks")
+        for task in (watching, hooks):
             task.add_done_callback(_end_when_failed)
         try:
-            yield
+            async with contextlib.AsyncExitStack() as tiers:
+                if bus is not None and signalling is not None:
+                    await tiers.enter_async_context(telling(model, store, signalling.rooms, bus))
+                yield
         finally:
-            for task in (watching, telling):
+            for task in (watching, hooks):
                 task.cancel()
-            await asyncio.gather(watching, telling, return_exceptions=True)
+            await asyncio.gather(watching, hooks, return_exceptions=True)
             for source in (collector, prometheus, alertmanager):
                 await source.close()
 
@@ -174,6 +182,10 @@ def assemble(
         return RedirectResponse("/ops/")
 
     application.mount("/", StaticFiles(directory=pages, html=True))
+    if elsewhere := origins(model):  # a hall's page whose node is silent asks here; it has no cookies of ours
+        application.add_middleware(
+            CORSMiddleware, allow_origins=elsewhere, allow_methods=["GET", "POST"], allow_headers=["*"], max_age=600
+        )
     return Shield(application)
 
 
@@ -332,7 +344,7 @@ def serve(
         store = open_store(places.database)
         secrets = Secrets(places.lib / "identity")
         oidc = provider(county.intent.sign_on.oidc, secrets)
-        relay = county_relays(model, tls)
+        relay, bus = county_relays(model, tls), county_bus(model, tls)
         intent = county.intent
         application = assemble(
             *(model, places, store, secrets, relay),
@@ -343,7 +355,8 @@ def serve(
         )
         sockets = listeners(management, port, places.serve_socket)
         doors = listeners(management, certificate.PORT, places.door_socket)
-        asyncio.run(_run(application, secrets, management, sockets, doors, exporter(county, store, secrets)))
+        nodes = (host_identity(tls), listener(management, DOOR_PORT)) if bus is not None else None
+        asyncio.run(_run(application, secrets, management, sockets, doors, exporter(county, store, secrets), nodes))
     except Lacking as lack:
         print(f"sanwang serve: {lack}", file=sys.stderr)
         return 3
@@ -363,18 +376,22 @@ async def _run(
     sockets: list[socket.socket],
     door_sockets: list[socket.socket],
     audit: Exporter | None,
+    nodes: tuple[Identity, socket.socket] | None,
 ) -> None:
-    """The pages, and beside them the door for people with a certificate, and the audit log's way out."""
+    """The pages; beside them the doors for people with a certificate and for nodes, and the audit log's way out."""
     door = certificate.CertificateDoor(secrets.ca, Tokens(secrets.resolve(ops_link.KEY)))
     await door.open(door_sockets, certificate.asking(tls_context(secrets, management), secrets.ca))
-    telling = asyncio.create_task(audit.run(), name="audit") if audit is not None else None
-    if telling is not None:
-        telling.add_done_callback(_end_when_failed)
+    beside = [asyncio.create_task(audit.run(), name="audit")] if audit is not None else []
+    if nodes is not None:
+        beside.append(asyncio.create_task(NodeDoor(application, nodes[0]).serve([nodes[1]]), name="door for nodes"))
+    for task in beside:
+        task.add_done_callback(_end_when_failed)
     try:
         await server(application, tls_context(secrets, management)).serve(sockets)
     finally:
-        if telling is not None:
-            telling.cancel()
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await door.close()
 
 

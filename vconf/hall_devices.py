@@ -55,6 +55,14 @@ def hall_of(session: Session, token: str) -> str:
     return row.hall
 
 
+def digests(session: Session, halls: Collection[str]) -> dict[str, str]:
+    """Digest of the token of each browser that is one of these halls' own -> its hall."""
+    query = select(HallDeviceRow.digest, HallDeviceRow.hall).where(
+        HallDeviceRow.revoked_at.is_(None), HallDeviceRow.hall.in_(halls)
+    )
+    return {row.digest: row.hall for row in session.execute(query)}
+
+
 def paired(session: Session) -> dict[str, int]:
     """Hall -> how many browsers are its own."""
     found: dict[str, int] = {}

@@ -43,7 +43,7 @@ class Conferences:
     ) -> None:
         self._ledger = ledger
         self._changed = changed
-        self._now = now or steady_clock()
+        self.now = now or steady_clock()
         self._states: dict[int, Conference] = {}
         self._opening: dict[int, asyncio.Lock] = {}
         self._journal: list[Change] = []
@@ -80,7 +80,7 @@ class Conferences:
         async with self._opening.setdefault(meeting.id, asyncio.Lock()):
             found = self._states.get(meeting.id)
             if found is None:
-                found = await asyncio.to_thread(self._ledger.taken_up, meeting, self._now())
+                found = await asyncio.to_thread(self._ledger.taken_up, meeting, self.now())
                 self._states[meeting.id] = found
                 self._note(found, SYSTEM, "", {}, ())
             return found
@@ -98,7 +98,7 @@ class Conferences:
             by: For the audit, when it is not the participant itself.
         """
         before = self._states[meeting]
-        outcome = act(before, who, action, args, self._now())
+        outcome = act(before, who, action, args, self.now())
         if outcome.state == before and not outcome.effects:
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             done.set_result(None)
@@ -113,10 +113,18 @@ class Conferences:
         self._changed(before, outcome)
         return kept
 
+    def adopt(self, state: Conference) -> asyncio.Future[None]:
+        """A state that comes of two tiers' (``vconf.chair.merge.settled``); the future is done when it is kept."""
+        before = self._states[state.meeting]
+        self._states[state.meeting] = state
+        kept = self._note(state, SYSTEM, "", {}, ())
+        self._changed(before, Outcome(state))
+        return kept
+
     def hears(self, meeting: int, venue: str) -> None:
         """The loudest venue is another: told to the pages, not worth a line in the store."""
         before = self._states[meeting]
-        outcome = act(before, SYSTEM, "speaker", {"venue": venue}, self._now())
+        outcome = act(before, SYSTEM, "speaker", {"venue": venue}, self.now())
         if outcome.state != before:
             self._states[meeting] = outcome.state
             self._changed(before, outcome)

@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,6 +65,8 @@ class Rooms:
         self.conferences = Conferences(ledger, self._conference_changed)
         self._stays = Stays(ledger)
         self._streams = Streams(relay, self._conference, self._ask)
+        self.on_change: Callable[[Conference], None] = lambda state: None
+        """Hears of every change of a state; tiers below are told by it."""
 
     async def start(self) -> None:
         """Nobody is in a meeting yet; connect to the relay and watch."""
@@ -88,11 +90,15 @@ class Rooms:
         await self.conferences.close()
         await self._stays.none()
 
+    async def meeting(self, number: int) -> Meeting | None:
+        """A meeting that was booked."""
+        return await asyncio.to_thread(self._ledger.meeting, number)
+
     # -- coming and going ---------------------------------------------------------------------
 
     async def join(self, seat: Seat, outbox: Outbox) -> tuple[Room, Peer]:
         """A venue or a chair's console comes in; an earlier page of the same participant is replaced."""
-        meeting = await asyncio.to_thread(self._ledger.meeting, seat.meeting)
+        meeting = await self.meeting(seat.meeting)
         if meeting is None or not invited(meeting, seat):
             raise Refused("unknown", "this hall is not booked for this meeting")
         state = meeting.state(datetime.now(UTC))
@@ -269,6 +275,7 @@ class Rooms:
     def _conference_changed(self, before: Conference, outcome: Outcome) -> None:
         """Doors, the relay and the pages follow the state."""
         state, room = outcome.state, self.rooms.get(outcome.state.meeting)
+        self.on_change(state)
         if room is None:
             return
         for effect in outcome.effects:
@@ -368,7 +375,7 @@ class Rooms:
 
     async def _end_meetings(self) -> None:
         for conference in self.conferences.all():
-            meeting = await asyncio.to_thread(self._ledger.meeting, conference.meeting)
+            meeting = await self.meeting(conference.meeting)
             state = meeting.state(datetime.now(UTC)) if meeting is not None else "cancelled"
             if state not in ("cancelled", "over"):
                 continue
