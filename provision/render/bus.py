@@ -1,9 +1,9 @@
 """The bus between tiers: nats-server's configuration on the management host and on every box that runs a node.
 
-Each node's site is an account of its own, which hears what its county tells (``tier.<county>.>``) and may ask on one
-subject (``up.<county>.<site>``), so that no township can speak for the county or for another.  Who is who, the
-certificates say: a user is the DNS name in one.  A silent line is noticed within seconds, for a meeting waits for it.
-Files are named as seen from the folder with the host's own certificate.
+Each node's site is an account of its own, which hears what its county tells it (``tier.<county>.<site>.>``) and may ask
+on one subject (``up.<county>.<site>``): no township can speak for the county or for another, or hear another's
+meetings.  Who is who, the certificates say: a user is the DNS name in one.  A silent line is noticed within seconds,
+for a meeting waits for it.  Files are named as seen from the folder with the host's own certificate.
 """
 
 from __future__ import annotations
@@ -56,10 +56,14 @@ def hub(
         clients: Where this host's own processes connect.
     """
     sites = sorted(children)
-    services = "".join(f'\n      {{ service: "up.{county}.{site}", accounts: ["{site}"] }}' for site in sites)
+    exports = "".join(
+        f'\n      {{ stream: "tier.{county}.{site}.>", accounts: ["{site}"] }}'
+        f'\n      {{ service: "up.{county}.{site}", accounts: ["{site}"] }}'
+        for site in sites
+    )
     accounts = "".join(
         f'\n  "{site}" {{ imports: [\n'
-        f'    {{ stream: {{ account: "{county}", subject: "tier.{county}.>" }} }}\n'
+        f'    {{ stream: {{ account: "{county}", subject: "tier.{county}.{site}.>" }} }}\n'
         f'    {{ service: {{ account: "{county}", subject: "up.{county}.{site}" }} }}\n  ] }}'
         for site in sites
     )
@@ -75,8 +79,7 @@ leafnodes {{
 accounts {{
   "{county}" {{
     users: [{_users(users)}]
-    exports: [
-      {{ stream: "tier.{county}.>" }}{services}
+    exports: [{exports}
     ]
   }}{accounts}
 }}

@@ -213,24 +213,24 @@ def test_what_a_bus_does(carrier: Carrier, tmp_path: Path) -> None:
                 return None
             return b"county:" + message
 
-        subscription = await township.subscribe("tier.shili.*", note)
+        subscription = await township.subscribe("tier.shili.t01.*", note)
         await county.subscribe("up.shili.t01", answer)
         await answers(township, "up.shili.t01", b"county:?")
         assert await township.request("up.shili.t01", b"now", 2) == b"county:now"
 
         # in order, whole, as bytes; only what the pattern says
-        await told(county, "tier.shili.beat", b"0", lambda: heard)
+        await told(county, "tier.shili.t01.beat", b"0", lambda: heard)
         heard.clear()
         large = bytes(range(256)) * 2000
         for number in range(50):
-            county.publish("tier.shili.beat", str(number).encode())
-        county.publish("tier.shili.state", large)
-        county.publish("tier.shili.deep.er", b"not this")
-        await until(lambda: ("tier.shili.state", large) in heard)
-        assert [message for subject, message in heard if subject == "tier.shili.beat"][-50:] == [
+            county.publish("tier.shili.t01.beat", str(number).encode())
+        county.publish("tier.shili.t01.state", large)
+        county.publish("tier.shili.t01.deep.er", b"not this")
+        await until(lambda: ("tier.shili.t01.state", large) in heard)
+        assert [message for subject, message in heard if subject == "tier.shili.t01.beat"][-50:] == [
             str(number).encode() for number in range(50)
         ]
-        assert not [subject for subject, _ in heard if subject == "tier.shili.deep.er"]
+        assert not [subject for subject, _ in heard if subject == "tier.shili.t01.deep.er"]
 
         # nobody there, no answer in time, a handler that stumbles: the asker is told, the next is served
         began = time.monotonic()
@@ -246,7 +246,7 @@ def test_what_a_bus_does(carrier: Carrier, tmp_path: Path) -> None:
         with pytest.raises(ValueError):
             county.publish("tier.*.beat", b"")
         with pytest.raises(ValueError):
-            county.publish("tier.shili.state", bytes(MOST_BYTES + 1))
+            county.publish("tier.shili.t01.state", bytes(MOST_BYTES + 1))
         with pytest.raises(ValueError):
             await county.subscribe("tier.>.x", note)
 
@@ -258,12 +258,12 @@ def test_what_a_bus_does(carrier: Carrier, tmp_path: Path) -> None:
             slowly.append(message)
             return None
 
-        await township.subscribe("tier.shili.many", slow)
+        await township.subscribe("tier.shili.t01.many", slow)
         await answers(township, "up.shili.t01", b"county:?")  # behind the subscription
         for _ in range(330):
-            county.publish("tier.shili.many", b"-")
-        await told(county, "tier.shili.many", b"-", lambda: township.dropped > 30)
-        county.publish("tier.shili.many", b"last")
+            county.publish("tier.shili.t01.many", b"-")
+        await told(county, "tier.shili.t01.many", b"-", lambda: township.dropped > 30)
+        county.publish("tier.shili.t01.many", b"last")
         await answers(township, "up.shili.t01", b"county:?")
         stuck.set()
         await until(lambda: b"last" in slowly)
@@ -273,7 +273,7 @@ def test_what_a_bus_does(carrier: Carrier, tmp_path: Path) -> None:
         cut(True)
         await asyncio.sleep(0.1)
         heard.clear()
-        county.publish("tier.shili.beat", b"lost")
+        county.publish("tier.shili.t01.beat", b"lost")
         with pytest.raises(NoAnswer):
             await township.request("up.shili.t01", b"?", 0.5)
         if carrier is nats:
@@ -282,13 +282,13 @@ def test_what_a_bus_does(carrier: Carrier, tmp_path: Path) -> None:
         began = time.monotonic()
         await answers(township, "up.shili.t01", b"county:?")
         assert time.monotonic() - began < 4
-        await told(county, "tier.shili.beat", b"back", lambda: heard)
+        await told(county, "tier.shili.t01.beat", b"back", lambda: heard)
         assert b"lost" not in [message for _, message in heard]
 
         await subscription.end()
         heard.clear()
         for _ in range(3):
-            county.publish("tier.shili.beat", b"unheard")
+            county.publish("tier.shili.t01.beat", b"unheard")
         await answers(township, "up.shili.t01", b"county:?")
         assert [message for _, message in heard if message == b"unheard"] == []
 
@@ -322,10 +322,20 @@ def test_a_township_speaks_for_nobody_else(tmp_path: Path) -> None:
             asked.clear()
             with pytest.raises(NoAnswer):
                 await township.request("up.shili.t02", b"forged", 0.5)
+            heard: list[bytes] = []
+
+            async def overhear(subject: str, message: bytes) -> bytes | None:
+                heard.append(message)
+                return None
+
+            await township.subscribe("tier.>", overhear)
             for _ in range(5):
-                township.publish("tier.shili.beat", b"forged")
+                township.publish("tier.shili.t02.beat", b"forged")
+            await told(county, "tier.shili.t01.beat", b"ours", lambda: heard)
+            county.publish("tier.shili.t02.state", b"not yours")
             await answers(township, "up.shili.t01", b"yes")
-            assert {subject for subject, _ in asked} == {"up.shili.t01"}
+            assert {message for _, message in asked} == {b"?", b"ours", b"not yours"}
+            assert {*heard} == {b"forged", b"ours"}, "its own words, and what it is told"
 
             # the leaf's own door takes its own box alone
             stranger = servers.bus("t02-relay", "t01-relay", servers.clients)
