@@ -350,6 +350,7 @@ def serve(
             *(model, places, store, secrets, relay),
             costs=intent.costs,
             oidc=oidc,
+            bus=bus,
             recording=intent.recording,
             port=port,
         )
