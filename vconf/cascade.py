@@ -199,7 +199,8 @@ class Cascade:
         seat = self._seat(transport)
         self._listening.setdefault(seat.room, set()).add(seat.relay)
         for producer, stream in list(self._streams.items()):
-            if stream.room == seat.room and stream.kind == "audio" and stream.relay != seat.relay:
+            is_there = seat.relay == stream.relay or seat.relay in stream.copies
+            if stream.room == seat.room and stream.kind == "audio" and not is_there:
                 self._own(self._keep(producer, stream, seat.relay))
         made = await self._relays[seat.relay].request("consumeAudio", transport=transport, **params)
         for consumer in made["consumers"]:
@@ -285,14 +286,10 @@ class Cascade:
         return str(made["id"])
 
     async def _keep(self, producer: str, stream: Stream, relay: str) -> None:
-        """Make a copy, however often it takes while somebody there wants it, and feed the shares there from it."""
+        """Make a copy, however often it takes, while somebody there wants it."""
         while self._streams.get(producer) is stream and self._relays[relay].up and self._wanted(producer, relay):
             try:
-                local = await self._here(producer, stream, relay)
-                for consumer, share in list(self._shares.items()):
-                    if (share.relay, share.producer) == (relay, producer):
-                        with contextlib.suppress(RelayError):  # closed meanwhile
-                            await self._relays[relay].request("feed", consumer=consumer, producer=local)
+                await self._here(producer, stream, relay)
                 return
             except RelayError as error:
                 logger.info("cascade: %s to %s: %s", stream.relay, relay, error)
@@ -321,7 +318,13 @@ class Cascade:
         return asyncio.gather(*replacing, return_exceptions=True)
 
     async def _replace(self, producer: str, stream: Stream, relay: str, old: asyncio.Task[str]) -> None:
+        """Another way: the shares there are fed from it before the old one ends."""
         await self._keep(producer, stream, relay)
+        for consumer, share in list(self._shares.items()):
+            if (share.relay, share.producer) == (relay, producer):
+                with contextlib.suppress(RelayError):  # closed meanwhile
+                    local = await self._here(producer, stream, relay)
+                    await self._relays[relay].request("feed", consumer=consumer, producer=local)
         await self._close_copy(relay, old)
 
     # -- what is told, and lost -------------------------------------------------------------------
