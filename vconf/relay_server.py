@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ GRACE_S = 30.0
 ORPHAN_S = 12.0
 HELLO_S = 5.0
 MOST_SIDES = 8
+_SIDE = re.compile(r"[A-Za-z0-9_:.-]{1,64}")
 _BACKLOG_BYTES = 4 << 20
 
 logger = logging.getLogger(__name__)
@@ -153,7 +155,7 @@ class RelayServer:
 
     def _side(self, hello: dict[str, Any]) -> _Side:
         name = hello.get("side", COUNTY)
-        if not isinstance(name, str) or not name.isidentifier() or len(name) > 32:
+        if not isinstance(name, str) or not _SIDE.fullmatch(name):
             raise lines.LineError("side: expected a word")
         if name not in self._sides and len(self._sides) >= MOST_SIDES:
             raise lines.LineError(f"more than {MOST_SIDES} sides")
