@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from sanwang import meet_book, meet_calendar, meet_chair, meet_hall, meet_load, meet_stream, meet_webhook
+from sanwang import (
+    meet_book,
+    meet_calendar,
+    meet_chair,
+    meet_hall,
+    meet_load,
+    meet_recording,
+    meet_stream,
+    meet_webhook,
+)
 from sanwang.cli import run_app
 from sanwang.meet_book import chair_address, hall_links, line_of
 from sanwang.meeting import alive, base, county, found, opened, token_key, who
@@ -22,6 +31,7 @@ app = typer.Typer(
 )
 app.command(name="load")(meet_load.load)
 app.add_typer(meet_webhook.app, name="webhook")
+app.add_typer(meet_recording.app, name="recording")
 for kind in KINDS:
     app.add_typer(meet_stream.group(kind), name=kind)
 for name, command in {

@@ -48,7 +48,7 @@ def act(
     if not places.serve_socket.exists():
         fail(MISSING, f"the pages' server does not answer: no {places.serve_socket}; next step: sanwang status")
     try:
-        answer = _ask(places, meeting, {"action": action, "args": args})
+        answer = ask(places, meeting, "POST", "act", {"action": action, "args": args})
     except (httpx.HTTPError, OSError) as problem:
         fail(MISSING, f"the pages' server does not answer: {problem}; next step: sanwang status")
     told = answer.json()
@@ -162,13 +162,16 @@ def _argument(text: str) -> tuple[str, Any]:
     return name, value
 
 
-def _ask(places: Places, meeting: meetings.Meeting, body: dict[str, Any]) -> httpx.Response:
+def ask(
+    places: Places, meeting: meetings.Meeting, method: str, what: str, body: dict[str, Any] | None = None
+) -> httpx.Response:
+    """Ask the pages' server about a meeting, ``/api/meet/meetings/ID/<what>``, as its chair; httpx.HTTPError."""
     trust = ssl.create_default_context(cadata=Secrets(places.lib / "identity").ca.certificate_pem)
     transport = httpx.HTTPTransport(uds=str(places.serve_socket), verify=trust)
     token = links.chair_token(token_key(places), meeting, who(), datetime.now(UTC))
     headers = {"authorization": f"Bearer {token}"}
     with httpx.Client(transport=transport, base_url=_BASE, timeout=_TIMEOUT_S, headers=headers) as client:
-        return client.post(f"/api/meet/meetings/{meeting.id}/act", json=body)
+        return client.request(method, f"/api/meet/meetings/{meeting.id}/{what}", json=body)
 
 
 def _print(conference: Conference) -> None:
@@ -191,8 +194,17 @@ def _print(conference: Conference) -> None:
         "floor": " ".join(conference.floor),
         "muted": " ".join(muted),
         "banner": conference.banner.text if conference.banner else "",
+        "recording": _recording(conference),
         "locked": "yes" if conference.locked else "",
     }
     for name, value in rows.items():
         if value:
             print(f"{name:<10} {value}")
+
+
+def _recording(conference: Conference) -> str:
+    recording = conference.recording
+    if recording is None:
+        return ""
+    name = f"{conference.meeting}-{recording.number} by {recording.by}"
+    return name if recording.running else f"{name}, but not now: {recording.problem or 'the recorder is starting'}"

@@ -7,6 +7,7 @@ bytes go through the whole data plane (``media``) and the whole feedback path (`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from pylibsrtp import Policy
 
@@ -17,9 +18,13 @@ from vconf.media.plane import AF41, Keys, LegFormat, StreamFormat
 from vconf.media.pyplane import PyPlane
 from vconf.media.receiver import Receiver
 from vconf.media.twcc import Recorder, summary
+from vconf.recording import depacketise, sps
+from vconf.recording.clock import StreamClock, VenueClock
+from vconf.recording.inbound import Inbound
 
 Hear = Callable[[bytes], object]
 _SSRC = 1000
+_MIMES = ("video/h264", "video/vp8", "audio/opus")
 
 
 def stun_seeds() -> Iterator[bytes]:
@@ -151,6 +156,31 @@ def _feedback() -> Hear:
     return hear
 
 
+def _frames() -> Hear:
+    """As a recorder hears a stream: what is malformed spoils its frame, and raises nothing."""
+    clock = VenueClock()
+    streams = [Inbound(1, mime != "audio/opus", depacketise.of(mime), StreamClock(90_000, clock)) for mime in _MIMES]
+    count = [0]
+
+    def hear(data: bytes) -> object:
+        count[0] += 1
+        packet, made = rtp.parse(data), 0
+        packet.sequence = (packet.sequence & 3) + count[0] & 0xFFFF  # a little out of order
+        for stream in streams:
+            for _, frame in [*stream.packet(packet, count[0] / 100), *stream.tick(count[0] / 100)]:
+                made += 1
+                if frame.config:
+                    with suppress(sps.SpsError):
+                        sps.h264_size(frame.config[2:])
+                elif frame.keyframe and stream.video:
+                    with suppress(sps.SpsError):
+                        sps.vp8_size(frame.data)
+            stream.feedback(1, count[0] / 100)
+        return made
+
+    return hear
+
+
 def media_targets() -> list[tuple[str, tuple[bytes, ...], Hear, tuple[type[Exception], ...], float]]:
     """(name, seeds, parser, how it refuses, share)."""
     return [
@@ -159,6 +189,7 @@ def media_targets() -> list[tuple[str, tuple[bytes, ...], Hear, tuple[type[Excep
         ("rtp", tuple(rtp_seeds()), rtp.parse, (rtp.RtpError,), 0.1),
         ("media", tuple(rtp_seeds()), _media(), (), 0.1),
         ("rtcp", tuple(rtcp_seeds()), rtcp.parse, (rtcp.RtcpError,), 0.1),
+        ("frames", tuple(rtp_seeds()), _frames(), (rtp.RtpError,), 0.06),
         ("transport-cc", tuple(transport_cc_seeds()), summary, (rtcp.RtcpError,), 0.06),
         ("feedback", tuple(rtcp_seeds()), _feedback(), (rtcp.RtcpError,), 0.06),
     ]
