@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import time, timedelta
 
 from inventory.workdays import Limit
 
@@ -12,6 +12,9 @@ CHANNELS = ("mail", "sms")
 """Ways to a person; a webhook goes to a system."""
 
 SEVERITIES = ("critical", "warning")
+
+MEETING = "meeting"
+"""Level of what is told about meetings: invitations, changes, reminders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,13 @@ class Alerting:
     """Everything that calling goes by."""
 
     calls: Mapping[str, tuple[Call, ...]]  # by severity
-    by: Mapping[str, tuple[str, ...]]  # by severity: channels
+    by: Mapping[str, tuple[str, ...]]  # by severity, and for MEETING: channels
     quiet: tuple[time, time] | None  # from, to; local time; warnings wait, critical alerts do not
     people: Mapping[str, Address]  # by login
     mail: MailServer | None
     sms: SmsGateway | None
     webhooks: tuple[Webhook, ...]
+    remind: tuple[timedelta, ...] = (timedelta(minutes=30),)  # so long before a meeting its people are told again
 
     def address(self, login: str, channel: str) -> str:
         """Where a person gets messages of a channel; "" when there is none."""

@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from inventory.supervision_schema import HOURS, LimitText
+from inventory.supervision_schema import HOURS, MAIL, LimitText
 from inventory.written import Name, Text, Written
 
-MAIL = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}$"
 NUMBER = r"^\+?[0-9]{3,15}$"
 SERVER = r"^[A-Za-z0-9.-]{1,190}(:[0-9]{1,5})?$"
 URL = r"^https?://[A-Za-z0-9.:\[\]-]{1,190}(/[^\s]{0,400})?$"
@@ -37,6 +36,13 @@ class SeverityIntent(Written):
 
     by: tuple[Channel, ...] = ()
     calls: Annotated[tuple[CallIntent, ...], Field(min_length=1)]
+
+
+class MeetingsIntent(Written):
+    """How people are asked to meetings, and how long before they are reminded."""
+
+    by: tuple[Channel, ...] = ()
+    remind: Annotated[tuple[LimitText, ...], Field(max_length=5)] = ("30m",)
 
 
 class MailIntent(Written):
@@ -68,6 +74,7 @@ class AlertingIntent(Written):
 
     critical: SeverityIntent
     warning: SeverityIntent
+    meetings: MeetingsIntent = MeetingsIntent()
     quiet: Annotated[str, StringConstraints(pattern=HOURS)] | None = None
     people: dict[Name, AddressIntent] = {}
     mail: MailIntent | None = None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from inventory.alerting_schema import MAIL, NUMBER, SERVER, URL
+from inventory.alerting_schema import NUMBER, SERVER, URL
 from inventory.schema import IDENTITY, KEY, PEM, RATE, WIREGUARD_KEY
-from inventory.supervision_schema import HOURS, LIMIT, PHONE, YEAR
+from inventory.supervision_schema import HOURS, LIMIT, MAIL, PHONE, YEAR
 from inventory.written import CODE, NAME
 
 PATTERNS = {

@@ -57,6 +57,7 @@ class Contact:
 
     name: str
     phone: str
+    mail: str = ""  # where it is asked to meetings
 
 
 @dataclass(frozen=True, slots=True)

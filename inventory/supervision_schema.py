@@ -12,6 +12,7 @@ from inventory.written import Code, Name, Named, Text, Written
 LIMIT = r"^[1-9][0-9]{0,3}(m|h|d|wm|wh|wd)$"
 HOURS = r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$"
 YEAR = r"^20[0-9]{2}$"
+MAIL = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}$"
 PHONE = r"^[0-9+*#. -]{2,24}$"
 
 LimitText = Annotated[str, StringConstraints(pattern=LIMIT)]
@@ -64,10 +65,11 @@ class TeamIntent(Named):
 
 
 class ContactIntent(Written):
-    """Whom to call at a unit."""
+    """Whom to call at a unit, and where its mail about meetings goes."""
 
     name: Text
     phone: Annotated[str, StringConstraints(pattern=PHONE)]
+    mail: Annotated[str, StringConstraints(pattern=MAIL)] | None = None
 
 
 class EscalationIntent(Written):

@@ -37,6 +37,7 @@ from dashboards.events_api import build_events
 from dashboards.faults_api import build_faults
 from dashboards.figures.api import Figures, build_figures
 from dashboards.hall_probes import hall_probes
+from dashboards.invitations import Invitations
 from dashboards.live import Live
 from dashboards.maintenance_api import build_maintenance
 from dashboards.network.halls import Booked
@@ -121,11 +122,15 @@ def assemble(
 
     live = Live(model, collector, alertmanager, prometheus, lambda: asyncio.to_thread(running))
 
+    checker = Checker(live.impacts, sure_bps(model), lambda: live.faults, lambda: live.loads)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(live.run(), name="live")
         hooks = asyncio.create_task(webhooks.Teller(store, _trust(secrets)).run(), name="webhooks")
-        for task in (watching, hooks):
+        asking = asyncio.create_task(Invitations(store, model, checker).run(), name="invitations")
+        tasks = (watching, hooks, asking)
+        for task in tasks:
             task.add_done_callback(_end_when_failed)
         try:
             async with contextlib.AsyncExitStack() as tiers:
@@ -133,9 +138,9 @@ def assemble(
                     await tiers.enter_async_context(telling(model, store, signalling.rooms, bus))
                 yield
         finally:
-            for task in (watching, hooks):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(watching, hooks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             for source in (collector, prometheus, alertmanager):
                 await source.close()
 
@@ -163,13 +168,14 @@ def assemble(
     application.include_router(build_month(report, access))
     application.include_router(build_figures(Figures(model, costs, live, prometheus, store), access))
     tokens = Tokens(secrets.resolve(links.KEY))
-    signalling = Signalling(store, tokens, model, relay, hall_probes(model, collector)) if relay is not None else None
+    signalling = (
+        Signalling(store, tokens, model, relay, hall_probes(model, collector), turn) if relay is not None else None
+    )
     if signalling is not None:
         application.include_router(signalling.router)
-        application.include_router(StreamDoor(store, signalling.rooms).router)
+        application.include_router(StreamDoor(store, signalling.rooms, turn).router)
     rooms = signalling.rooms if signalling is not None else None
     ask_tests = signalling.halls.ask_tests if signalling is not None else None
-    checker = Checker(live.impacts, sure_bps(model), lambda: live.faults, lambda: live.loads)
     rest = Rest(store, tokens, model, rooms, access.needs(Right.MEET), lambda: live.document, ask_tests, checker)
     if rooms is not None:
         keeper = _keeper(model, places, store, secrets, rooms, recording or RecordingIntent(), port)

@@ -17,6 +17,7 @@ from inventory.alerting import Alerting, MailServer, SmsGateway
 
 _TIMEOUT_S = 15.0
 _SMS_LENGTH = 335  # five parts of 67 characters (3GPP TS 23.040, UCS-2)
+_METHOD = re.compile(r"^METHOD:([A-Z]+)", re.MULTILINE)
 _PLACE = re.compile(r"\{(number|text|secret)\}")
 
 Secret = Callable[[str], str]
@@ -35,6 +36,7 @@ class Message:
     at: datetime
     zh: str
     en: str
+    calendar: str = ""  # iCalendar (RFC 5545) that goes with a mail
 
 
 def send(alerting: Alerting, channel: str, address: str, message: Message, secret: Secret) -> None:
@@ -60,6 +62,10 @@ def _mail(server: MailServer, address: str, message: Message, secret: Secret) ->
     mail["Message-ID"] = f"<{identity}@{server.sender.rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notice answers it
     mail.set_content(f"{message.zh}\n\n{message.en}\n")
+    if message.calendar:
+        method = _METHOD.search(message.calendar)
+        params = {"method": method[1] if method else "PUBLISH"}  # RFC 6047 section 2.4: programs act on it
+        mail.add_attachment(message.calendar, subtype="calendar", filename="meeting.ics", params=params)
     context = ssl.create_default_context()
     try:
         if server.tls == "tls":

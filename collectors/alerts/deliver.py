@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from collectors.alerts.channels import Message, NotSent, Secret, send
 from collectors.alerts.tables import DeliveryRow
 from collectors.desk.tables import NotificationRow
-from inventory.alerting import Alerting
+from inventory.alerting import MEETING, Alerting
 from inventory.model import NetworkModel
 from store.engine import Store
 
@@ -39,12 +39,23 @@ def ways(model: NetworkModel, alerting: Alerting | None, recipient: str, level: 
     """Channel -> address for a login or ``unit:CODE``; empty for somebody who looks at the pages alone."""
     if alerting is None:
         return {}
-    channels = alerting.by.get("critical" if level == "critical" else "warning", ())
+    channels = alerting.by.get(level if level in ("critical", MEETING) else "warning", ())
     if not recipient.startswith(_UNIT):
         return {channel: address for channel in channels if (address := alerting.address(recipient, channel))}
     contact = model.supervision.contacts.get(recipient[len(_UNIT) :]) if model.supervision is not None else None
-    number = contact.phone.replace("-", "").replace(" ", "") if contact is not None else ""
-    return {"sms": number} if alerting.sms is not None and number.lstrip("+").isdigit() else {}
+    if contact is None:
+        return {}
+    if level == MEETING:
+        own = {"mail": contact.mail, "sms": _number(contact.phone)}
+        return {channel: own[channel] for channel in channels if own[channel]}
+    number = _number(contact.phone)
+    return {"sms": number} if alerting.sms is not None and number else {}
+
+
+def _number(phone: str) -> str:
+    """As a gateway takes it; "" when it is none."""
+    number = phone.replace("-", "").replace(" ", "")
+    return number if number.lstrip("+").isdigit() else ""
 
 
 def plan(session: Session, model: NetworkModel, alerting: Alerting | None, now: datetime) -> None:
@@ -73,7 +84,7 @@ def deliver(
     for key, channel in _claim(store, now()):
         with store.reading() as session:
             row, notification = session.get_one(DeliveryRow, (key, channel)), session.get_one(NotificationRow, key)
-        message = Message(key, notification.at, notification.zh, notification.en)
+        message = Message(key, notification.at, notification.zh, notification.en, notification.attachment or "")
         error = ""
         try:
             send(alerting, channel, row.address, message, secret)

@@ -135,13 +135,30 @@ def recipients(desk: Desk, ticket: TicketRow | None, whom: str) -> tuple[str, ..
 
 
 def notify(
-    session: Session, key: str, at: datetime, whom: Iterable[str], level: str, subject: str, zh: str, en: str
+    session: Session,
+    key: str,
+    at: datetime,
+    whom: Iterable[str],
+    level: str,
+    subject: str,
+    zh: str,
+    en: str,
+    attachment: Callable[[str], str] | None = None,
 ) -> None:
-    """A message for each recipient, once for each key."""
+    """A message for each recipient, once for each key; ``attachment``: recipient -> a calendar for the mail."""
     for recipient in dict.fromkeys(whom):
         own = f"{key}:{recipient}"
         if session.get(NotificationRow, own) is None:
             session.add(
-                NotificationRow(key=own, at=at, recipient=recipient, level=level, subject=subject, zh=zh, en=en)
+                NotificationRow(
+                    key=own,
+                    at=at,
+                    recipient=recipient,
+                    level=level,
+                    subject=subject,
+                    zh=zh,
+                    en=en,
+                    attachment=attachment(recipient) if attachment is not None else None,
+                )
             )
     session.flush()

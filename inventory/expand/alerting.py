@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import time
+from collections.abc import Iterable, Mapping
+from datetime import time, timedelta
 from typing import get_args
 
-from inventory.alerting import SEVERITIES, Address, Alerting, Call, MailServer, SmsGateway, Webhook
+from inventory.alerting import MEETING, SEVERITIES, Address, Alerting, Call, MailServer, SmsGateway, Webhook
 from inventory.alerting_schema import AlertingIntent, SeverityIntent
 from inventory.errors import Report
 from inventory.expand.supervision import limit
@@ -25,10 +25,8 @@ def expand_alerting(intent: Intent, people: Mapping[str, Person], report: Report
     by_severity: dict[str, SeverityIntent] = {name: getattr(written, name) for name in SEVERITIES}
     for name, each in by_severity.items():
         _check_calls(name, each, people, report)
-        for index, channel in enumerate(each.by):
-            if getattr(written, channel) is None:
-                expected = f"a section alerting.{channel}"
-                report.error(("alerting", name, "by", index), channel, expected, f"write it, or take {channel} out")
+        _check_channels(name, each.by, written, report)
+    _check_channels("meetings", written.meetings.by, written, report)
     for login in written.people:
         if login not in people:
             report.error(("alerting", "people", login), login, f"a login of people: {', '.join(people)}", "correct it")
@@ -37,13 +35,33 @@ def expand_alerting(intent: Intent, people: Mapping[str, Person], report: Report
             name: tuple(Call(limit(call.after) if call.after else None, call.to) for call in each.calls)
             for name, each in by_severity.items()
         },
-        by={name: each.by for name, each in by_severity.items()},
+        by={name: each.by for name, each in by_severity.items()} | {MEETING: written.meetings.by},
         quiet=_quiet(written, report),
         people={login: Address(each.mail or "", each.sms or "") for login, each in written.people.items()},
         mail=_mail(written),
         sms=_sms(written, report),
         webhooks=tuple(Webhook(name, each.url, each.severity) for name, each in written.webhooks.items()),
+        remind=_remind(written, report),
     )
+
+
+def _check_channels(name: str, by: Iterable[str], written: AlertingIntent, report: Report) -> None:
+    for index, channel in enumerate(by):
+        if getattr(written, channel) is None:
+            expected = f"a section alerting.{channel}"
+            report.error(("alerting", name, "by", index), channel, expected, f"write it, or take {channel} out")
+
+
+def _remind(written: AlertingIntent, report: Report) -> tuple[timedelta, ...]:
+    """The longest first."""
+    found = []
+    for index, text in enumerate(written.meetings.remind):
+        each = limit(text)
+        if each.unit.startswith("w"):
+            report.error(("alerting", "meetings", "remind", index), text, "30m, 2h or 1d", "a meeting does not wait")
+        else:
+            found.append(timedelta(minutes=each.count * {"m": 1, "h": 60, "d": 1440}[each.unit]))
+    return tuple(sorted(set(found), reverse=True))
 
 
 def _check_calls(name: str, written: SeverityIntent, people: Mapping[str, Person], report: Report) -> None:

@@ -54,7 +54,7 @@ def expand_supervision(
         calendar=calendar,
         classes={name: _class(name, each) for name, each in written.classes.items()},
         teams={name: Team(name, each.zh, each.en, each.members) for name, each in written.teams.items()},
-        contacts={site: Contact(each.name, each.phone) for site, each in written.contacts.items()},
+        contacts={site: Contact(each.name, each.phone, each.mail or "") for site, each in written.contacts.items()},
         escalation=tuple(
             Escalation(step.at, limit(step.after) if step.after else None, step.to) for step in written.escalation
         ),
