@@ -24,6 +24,7 @@ from vconf.tree import Tree
 DEAD_S = 0.8
 """A relay whose channel is lost may come back within this with all that it had; then its halls go elsewhere."""
 
+_LOOKS = 16
 AGAIN_S = 0.5
 """A way that could not be made is tried again after this."""
 
@@ -93,6 +94,7 @@ class Cascade:
             client.on_event = partial(self._event, name)
             client.on_state = partial(self._state, name)
             client.start()
+            self._await(name)
 
     async def close(self) -> None:
         """Hang up."""
@@ -156,6 +158,10 @@ class Cascade:
         return {}
 
     async def _create_transport(self, room: str, peer: str, relay: str = "") -> Any:
+        for _ in range(_LOOKS):
+            if relay not in self._dying:  # else it may come within the moment
+                break
+            await asyncio.sleep(DEAD_S / _LOOKS)
         name = self._place(room, peer, relay)
         made = await self._relays[name].request("createTransport", room=room, peer=peer)
         self.transports[made["id"]] = Seat(name, room, peer)
@@ -348,7 +354,7 @@ class Cascade:
         mine = {known for known, seat in self.transports.items() if seat.relay == relay}
         if not up:
             self.on_state(False, mine)
-            self._dying[relay] = asyncio.get_running_loop().call_later(self.dead_s, self._died, relay)
+            self._await(relay)
             return
         self._tree.dead.discard(relay)
         ours = self.transports.keys() | self._pipes.ends()
@@ -359,6 +365,9 @@ class Cascade:
         for other in [name for name, client in self._relays.items() if not client.up and name not in self._dying]:
             self._died(other)
         self.on_state(True, mine & alive)
+
+    def _await(self, relay: str) -> None:
+        self._dying[relay] = asyncio.get_running_loop().call_later(self.dead_s, self._died, relay)
 
     def _died(self, relay: str) -> None:
         """It does not come back soon: its halls go elsewhere, unless there is nowhere else."""

@@ -205,7 +205,7 @@ class RelayServer:
             return {"id": identifier, "error": {"code": error.code, "text": str(error)}}
         except (EngineError, OrtcError, DtlsError, PipeError) as error:
             return {"id": identifier, "error": {"code": "refused", "text": str(error)}}
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
             logger.warning("control: %s: %r", message.get("method"), error)
             return {"id": identifier, "error": {"code": "bad", "text": f"{type(error).__name__}: {error}"}}
 

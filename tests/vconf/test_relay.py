@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from identity.ca import CountyCA
-from tests.vconf.test_engine import until
+from tests.vconf.test_engine import ONE, sending, until
 from vconf import lines
 from vconf.media.engine import Engine
 from vconf.relay_client import BEAT_S, MOST_SILENT, RelayClient, RelayError
 from vconf.relay_server import RelayServer
+from vconf.requests import requests
 
 
 def run(body: Callable[[], Awaitable[None]]) -> None:
@@ -204,6 +207,38 @@ def test_garbage_ends_the_connection_and_nothing_else(tmp_path: Path, line: byte
             await client.close()
 
     run(body)
+
+
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=6,
+)
+_KEYS = "transport producer consumer room peer ip port key kind source rates rtpParameters".split()
+
+
+@given(st.data())
+def test_whatever_is_asked_is_answered_or_refused(data: st.DataObject) -> None:
+    """Ids that are there, in every request, beside values of any kind."""
+
+    async def body() -> None:
+        engine = Engine(("127.0.0.1", 0))
+        server = RelayServer(engine, "relay", None)
+        try:
+            side = server._side({"side": "county"})
+            made = await server._answer({"method": "createTransport", "params": {"room": "m", "peer": "a"}}, side)
+            pipe = await server._answer({"method": "openPipe", "params": {"room": "pipes", "peer": "b"}}, side)
+            known = made["result"]["id"], pipe["result"]["transport"], pipe["result"]["key"]
+            values = st.sampled_from([*known, sending(ONE)]) | _ANY
+            for _ in range(12):
+                method = data.draw(st.sampled_from(sorted(requests(engine))))
+                params = data.draw(st.dictionaries(st.sampled_from(_KEYS), values) | _ANY)
+                answer = await server._answer({"id": 1, "method": method, "params": params}, side)
+                assert answer.keys() in ({"id", "result"}, {"id", "error"})
+        finally:
+            await engine.close()
+
+    asyncio.run(body())
 
 
 def test_a_watcher_asks_for_the_status_without_taking_over(tmp_path: Path) -> None:
