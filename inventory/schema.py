@@ -16,6 +16,7 @@ from inventory.hardware import Platform
 from inventory.people import Duty
 from inventory.sign_on_schema import SignOnIntent
 from inventory.supervision_schema import CalendarIntent, SupervisionIntent
+from inventory.turn_schema import TurnIntent
 from inventory.written import Code, Name, Named, Text, Written
 
 RATE = r"^[1-9][0-9]{0,3}[MG]$"
@@ -310,3 +311,4 @@ class Intent(Written):
     alerting: AlertingIntent | None = None
     metrics: MetricsIntent = MetricsIntent()
     recording: RecordingIntent = RecordingIntent()
+    turn: TurnIntent | None = None

@@ -16,6 +16,7 @@ from sanwang import (
     meet_load,
     meet_recording,
     meet_stream,
+    meet_turn,
     meet_webhook,
 )
 from sanwang.cli import run_app
@@ -30,6 +31,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command(name="load")(meet_load.load)
+app.command(name="turn")(meet_turn.turn)
 app.add_typer(meet_webhook.app, name="webhook")
 app.add_typer(meet_recording.app, name="recording")
 for kind in KINDS:

@@ -79,6 +79,7 @@ from vconf.recording.keeper import Keeper
 from vconf.rest import Rest
 from vconf.rooms.rooms import Rooms
 from vconf.signalling import Signalling
+from vconf.turn import SECRET, Turn
 from vconf.whip.door import StreamDoor
 
 PAGES = CHECKOUT / "web" / "dist"
@@ -111,6 +112,7 @@ def assemble(
     bus: Bus | None = None,
     recording: RecordingIntent | None = None,
     port: int = HTTPS_PORT,
+    turn: Turn | None = None,
 ) -> ASGIApp:
     """The whole application; ``relay`` None: a county without a relay has no meetings; ``bus``: it has nodes."""
     collector = Collector(places.collect_socket)
@@ -356,6 +358,7 @@ def serve(
             *(model, places, store, secrets, relay),
             costs=intent.costs,
             oidc=oidc,
+            turn=Turn(county.intent.turn, secrets.resolve(SECRET)) if county.intent.turn is not None else None,
             bus=bus,
             recording=intent.recording,
             port=port,

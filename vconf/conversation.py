@@ -26,6 +26,7 @@ from vconf.rooms.rooms import Rooms
 PROTOCOL = "sanwang.meet.1"
 MESSAGE_BYTES = 64 * 1024
 HELLO_S = 5.0
+IceServers = Callable[[Peer], list[dict[str, Any]]]
 MOST_BAD = 20
 """Malformed messages after which a connection is closed."""
 
@@ -44,12 +45,12 @@ class Conversations:
         self.rooms = rooms
         self._read_join = read_join
 
-    async def serve(self, socket: WebSocket) -> None:
-        """One connection that was accepted, until it ends."""
+    async def serve(self, socket: WebSocket, ice_servers: IceServers = lambda peer: []) -> None:
+        """One connection that was accepted, until it ends; ``ice_servers``: what this peer is offered (TURN)."""
         outbox = Outbox()
         writing = asyncio.create_task(_write(socket, outbox))
         try:
-            await self._converse(socket, outbox)
+            await self._converse(socket, outbox, ice_servers)
         except (WebSocketDisconnect, TimeoutError, RuntimeError) as end:  # RuntimeError: closed on our side
             logger.debug("a page: %s", type(end).__name__)
         finally:
@@ -57,12 +58,13 @@ class Conversations:
             with contextlib.suppress(TimeoutError, asyncio.CancelledError):
                 await asyncio.wait_for(writing, 2)
 
-    async def _converse(self, socket: WebSocket, outbox: Outbox) -> None:
+    async def _converse(self, socket: WebSocket, outbox: Outbox, ice_servers: IceServers) -> None:
         async with asyncio.timeout(HELLO_S):
             entered = await self._enter(await socket.receive_text(), outbox)
         if entered is None:
             return
         room, peer = entered
+        peer.ice_servers = ice_servers(peer)
         bucket = Bucket(rate=50, burst=200)
         bad = 0
         try:

@@ -33,6 +33,7 @@ LINK, JOIN = "hall", "join"
 CHAIR_LINK, CHAIR_JOIN = "chair", "chair-join"
 GUEST_LINK, GUEST_SEAT, GUEST_JOIN = "guest", "guest-seat", "guest-join"
 RECORDER_JOIN = "recorder-join"
+GUEST_PREFIX = "g-"
 JOIN_S = 120
 _LINKS: dict[str, Role] = {LINK: "venue", CHAIR_LINK: "chair", GUEST_SEAT: "guest"}
 _JOINS: dict[str, Role] = {JOIN: "venue", CHAIR_JOIN: "chair", GUEST_JOIN: "guest", RECORDER_JOIN: "recorder"}
@@ -105,7 +106,7 @@ def read_guest(tokens: Tokens, text: str) -> int:
 
 def guest_seat(tokens: Tokens, meeting: Meeting, name: str, now: datetime) -> str:
     """A link of a guest's own, for one who knew the PIN."""
-    identifier = f"g-{secrets.token_hex(6)}"
+    identifier = f"{GUEST_PREFIX}{secrets.token_hex(6)}"
     life_s = _life_s(meeting, now)
     return tokens.issue(GUEST_SEAT, identifier, lifetime_s=life_s, meeting=meeting.id, role="guest", name=name)
 

@@ -23,8 +23,10 @@ from vconf.cascade import Cascade
 from vconf.conversation import PROTOCOL, Conversations, offered
 from vconf.hall_door import HallDoor, Probes, duty, unprobed
 from vconf.limits import Buckets
+from vconf.rooms.peers import Peer
 from vconf.rooms.rooms import Rooms, invited
 from vconf.rooms.stored import Stored
+from vconf.turn import Turn
 
 
 class _Link(BaseModel):
@@ -45,6 +47,7 @@ class Signalling:
         model: The county's halls.
         relay: Not started yet.
         probes: The network's own figures of a hall's path.
+        turn: What guests from outside are offered; None: this county has no such server.
     """
 
     def __init__(
@@ -54,10 +57,12 @@ class Signalling:
         model: NetworkModel,
         relay: Cascade,
         probes: Probes = unprobed,
+        turn: Turn | None = None,
     ) -> None:
         self._store = store
         self._tokens = tokens
         self._model = model
+        self._turn = turn
         self.relay = relay
         self.rooms = Rooms(Stored(store, model), relay)
         self._knocks = Buckets(rate=5, burst=120)  # by address: a house's halls may share one
@@ -141,8 +146,15 @@ class Signalling:
             return meetings.get(session, meeting)
 
     async def _socket(self, socket: WebSocket) -> None:
-        if not self._knocks.take(socket.client.host if socket.client else "") or not offered(socket):
+        address = socket.client.host if socket.client else ""
+        if not self._knocks.take(address) or not offered(socket):
             await socket.close(1008)
             return
         await socket.accept(subprotocol=PROTOCOL)
-        await self._conversations.serve(socket)
+        await self._conversations.serve(socket, lambda peer: self._ways(address, peer))
+
+    def _ways(self, address: str, peer: Peer) -> list[dict[str, Any]]:
+        """Halls and consoles stand in the county's own networks."""
+        if self._turn is None or not peer.code.startswith(links.GUEST_PREFIX):
+            return []
+        return self._turn.ice_servers(address, peer.code)

@@ -96,6 +96,7 @@ class Peer:
     silent_transports: set[str] = field(default_factory=set)
     stay: asyncio.Task[int] | None = None  # gives its line in the attendance
     report: dict[str, Any] = field(default_factory=dict)  # what the page measured
+    ice_servers: list[dict[str, Any]] = field(default_factory=list)  # the way for who comes from outside (TURN)
     told: dict[str, Any] = field(default_factory=dict)  # of the conference, last
     acts: Bucket = field(default_factory=lambda: Bucket(rate=5, burst=30))  # each may be told to all others
 

@@ -58,7 +58,7 @@ class Streams:
         made = await self._relay.request("createTransport", room=room.name, peer=peer.id, relay=relay)
         peer.transports.add(made["id"])
         peer.silent = False
-        return made
+        return made | ({"iceServers": peer.ice_servers} if peer.ice_servers else {})
 
     async def _connect_transport(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
         transport = _own(data, "transport", peer.transports)

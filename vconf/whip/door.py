@@ -17,6 +17,7 @@ from store.engine import Store
 from vconf.limits import Buckets
 from vconf.rooms.refusal import Refused
 from vconf.rooms.rooms import Rooms
+from vconf.turn import Turn, links
 from vconf.whip import sdp, tickets
 from vconf.whip.sessions import Session, Sessions
 from vconf.whip.tickets import Kind, Ticket, TicketRefused
@@ -32,10 +33,12 @@ class StreamDoor:
     Args:
         store: Tickets.
         rooms: The meetings that go on.
+        turn: What programs outside are offered; None: this county has no such server.
     """
 
-    def __init__(self, store: Store, rooms: Rooms) -> None:
+    def __init__(self, store: Store, rooms: Rooms, turn: Turn | None = None) -> None:
         self._store = store
+        self._turn = turn
         self.sessions = Sessions(rooms, self._good)
         self._knocks = Buckets(rate=0.5, burst=30)  # by address: encoders come again every few seconds
         self._crowds = Buckets(rate=5, burst=120)  # by meeting
@@ -69,7 +72,11 @@ class StreamDoor:
                 raise _refusal(refused) from None
             await asyncio.to_thread(self._note, session, _address(request))
             headers = {"Location": f"/meet/{kind}/{session.id}", "ETag": _tag(session), "Accept-Patch": FRAGMENT}
-            return Response(session.answer, 201, headers, SDP)
+            answer = Response(session.answer, 201, headers, SDP)
+            servers = self._turn.ice_servers(_address(request), session.peer.code) if self._turn is not None else []
+            for link in links(servers):
+                answer.headers.append("Link", link)
+            return answer
 
         @router.options(f"/{kind}", include_in_schema=False)
         def able() -> Response:
