@@ -112,6 +112,14 @@ export const ROWS: Row[] = [
   { id: "lines", key: "i", of: "all", words: ["会前试线", "Line tests"], box: "lines" },
   { id: "sheet", key: "j", of: "all", words: ["签到表", "Sign-in sheet"], box: "sheet" },
   { id: "guests", key: "u", of: "all", words: ["来宾…", "Guests…"], box: "guests" },
+  {
+    id: "record",
+    key: "R",
+    of: "all",
+    words: ["录制", "Record"],
+    on: (now) => now.recording != null,
+    send: (now) => [now.recording ? "stopRecording" : "startRecording", {}],
+  },
   { id: "extend", key: "e", of: "all", words: ["延长…", "Extend…"], box: "extend" },
   { id: "end", key: "E", of: "all", words: ["结束会议", "End meeting"], box: "confirm", danger: true, send: plain("end") },
 ];

@@ -10,7 +10,7 @@ import { Screens } from "./screens";
 import { act, chosen, clock, doing, link, said, session, wall } from "./seat";
 import { span, timeOf } from "./time";
 import { Wall } from "./wall";
-import { FAULT, t } from "./words";
+import { FAULT, NOT_RECORDING, t } from "./words";
 
 export function Desk({ conference }: { conference: Conference }) {
   const trouble = session.trouble.value;
@@ -56,6 +56,7 @@ function Head({ conference }: { conference: Conference }) {
         <h1>{link.value?.meeting.title}</h1>
         <p>
           {t("chairIs", { name: venueName(chair) })}
+          <Recorded conference={conference} />
           {conference.you.role === "coChair" && <b class="degraded"> · {t("coChair")}</b>}
           {chairAwayAt != null && <b class="down"> · {t("chairAway")}</b>}
           {undo && <span class="undo-words"> · {t("undoOf", { what: actionWords(undo.action), who: venueName(undo.who), time: timeOf(undo.at) })}</span>}
@@ -74,6 +75,17 @@ function Head({ conference }: { conference: Conference }) {
         {t("keys")} <kbd>?</kbd>
       </button>
     </header>
+  );
+}
+
+function Recorded({ conference }: { conference: Conference }) {
+  const { recording } = conference;
+  if (!recording) return null;
+  const why = say(NOT_RECORDING[recording.problem] ?? NOT_RECORDING[""]!);
+  return (
+    <b class={recording.running ? "recorded" : "recorded not"} data-recording={recording.running ? "running" : recording.problem || "starting"}>
+      {recording.running ? t("recording", { time: span(clock.value - recording.at) }) : t("notRecording", { why })}
+    </b>
   );
 }
 

@@ -43,6 +43,8 @@ export const t = words({
   forVenue: ["对 {name}", "For {name}"],
   chooseVenue: ["先在会场墙上选一个会场", "Choose a venue on the wall first"],
   forAll: ["对全体", "For all"],
+  recording: ["录制中 {time}", "Recording {time}"],
+  notRecording: ["录制中断：{why}", "Not recording: {why}"],
   undoOf: ["可撤销：{what}（{who} {time}）", "Can be undone: {what} ({who} {time})"],
   done: ["已执行：{what}", "Done: {what}"],
   lost: ["丢包 {n}%", "loss {n}%"],
@@ -138,6 +140,15 @@ export const NET: Record<string, Pair> = {
   rerouted: ["已改道", "rerouted"],
   degraded: ["线路劣化", "line degraded"],
   unprotected: ["失去备份", "no backup"],
+};
+
+/** Why a recorder does not record; "": it is starting. */
+export const NOT_RECORDING: Record<string, Pair> = {
+  "": ["正在启动", "it is starting"],
+  interrupted: ["正在恢复", "it is being restored"],
+  died: ["录制程序重启中", "the recorder is started again"],
+  disk: ["磁盘写入失败，正在重试", "the disk refuses, trying again"],
+  space: ["磁盘空间不足，请通知值班", "no room on the disk: tell the duty desk"],
 };
 
 export const FAULT: Record<string, Pair> = {

@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 import { language, named, switchLanguage } from "../shared/i18n";
 import { type Booked, home, link, next, now } from "./door";
 import { Key } from "./keys";
+import { session } from "./meeting";
 import { t } from "./words";
 
 const locale = (): string => (language.value === "zh" ? "zh-CN" : "en-GB");
@@ -49,6 +50,16 @@ export function Duty() {
   );
 }
 
+/** Nobody is recorded without knowing, in the waiting room either. */
+export function Recorded() {
+  if (!session.conference.value?.recording) return null;
+  return (
+    <p class="recorded" role="status" data-recording>
+      {t("recorded")}
+    </p>
+  );
+}
+
 /** The meeting's name and time, the hall's name, the duty telephone, the language. */
 export function Header({ title = "" }: { title?: string }) {
   return (
@@ -57,6 +68,7 @@ export function Header({ title = "" }: { title?: string }) {
         <h1>{title || (booked()?.title ?? t("hall"))}</h1>
         <p class="figures">{title ? "" : when()}</p>
       </div>
+      <Recorded />
       <div class="head-hall">
         <p>{hallName()}</p>
         <Duty />

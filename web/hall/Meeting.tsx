@@ -4,7 +4,7 @@ import { language, named, switchLanguage } from "../shared/i18n";
 import { Refusal } from "../shared/meet/channel";
 import type { Source } from "../shared/meet/conference";
 import { camera, local } from "./devices";
-import { booked, clock, Duty, hallName, timeOf } from "./Header";
+import { booked, clock, Duty, hallName, Recorded, timeOf } from "./Header";
 import { Key } from "./keys";
 import { Own } from "./Lobby";
 import { leave, session, share, sharing } from "./meeting";
@@ -116,6 +116,7 @@ export function Meeting() {
         <div class="foot-words">
           <div class="bar">
             <strong>{booked()?.title}</strong>
+            <Recorded />
             <span class="figures">
               {timeOf(clock.value)} · {t("halls", { n: here })}
             </span>

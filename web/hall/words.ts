@@ -43,6 +43,7 @@ export const t = words({
   noServer: ["连不上会议服务器，正在重试…", "The meeting server cannot be reached, trying again …"],
   left: ["已离开会议", "You have left the meeting"],
   replaced: ["本会场已在另一台设备上加入", "This hall has joined on another device"],
+  recorded: ["本会议正在录制", "This meeting is being recorded"],
   cut: ["主席已请本会场离会", "The chair has cut this hall off"],
   askAgain: ["请求重新入会", "Ask to come in again"],
   waitingRoom: ["正在等候室，请稍候", "You are in the waiting room"],

@@ -82,6 +82,8 @@ export interface Conference {
   display?: { mode: "fixed" | "voice" | "grid" | "pip"; venues: string[] };
   slides?: string;
   banner?: { text: string; ticker: boolean; at: number } | null;
+  /** The chair has the meeting recorded; told in the waiting room too. `problem` says why it is not `running`. */
+  recording?: { number: number; by: string; at: number; running: boolean; problem: string } | null;
   hands?: { venue: string; at: number }[];
   floor?: string[];
   floorAt?: Record<string, number>;
