@@ -32,8 +32,10 @@ class MeetingRow(Base):
     rule: Mapped[str | None] = mapped_column(Text)  # its RRULE value
     zone: Mapped[str | None] = mapped_column(String(64))  # IANA name; the rule counts in its local time
     recurrence_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the rule lets it begin
-    sequence: Mapped[int] = mapped_column(Integer, default=0)  # changes of time, halls or being held (RFC 5546)
-    told: Mapped[int] = mapped_column(Integer, default=-1)  # the sequence that people were told of
+    sequence: Mapped[int] = mapped_column(
+        Integer, default=0, server_default="0"
+    )  # changes of time, halls or being held (RFC 5546)
+    told: Mapped[int] = mapped_column(Integer, default=-1, server_default="0")  # the sequence that people were told of
     capacity: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # what the last check of the network found
     halls: Mapped[list[MeetingHallRow]] = relationship(order_by="MeetingHallRow.hall", lazy="selectin")
 

@@ -47,6 +47,29 @@ def test_every_migration_can_be_taken_back_and_run_again(store: Store) -> None:
         assert set(inspect(connection).get_table_names()) == before
 
 
+def test_meetings_that_are_there_stay_through_every_migration(store: Store) -> None:
+    """Halls, stays and more refer to a meeting: its table must not be made anew under them."""
+    config = configuration()
+    with store.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0014")
+    with store.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO meeting (id, title, start_at, end_at, booked_by, booked_at) VALUES (1, 'x',"
+                " '2027-05-01 00:00:00+00:00', '2027-05-01 01:00:00+00:00', 'li', '2027-04-01 00:00:00+00:00')"
+            )
+        )
+        connection.execute(text("INSERT INTO meeting_hall (meeting_id, hall) VALUES (1, 't01')"))
+    with store.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        assert connection.execute(text("SELECT sequence, told FROM meeting")).all() == [(0, 0)]
+        command.downgrade(config, "0014")
+        assert connection.execute(text("SELECT hall FROM meeting_hall")).all() == [("t01",)]
+        command.upgrade(config, "head")
+
+
 def test_there_is_one_line_of_migrations() -> None:
     assert len(ScriptDirectory.from_config(configuration()).get_heads()) == 1
 

@@ -8,31 +8,27 @@ down_revision = "0014"
 branch_labels = None
 depends_on = None
 
-_MEETING = (
-    sa.Column("uid", sa.String(255), nullable=True),
-    sa.Column("series", sa.Integer(), nullable=True),
-    sa.Column("rule", sa.Text(), nullable=True),
-    sa.Column("zone", sa.String(64), nullable=True),
-    sa.Column("recurrence_at", sa.DateTime(timezone=True), nullable=True),
-    sa.Column("sequence", sa.Integer(), nullable=True),
-    sa.Column("told", sa.Integer(), nullable=True),
-    sa.Column("capacity", sa.JSON(), nullable=True),
-)
+
+def _columns() -> list[sa.Column[object]]:
+    return [
+        sa.Column("uid", sa.String(255), nullable=True),
+        sa.Column("series", sa.Integer(), nullable=True),
+        sa.Column("rule", sa.Text(), nullable=True),
+        sa.Column("zone", sa.String(64), nullable=True),
+        sa.Column("recurrence_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sequence", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("told", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("capacity", sa.JSON(), nullable=True),
+    ]
 
 
 def upgrade() -> None:
     """Add columns and tables; of meetings that are there nobody is told anew."""
-    with op.batch_alter_table("meeting") as meeting:
-        for column in _MEETING:
-            meeting.add_column(column)
-    op.execute("UPDATE meeting SET sequence = 0, told = 0")
-    with op.batch_alter_table("meeting") as meeting:
-        for name in ("sequence", "told"):
-            meeting.alter_column(name, existing_type=sa.Integer(), nullable=False)
+    for column in _columns():  # one by one: SQLite would make the table anew, and others refer to it
+        op.add_column("meeting", column)
     op.create_index("ix_meeting_uid", "meeting", ["uid"])
     op.create_index("ix_meeting_series", "meeting", ["series"])
-    with op.batch_alter_table("notification") as notification:
-        notification.add_column(sa.Column("attachment", sa.Text(), nullable=True))
+    op.add_column("notification", sa.Column("attachment", sa.Text(), nullable=True))
     op.create_table(
         "meeting_feed",
         sa.Column("digest", sa.String(64), nullable=False),
@@ -56,10 +52,8 @@ def downgrade() -> None:
     """Drop them."""
     op.drop_table("meeting_quality")
     op.drop_table("meeting_feed")
-    with op.batch_alter_table("notification") as notification:
-        notification.drop_column("attachment")
+    op.drop_column("notification", "attachment")
     op.drop_index("ix_meeting_series", "meeting")
     op.drop_index("ix_meeting_uid", "meeting")
-    with op.batch_alter_table("meeting") as meeting:
-        for column in reversed(_MEETING):
-            meeting.drop_column(column.name)
+    for column in reversed(_columns()):
+        op.drop_column("meeting", column.name)
