@@ -214,7 +214,7 @@ _ANY = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=6,
 )
-_KEYS = "transport producer consumer room peer ip port key kind source rates rtpParameters".split()
+_KEYS = ("transport", "producer", "consumer", "room", "peer", "ip", "port", "kind", "source", "rates", "rtpParameters")
 
 
 @given(st.data())
