@@ -102,7 +102,7 @@ class Child:
     async def _state(self, subject: str, message: bytes) -> None:
         try:
             self._heard(unpack(message))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             logger.warning("bus: %s: %r", subject, error)
 
     def _heard(self, found: dict[str, Any]) -> None:
@@ -138,7 +138,7 @@ class Child:
                 await asyncio.sleep(ASK_S)
             except NoAnswer:
                 await asyncio.sleep(ASK_AGAIN_S)
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
                 logger.warning("bus: %s: %r", self._parent, error)
                 await asyncio.sleep(ASK_S)
 
@@ -178,7 +178,7 @@ class Child:
             self.devices = dict(found["devices"])
         except FileNotFoundError:
             return
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
             logger.warning("%s: %r: beginning without it", self._kept, error)
             return
         self.meetings = {each.id: each for each in meetings}

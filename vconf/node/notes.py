@@ -5,6 +5,7 @@ Kept in one file, so that a node that restarts alone goes on where it was.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import secrets
@@ -91,22 +92,22 @@ class Notes:
             note.stays[self._stays] = Stay(venue, at.timestamp())
             note.acts.append(Act(at.timestamp(), f"hall:{venue}", "join", {}, 0))
             self._of_stay[self._stays] = meeting
+            self._write_if_can()
             return self._stays
 
     def left(self, stay: int, at: datetime, why: str) -> None:
         with self._lock:
             note = self._notes.get(self._of_stay.get(stay, 0))
-            found = note.stays.get(stay) if note is not None else None
-            if note is not None and found is not None and found.left is None:
-                note.stays[stay] = Stay(found.venue, found.joined, at.timestamp())
-                note.acts.append(Act(at.timestamp(), f"hall:{found.venue}", "leave", {"why": why}, 0))
+            if note is not None:
+                _leaves(note, stay, at, why)
+                self._write_if_can()
 
     def nobody(self, at: datetime) -> None:
         with self._lock:
             for note in self._notes.values():
-                for number, stay in note.stays.items():
-                    if stay.left is None:
-                        note.stays[number] = Stay(stay.venue, stay.joined, at.timestamp())
+                for stay in note.stays:
+                    _leaves(note, stay, at, "tier")
+            self._write_if_can()
 
     def took(self, found: Handed, now: float) -> None:
         """A child of ours was alone while we are: what it did becomes part of what we hand over."""
@@ -123,17 +124,7 @@ class Notes:
     def handed(self, now: float) -> list[Handed]:
         """Everything there is to hand over."""
         with self._lock:
-            return [
-                Handed(
-                    note.serial,
-                    self._tier,
-                    meeting,
-                    note.began,
-                    merge.account(note.state, now, note.stays.values()),
-                    tuple(note.acts),
-                )
-                for meeting, note in self._notes.items()
-            ]
+            return self._handed(now)
 
     def forget(self, found: Handed) -> None:
         """It was taken."""
@@ -154,34 +145,39 @@ class Notes:
             ends_at=meeting.end_at.timestamp(),
         )
 
-    def _write(self) -> None:
-        if self._kept is None:
-            return
-        now = datetime.now(UTC).timestamp()
-        found = [
-            handed.written(
-                Handed(
-                    note.serial,
-                    self._tier,
-                    meeting,
-                    note.began,
-                    merge.account(note.state, now, note.stays.values()),
-                    tuple(note.acts),
-                )
+    def _handed(self, now: float) -> list[Handed]:
+        return [
+            Handed(
+                note.serial,
+                self._tier,
+                meeting,
+                note.began,
+                merge.account(note.state, now, note.stays.values()),
+                tuple(note.acts),
             )
             for meeting, note in self._notes.items()
         ]
+
+    def _write(self) -> None:
+        if self._kept is None:
+            return
+        found = [handed.written(each) for each in self._handed(datetime.now(UTC).timestamp())]
         try:
             write_whole(self._kept, json.dumps(found, ensure_ascii=False))
         except OSError as error:
             raise LedgerError(f"{self._kept}: {error.strerror}") from error
+
+    def _write_if_can(self) -> None:
+        """What fails is written with the next change."""
+        with contextlib.suppress(LedgerError):
+            self._write()
 
     def _remember(self, kept: Path) -> None:
         try:
             found = [handed.read(each) for each in json.loads(kept.read_text())]
         except FileNotFoundError:
             return
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
             logger.error("%s: %r: what was done alone before cannot be handed over", kept, error)
             kept.rename(kept.with_suffix(".bad"))
             return
@@ -191,3 +187,10 @@ class Notes:
                 self._stays += 1
                 note.stays[self._stays] = stay
             self._notes[each.meeting] = note
+
+
+def _leaves(note: _Note, stay: int, at: datetime, why: str) -> None:
+    found = note.stays.get(stay)
+    if found is not None and found.left is None:
+        note.stays[stay] = Stay(found.venue, found.joined, at.timestamp())
+        note.acts.append(Act(at.timestamp(), f"hall:{found.venue}", "leave", {"why": why}, 0))

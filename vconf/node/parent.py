@@ -109,7 +109,7 @@ class Parent:
                 await self._upper.take(account)
                 return pack({"taken": account.serial})
             return pack(await self._all(self._children[child]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             logger.warning("bus: %s: %r", subject, error)
             return pack({"bad": f"{type(error).__name__}: {error}"})
 

@@ -32,8 +32,8 @@ class Settings:
     identity: Identity
     token_key: Path  # the county's public key of meetings' tokens
     pages: Path
-    lib: Path | None  # None: nothing is kept over a restart
     halls: Mapping[str, Mapping[str, str]]
+    lib: Path | None = None  # None: nothing is kept over a restart
     duty: Mapping[str, str] | None = None
     also: tuple[str, ...] = ()
     children: Mapping[str, frozenset[str]] = field(default_factory=dict)  # nodes below, and the halls of each
@@ -68,7 +68,7 @@ def read(path: Path) -> Settings:
             if key in found or key not in _MAY_LACK:
                 values[key] = take(found[key])
         key = "certificate, key, ca"
-        identity = Identity(Path(found["certificate"]), Path(found["key"]), Path(found["ca"]))
+        identity = Identity(*(_path(found[each]) for each in ("certificate", "key", "ca")))
         return Settings(identity=identity, **values)
     except KeyError as error:
         raise Wrong(f"{path}: {key}: {error} is missing") from None
@@ -90,6 +90,10 @@ def _text(found: Any) -> str:
     return found
 
 
+def _path(found: Any) -> Path:
+    return Path(_text(found))
+
+
 def _places(found: Any) -> tuple[Place, ...]:
     places = tuple(Place(_text(each["name"]), *address(each["address"])) for each in found)
     if not places:
@@ -105,8 +109,8 @@ _KEYS: dict[str, Any] = {
     "county_names": dict,
     "bus": lambda found: (_text(found["server"]), _text(found["name"])),
     "relay": lambda found: (_text(found["name"]), *address(found["control"])),
-    "token_key": Path,
-    "pages": Path,
+    "token_key": _path,
+    "pages": _path,
     "lib": lambda found: Path(found) if found else None,
     "halls": lambda found: {code: {"zh": _text(hall["zh"]), "en": _text(hall["en"])} for code, hall in found.items()},
     "duty": lambda found: found,
