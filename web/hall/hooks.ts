@@ -79,6 +79,7 @@ export async function stats() {
     mediaUp: session.mediaUp.value,
     hall: home.value?.hall.code ?? link.value?.hall.code ?? "",
     view: session.conference.value?.you ?? null,
+    conference: session.conference.value ?? null,
     peers: session.peers.value.map(({ hall, silent }) => ({ hall, silent })),
     camera: camera.value,
     microphone: microphone.value,
