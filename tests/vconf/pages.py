@@ -16,6 +16,7 @@ from dashboards.shield import Shield
 from identity.secrets import Secrets
 from identity.tokens import Tokens
 from inventory.load import load_model
+from inventory.turn_schema import TurnIntent
 from store.engine import open_store
 from vconf import links
 from vconf.cascade import Cascade
@@ -23,6 +24,7 @@ from vconf.lines import Identity
 from vconf.relay_client import RelayClient
 from vconf.rest import Caller, Rest
 from vconf.signalling import Signalling
+from vconf.turn import SECRET, Turn
 from vconf.whip.door import StreamDoor
 
 
@@ -54,10 +56,15 @@ def main(argv: list[str]) -> None:
     )
     store, model = open_store(f"sqlite:///{folder}/store.db"), load_model("shili")
     tokens = Tokens(Secrets(folder / "identity").resolve(links.KEY))
-    signalling = Signalling(store, tokens, model, Cascade({"relay": relay}))
+    section = folder / "turn.json"
+    turn = None
+    if section.exists():
+        secret = Secrets(folder / "identity").resolve(SECRET)
+        turn = Turn(TurnIntent.model_validate_json(section.read_text()), secret)
+    signalling = Signalling(store, tokens, model, Cascade({"relay": relay}), turn=turn)
     app = FastAPI()
     app.include_router(signalling.router)
-    app.include_router(StreamDoor(store, signalling.rooms).router)
+    app.include_router(StreamDoor(store, signalling.rooms, turn).router)
     app.include_router(
         Rest(store, tokens, model, signalling.rooms, nobody, lambda: seen(folder), signalling.halls.ask_tests).router
     )
