@@ -36,10 +36,11 @@ from dashboards.desk.month_api import build_month
 from dashboards.events_api import build_events
 from dashboards.faults_api import build_faults
 from dashboards.figures.api import Figures, build_figures
-from dashboards.hall_probes import hall_probes
+from dashboards.hall_probes import all_probes, hall_probes
 from dashboards.invitations import Invitations
 from dashboards.live import Live
 from dashboards.maintenance_api import build_maintenance
+from dashboards.meeting_report import MeetingReports
 from dashboards.network.halls import Booked
 from dashboards.network.routes import build_network
 from dashboards.oidc import Provider, build_oidc, provider
@@ -72,10 +73,11 @@ from vconf import links, meetings, webhooks
 from vconf.booking.checker import Checker
 from vconf.bus.bus import Bus
 from vconf.cascade import Cascade
+from vconf.fared import Fared
 from vconf.lines import Identity
-from vconf.relay_client import RelayClient
 from vconf.recording import library, sealed
 from vconf.recording.keeper import Keeper
+from vconf.relay_client import RelayClient
 from vconf.rest import Rest
 from vconf.rooms.rooms import Rooms
 from vconf.signalling import Signalling
@@ -130,8 +132,10 @@ def assemble(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(live.run(), name="live")
         hooks = asyncio.create_task(webhooks.Teller(store, _trust(secrets)).run(), name="webhooks")
-        asking = asyncio.create_task(Invitations(store, model, checker).run(), name="invitations")
-        tasks = (watching, hooks, asking)
+        tasks = [watching, hooks]
+        tasks.append(asyncio.create_task(Invitations(store, model, checker).run(), name="invitations"))
+        if signalling is not None:
+            tasks.append(asyncio.create_task(Fared(store, signalling.rooms).run(), name="quality"))
         for task in tasks:
             task.add_done_callback(_end_when_failed)
         try:
@@ -178,7 +182,9 @@ def assemble(
         application.include_router(StreamDoor(store, signalling.rooms, turn).router)
     rooms = signalling.rooms if signalling is not None else None
     ask_tests = signalling.halls.ask_tests if signalling is not None else None
-    rest = Rest(store, tokens, model, rooms, access.needs(Right.MEET), lambda: live.document, ask_tests, checker)
+    reports, probes = MeetingReports(model, store, secrets), all_probes(model, collector)
+    may = access.needs(Right.MEET)
+    rest = Rest(store, tokens, model, rooms, may, lambda: live.document, ask_tests, checker, reports, probes)
     if rooms is not None:
         keeper = _keeper(model, places, store, secrets, rooms, recording or RecordingIntent(), port)
         application.include_router(_kept(keeper))

@@ -120,7 +120,7 @@ class RelayServer:
                 logger.warning("control: refused %s", sorted(lines.peer_names(writer)))
                 return
             await self._serve(reader, writer)
-        except (lines.LineError, ConnectionError, TimeoutError) as error:
+        except (lines.LineError, OSError, TimeoutError) as error:
             logger.warning("control: %s: connection closed", error or type(error).__name__)
         finally:
             for side in self._sides.values():

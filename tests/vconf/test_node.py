@@ -36,7 +36,7 @@ from vconf.chair.state import opened
 from vconf.conversation import PROTOCOL
 from vconf.lines import Identity
 from vconf.node import child, handed, settings
-from vconf.node.child import LOST_S, STABLE_S, Child
+from vconf.node.child import BUSY_S, LOST_S, STABLE_S, Child
 from vconf.node.county import County
 from vconf.node.node import Node
 from vconf.node.parent import BEAT_S, Parent
@@ -256,7 +256,12 @@ def test_a_parent_is_lost_after_three_heartbeats_and_back_when_it_stays(monkeypa
         exchange = Exchange()
         parent, bus = LocalBus(exchange), LocalBus(exchange)
         monkeypatch.setattr(child, "LOOK_S", 0.001)
-        heard = Child(bus, "t01", "shili", None, lambda: clock[0])
+        opens = [False]
+
+        async def knock() -> bool:
+            return opens[0]
+
+        heard = Child(bus, "t01", "shili", None, knock, lambda: clock[0])
         await heard.start()
 
         async def beat(seconds: float, *, alive: bool = True) -> None:
@@ -287,7 +292,17 @@ def test_a_parent_is_lost_after_three_heartbeats_and_back_when_it_stays(monkeypa
         seen.append(heard.up)  # it comes and goes: not yet
         await beat(0.6)
         seen.append(heard.up)
-        assert seen == [None, True, True, False, False, True]
+        opens[0] = True
+        await beat(LOST_S + 1, alive=False)
+        seen.append(heard.up)  # a machine that is merely busy
+        opens[0] = False
+        await beat(LOST_S + 0.3, alive=False)
+        seen.append(heard.up)
+        await beat(STABLE_S + 0.3)
+        opens[0] = True
+        await beat(BUSY_S + 0.3, alive=False)
+        seen.append(heard.up)  # somebody answers the door, and nobody speaks
+        assert seen == [None, True, True, False, False, True, True, False, False]
         await heard.close()
 
     asyncio.run(body())

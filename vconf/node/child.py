@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,12 @@ from vconf.node.handed import Handed
 LOST_S = 1.4
 """Without a sign of life for so long the parent is lost: three heartbeats."""
 
+DOUBT_S = 0.8
+"""Silent for so long, its door is knocked at: the kernel of a machine that is merely busy answers."""
+
+BUSY_S = 6.0
+"""A parent whose door opens and that says nothing is lost after this."""
+
 STABLE_S = 1.0
 """Heard for so long it is back."""
 
@@ -32,6 +38,10 @@ ANSWER_S = 3.0
 logger = logging.getLogger(__name__)
 
 
+async def _nobody() -> bool:
+    return False
+
+
 class Child:
     """Hears until it is closed.
 
@@ -40,11 +50,18 @@ class Child:
         name: This tier's.
         parent: The tier above.
         kept: What was heard last, kept over a restart of this process; None: it is not.
+        knock: Whether the parent's door opens; asked while it is silent.
         now: Monotonic seconds.
     """
 
     def __init__(
-        self, bus: Bus, name: str, parent: str, kept: Path | None, now: Callable[[], float] = time.monotonic
+        self,
+        bus: Bus,
+        name: str,
+        parent: str,
+        kept: Path | None,
+        knock: Callable[[], Awaitable[bool]] = _nobody,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.meetings: dict[int, Meeting] = {}
         self.states: dict[int, Conference] = {}
@@ -54,7 +71,9 @@ class Child:
         """Set when ``up`` has changed; whoever acts on it clears it."""
         self.on_state: Callable[[Conference], None] = lambda state: None
         self._bus, self._name, self._parent, self._kept, self._now = bus, name, parent, kept, now
-        self._sign_s = now()
+        self._knock = knock
+        self._knocking: asyncio.Task[None] | None = None
+        self._sign_s = self._opened_s = now()
         self._since_s: float | None = None  # heartbeats come since
         self._subscriptions: list[Subscription] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -72,9 +91,10 @@ class Child:
 
     async def close(self) -> None:
         """Listen no more."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *([self._knocking] if self._knocking is not None else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for subscription in self._subscriptions:
             await subscription.end()
 
@@ -118,11 +138,19 @@ class Child:
             silent = now - self._sign_s > LOST_S
             if silent:
                 self._since_s = None
+            if self.up and now - self._sign_s > DOUBT_S and (self._knocking is None or self._knocking.done()):
+                self._knocking = asyncio.get_running_loop().create_task(self._ask_door(), name="knock")
+            if now - self._opened_s < LOST_S and now - self._sign_s < BUSY_S:
+                silent = False
             if self.up is not False and silent:
                 self._turn(False)
             elif not self.up and self._since_s is not None and now - self._since_s >= STABLE_S:
                 self._turn(True)
             await asyncio.sleep(LOOK_S)
+
+    async def _ask_door(self) -> None:
+        if await self._knock():
+            self._opened_s = self._now()
 
     def _turn(self, up: bool) -> None:
         self.up = up

@@ -48,9 +48,6 @@ class Node:
         settings: What it is.
         bus: Not started yet.
         relay: Makes the connection to the tier's own relay, for each time alone a new one.
-        passing: To the parent; made with ``alive`` of the child.
-        child: Hears the parent.
-        door: Makes the answers while alone.
     """
 
     def __init__(self, settings: Settings, bus: Bus, relay: Callable[[], Cascade]) -> None:
@@ -58,8 +55,10 @@ class Node:
         self._bus = bus
         self._relay = relay
         kept = settings.lib
-        self.child = Child(bus, settings.name, settings.parent, kept / "heard.json" if kept else None)
-        self.passing = Passing(settings.county, settings.tls(), self.child.alive, settings.also)
+        self.passing = Passing(settings.county, settings.tls(), settings.also)
+        heard = kept / "heard.json" if kept else None
+        self.child = Child(bus, settings.name, settings.parent, heard, self.passing.knock)
+        self.passing.alive = self.child.alive
         self._notes = Notes(
             settings.name,
             settings.names(),

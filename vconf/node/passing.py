@@ -28,6 +28,7 @@ AGAIN = 1012
 
 _CONNECT_S = 1.5
 _ANSWER_S = 5.0
+_KNOCK_S = 0.5
 _WELCOME_BYTES = 4 << 20  # a welcome of hundreds of venues
 _OURS = frozenset(
     {"host", "connection", "content-length", "transfer-encoding", "upgrade", "keep-alive", "te", "cookie"}
@@ -56,19 +57,21 @@ class Passing:
     Args:
         places: Where it may be.
         tls: Shows our certificate, checks its.
-        alive: Called whenever something came from it.
         also: Pages' addresses that a page may try while this node is silent; told in answers.
     """
 
-    def __init__(
-        self, places: Sequence[Place], tls: ssl.SSLContext, alive: Callable[[], None], also: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, places: Sequence[Place], tls: ssl.SSLContext, also: Sequence[str] = ()) -> None:
+        self.alive: Callable[[], None] = lambda: None
+        """Called whenever something came from the parent."""
         self._places = list(places)
         self._tls = tls
-        self._alive = alive
         self._also = list(also)
         self._pages: set[asyncio.Task[None]] = set()
         self._requests: set[asyncio.Task[Response]] = set()
+
+    async def knock(self) -> bool:
+        """Whether one of its doors opens: TCP alone, answered by the kernel however busy the process is."""
+        return any(await asyncio.gather(*(_opens(place) for place in self._places)))
 
     # -- WebSockets ---------------------------------------------------------------------------
 
@@ -139,7 +142,7 @@ class Passing:
         async def down() -> int:
             while True:
                 message = await connection.recv(decode=True)
-                self._alive()
+                self.alive()
                 await socket.send_text(str(message))
 
         ways = [asyncio.ensure_future(up()), asyncio.ensure_future(down())]
@@ -192,7 +195,7 @@ class Passing:
                 problem = f"{place.host}:{place.port}: {error or type(error).__name__}"
                 continue
             self._first(place)
-            self._alive()
+            self.alive()
             if status == 200 and self._also and path.startswith("/meet/") and request.method == "POST":
                 content = self._with_also(content)
             kept = {name: answered[name] for name in _THEIRS if name in answered}
@@ -236,6 +239,16 @@ class _Connection(http.client.HTTPSConnection):
     def connect(self) -> None:
         http.client.HTTPConnection.connect(self)
         self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._place.name)
+
+
+async def _opens(place: Place) -> bool:
+    try:
+        async with asyncio.timeout(_KNOCK_S):
+            _, writer = await asyncio.open_connection(place.host, place.port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 async def _close(socket: WebSocket, code: int) -> None:
