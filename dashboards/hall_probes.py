@@ -12,12 +12,22 @@ from inventory.model import NetworkModel
 
 def hall_probes(model: NetworkModel, collector: Collector) -> Callable[[str], Awaitable[Mapping[str, Any] | None]]:
     """A reader of a hall's figures as the collector knows them now; None: no path of its own, or no collector."""
+    every = all_probes(model, collector)
 
     async def of(hall: str) -> Mapping[str, Any] | None:
+        return (await every()).get(hall)
+
+    return of
+
+
+def all_probes(model: NetworkModel, collector: Collector) -> Callable[[], Awaitable[Mapping[str, Mapping[str, Any]]]]:
+    """The same of every hall that has a path; {} while the collector is silent."""
+
+    async def of() -> Mapping[str, Mapping[str, Any]]:
         try:
             measured = await collector.get("/probes")
         except SourceDown:
-            return None
-        return hall_figures(model, measured).get(hall)
+            return {}
+        return hall_figures(model, measured)
 
     return of

@@ -46,6 +46,7 @@ _ROOT_LIFE = timedelta(days=20 * 365)
 _SERVER_LIFE = timedelta(days=397)  # what browsers accept at most from any issuer
 _DEVICE_LIFE = timedelta(days=2 * 365)
 _PERSON_LIFE = timedelta(days=365)
+_DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # id-kp-documentSigning, RFC 9336
 _CRL_LIFE = timedelta(days=30)
 _CRL_RENEW_BEFORE = timedelta(days=15)
 _CLOCK_SLACK = timedelta(minutes=5)  # a device whose clock is a little behind accepts a fresh certificate
@@ -57,7 +58,7 @@ class Issued:
 
     serial: str  # hexadecimal, as openssl prints it
     name: str
-    kind: str  # "server", "device", "vpn" or "person"
+    kind: str  # "server", "device", "vpn", "person" or "document"
     not_after: str  # UTC, ISO 8601
     revoked_at: str = ""
     reason: str = ""
@@ -138,6 +139,11 @@ class CountyCA:
         """A certificate by which a person signs in, and a new key: (key PEM, certificate PEM)."""
         name = f"{login}.{PEOPLE_DOMAIN}"
         return self._issue(name, "person", (), (), "", _PERSON_LIFE, [ExtendedKeyUsageOID.CLIENT_AUTH])
+
+    def issue_document(self, name: str, *, key_pem: str = "") -> tuple[str, str]:
+        """A certificate that signs documents in the name of a service (RFC 9336), not connections."""
+        usage = [_DOCUMENT_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION]
+        return self._issue(name, "document", (), (), key_pem, _DEVICE_LIFE, usage)
 
     def index(self) -> list[Issued]:
         """Every certificate issued, oldest first."""

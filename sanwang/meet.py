@@ -15,6 +15,7 @@ from sanwang import (
     meet_hall,
     meet_load,
     meet_recording,
+    meet_report,
     meet_stream,
     meet_turn,
     meet_webhook,
@@ -41,6 +42,7 @@ for name, command in {
     **meet_calendar.COMMANDS,
     **meet_chair.COMMANDS,
     **meet_hall.COMMANDS,
+    **meet_report.COMMANDS,
 }.items():
     app.command(name)(command)
 

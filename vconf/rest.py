@@ -7,7 +7,7 @@ operations pages who may hold meetings and whose units the main venue belongs to
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol
@@ -28,6 +28,8 @@ from vconf.chair import document
 from vconf.chair.act import ACTIONS
 from vconf.chair.state import OPERATOR
 from vconf.recording import library
+from vconf.report import routes as report_routes
+from vconf.report.routes import Reports
 from vconf.rooms.refusal import Refused
 from vconf.rooms.rooms import Rooms
 from vconf.rooms.stored import recorded
@@ -35,6 +37,9 @@ from vconf.whip import rest as streams
 
 Document = dict[str, Any]
 Code = Annotated[str, Field(min_length=1, max_length=32)]
+
+
+Probes = Callable[[], Awaitable[Mapping[str, Mapping[str, Any]]]]
 
 
 class Caller(Protocol):
@@ -94,6 +99,8 @@ class Rest:
         network: The live document of the operations pages, for ``wall.faults``.
         ask_tests: Asks halls at home to test their line; None in a county without a relay.
         checker: Whether the network carries a meeting; None: by the county's files alone.
+        reports: Makes the reports after a meeting; None: there are none.
+        probes: The network's own figures of each hall's path (``collectors.probe.halls``).
     """
 
     def __init__(
@@ -106,7 +113,10 @@ class Rest:
         network: Callable[[], Mapping[str, Any]] = dict,
         ask_tests: Callable[[Iterable[str]], None] | None = None,
         checker: Checker | None = None,
+        reports: Reports | None = None,
+        probes: Probes | None = None,
     ) -> None:
+        self._probes = probes
         self._store = store
         self._tokens = tokens
         self._model = model
@@ -130,6 +140,8 @@ class Rest:
         checker = checker or Checker(ImpactMap(model), {})
         desk = routes.Desk(store, model, checker, _no_bearer, self._meeting, self._links)
         routes.add(self.router, Depends(caller), desk)
+        if reports is not None:
+            report_routes.add(self.router, Depends(caller), store, self._meeting, reports)
         streams.add(self.router, Depends(caller), store, self._meeting, lambda: links.pages_address(model))
         self._routes(Depends(caller))
 
@@ -215,10 +227,13 @@ class Rest:
 
         @router.get("/meetings/{number}/wall")
         async def walled(number: int, caller: Caller = who) -> Document:
-            """Each venue's quality now, and the network's faults that concern the meeting."""
+            """Each venue's quality now, beside it the network's own probes of its path, and faults."""
             meeting = await asyncio.to_thread(self._meeting, number, caller)
             measured = await self._rooms.quality(number) if self._rooms is not None else {}
-            return {"quality": measured, **wall.faults(self._network(), self._model, meeting.halls)}
+            probed = await self._probes() if self._probes is not None else {}
+            paths = {code: found for code in meeting.halls if (found := probed.get(code)) and found.get("fresh")}
+            faults = wall.faults(self._network(), self._model, meeting.halls)
+            return {"quality": measured, "paths": paths, **faults}
 
         @router.post("/meetings/{number}/console")
         def console(number: int, caller: Caller = who) -> Document:

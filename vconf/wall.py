@@ -15,11 +15,19 @@ Document = dict[str, Any]
 
 
 def quality(measured: Mapping[str, Document], room: Room | None) -> dict[str, Document]:
-    """``{venue: {up_lost_percent, ..., silent}}``: the relay's figures (method ``peerQuality``) by venue."""
+    """The relay's figures (method ``peerQuality``) by venue, with what its page counted of frozen pictures.
+
+    ``{venue: {up_lost_percent, ..., silent, freezes, freeze_ms}}``; the last two None where no page counts.
+    """
     if room is None:
         return {}
     return {
-        peer.code: {**measured[peer.id], "silent": peer.silent}
+        peer.code: {
+            **measured[peer.id],
+            "silent": peer.silent,
+            "freezes": peer.report.get("freezes"),
+            "freeze_ms": peer.report.get("freezeMs"),
+        }
         for peer in room.peers.values()
         if peer.listed and peer.id in measured
     }

@@ -205,6 +205,17 @@ def test_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsy
     assert {each["done"] for each in last(["calendar", "--import", str(written), "--json"])["events"]} == {"known"}
     assert "all" in last(["groups", "--json"])["groups"]
     assert len(last(["cancel", str(series[0]["id"]), "--series", "--json"])["meetings"]) == 2
+    paper = tmp_path / "report.pdf"
+    told = last(["report", number, "--pdf", str(paper), "--html", str(tmp_path / "report.html"), "--json"])
+    assert (told["meeting"]["state"], told["came"], len(told["files"])) == ("cancelled", 0, 3)
+    assert "未到" in (tmp_path / "report.html").read_text()
+    assert paper.read_bytes().startswith(b"%PDF-")
+    assert last(["verify-report", str(paper), "--json"])["signer"] == "meetings.sanwang.internal"
+    paper.write_bytes(paper.read_bytes().replace(b"%PDF-1.4", b"%PDF-1.5"))
+    assert last(["verify-report", str(paper), "--json"], 1)["good"] is False
+    assert meet.main(["verify-report", str(paper)]) == 1
+    assert "NOT as it was signed" in capsys.readouterr().err
+
     for argv, words in [
         (["book", "--title", "x", "--halls", "t99"], "t99"),
         (["book", "--title", "x", "--halls", "t01", "--start", "tomorrow"], "--start: found 'tomorrow'"),
@@ -214,6 +225,8 @@ def test_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsy
         (["act", number, "dance"], "action: found 'dance'"),
         (["act", number, "lock", "yes"], "argument: found 'yes'"),
         (["cancel", "77"], "meeting 77: not found"),
+        (["report", "77"], "meeting 77: not found"),
+        (["verify-report", str(tmp_path / "report.html")], "No such file"),
         (["change", "77", "--title", "x"], "meeting 77: not found"),
         (["calendar", "t99"], "expected a hall's code"),
         (["calendar", "--import", "nowhere.ics"], "nowhere.ics: No such file"),
