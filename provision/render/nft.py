@@ -221,7 +221,7 @@ def _host(model: NetworkModel, host: Host, vrf: str) -> dict[str, object]:
         "relay": relays.media(model, host)[1] if host.role is Role.RELAY else None,
         "node": _node(model, host),
         "nodes": _addresses([each.management for each in relays.nodes(model) if each.management])
-        if host.role is Role.NMS and relays.bus(model)
+        if host.role in (Role.NMS, Role.STANDBY) and relays.bus(model)
         else "",
         "nodes_ports": f"{relays.LEAF_PORT}, {relays.DOOR_PORT}",
         "is_nms": host.role is Role.NMS,

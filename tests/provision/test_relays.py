@@ -43,9 +43,10 @@ def test_only_its_router_and_what_leads_to_the_management_hosts_are_written_anew
         if before[host] != whole()[host]
     }
     rules = [f"/etc/nftables.d/{name}.nft" for name in ("gov", "mgmt")]
-    assert set(changed) == {"t01-rt", "c1-core", "c2-core", "c2-nms"}
+    assert set(changed) == {"t01-rt", "c1-core", "c2-core", "c1-nms", "c2-nms"}
     assert changed["t01-rt"] == [*rules, "/etc/sanwang/network.json"]
     assert changed["c1-core"] == changed["c2-core"] == rules[1:]
+    assert changed["c1-nms"] == ["/etc/nftables.conf"]
     assert "/etc/sanwang/bus.conf" in changed["c2-nms"]
     assert not any("bus.conf" in path for paths in before.values() for path in paths)
 
@@ -62,7 +63,9 @@ def test_its_doors_are_open_to_those_they_are_for() -> None:
     assert "  ip saddr 10.8.11.0/24 ip daddr 10.8.11.5 tcp dport 443 accept\n" in rules
     assert "  ip saddr { 10.32.1.6, 10.32.2.6 } tcp dport 9820 accept\n" in rules
     assert "  udp dport 3478 accept\n" in rules
-    assert "  ip saddr 10.32.11.5 tcp dport { 7422, 9830 } accept\n" in whole()["c2-nms"]["/etc/nftables.conf"]
+    nodes = "  ip saddr 10.32.11.5 tcp dport { 7422, 9830 } "
+    assert f"{nodes}accept\n" in whole()["c2-nms"]["/etc/nftables.conf"]
+    assert f"{nodes}reject with tcp reset\n" in whole()["c1-nms"]["/etc/nftables.conf"], "it stands by"
 
 
 def test_its_streams_keep_their_marks_and_its_signalling_goes_before_all() -> None:
