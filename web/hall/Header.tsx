@@ -36,7 +36,9 @@ export function when(meeting = booked()): string {
 
 /** Whom to call, always in sight. */
 export function Duty() {
-  const duty = home.value?.duty ?? link.value?.duty;
+  const known = home.value ?? link.value;
+  if (!known) return null;
+  const { duty } = known;
   return (
     <p class="duty" data-duty>
       {duty ? (

@@ -88,9 +88,6 @@ function Keys() {
           {watching ? t("watching", { name: named(watching) }) : t("watch")}
         </Key>
       )}
-      <Key k="9" onPress={switchLanguage}>
-        {t("language")}
-      </Key>
       <Leave />
     </footer>
   );
@@ -121,6 +118,9 @@ export function Meeting() {
               {timeOf(clock.value)} · {t("halls", { n: here })}
             </span>
             <Duty />
+            <Key k="9" kind="small" onPress={switchLanguage}>
+              {t("language")}
+            </Key>
           </div>
           <Keys />
         </div>
