@@ -33,9 +33,9 @@ WIDTH, HEIGHT, RATE = 640, 360, 25
 _SECONDS = 8
 _SAMPLES = 48_000
 
+_ALLOWED = "--use-fake-ui-for-media-stream"  # camera and microphone are not asked about
 _FLAGS = (
     "--no-sandbox",  # the drills run as root, which Chromium's own sandbox refuses
-    "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
     "--disable-gpu",
     "--disable-dev-shm-usage",
@@ -261,6 +261,8 @@ class Halls:
         width: int = 1280,
         height: int = 720,
         flags: Sequence[str] = (),
+        captured: str = "",
+        scripts: Sequence[str] = (),
     ) -> Hall:
         """Open a hall's link in a new browser.
 
@@ -273,6 +275,8 @@ class Halls:
             width: Of the window, pixels.
             height: Of the window, pixels.
             flags: Further Chromium flags.
+            captured: Title of the tab that a page gets which asks to capture a screen; "": it gets a test picture.
+            scripts: JavaScript that runs in the page before its own.
         """
         assert self._playwright is not None, "use Halls in a with statement"
         home = trusting_home(self._folder / f"home-{name}", self._ca_pem)
@@ -284,6 +288,7 @@ class Halls:
             headless=True,
             args=[
                 *_FLAGS,
+                f"--auto-select-tab-capture-source-by-title={captured}" if captured else _ALLOWED,
                 f"--use-file-for-fake-video-capture={camera_file}",
                 f"--use-file-for-fake-audio-capture={voice_file}",
                 *flags,
@@ -292,6 +297,8 @@ class Halls:
             viewport={"width": width, "height": height},
             locale="zh-CN",
         )
+        if captured:
+            context.grant_permissions(["camera", "microphone"])
         page = context.pages[0] if context.pages else context.new_page()
         if not camera:
             page.add_init_script(
@@ -299,6 +306,8 @@ class Halls:
                 "navigator.mediaDevices.getUserMedia = (wanted) => wanted.video && !navigator.mediaDevices.plugged"
                 " ? Promise.reject(new DOMException('no camera', 'NotFoundError')) : open(wanted);"
             )
+        for script in scripts:
+            page.add_init_script(script)
         hall = Hall(name, context, page)
         self._halls.append(hall)
         page.goto(f"{url}&probe=1" if probe and "#" in url else url)

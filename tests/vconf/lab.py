@@ -46,6 +46,7 @@ class Lab:
         self.folder = folder
         self.places = {place: f"10.99.0.{11 + number}" for number, place in enumerate(places)}
         self.centre = f"{prefix}-centre"
+        self.meeting = 0  # booked last
         self._prefix = prefix
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -165,9 +166,19 @@ class Lab:
                 chair=chair,
             )
         store.close()
+        self.meeting = meeting.id
         tokens, base, now = Tokens(self.secrets.resolve(links.KEY)), f"https://{CENTRE}", datetime.now(UTC)
         found = {hall: links.link(tokens, base, meeting, hall, now) for hall in halls}
         return found | ({"": links.chair_link(tokens, base, meeting, chair[1:], now)} if chair else {})
+
+    def guests(self) -> tuple[str, str]:
+        """Guests' link and PIN of the meeting that was booked last."""
+        store = open_store(f"sqlite:///{self.folder}/store.db")
+        with store.session() as session:
+            meeting = meetings.ask_guests(session, self.meeting, "test", on=True)
+        store.close()
+        tokens = Tokens(self.secrets.resolve(links.KEY))
+        return links.guest_link(tokens, f"https://{CENTRE}", meeting, datetime.now(UTC)), str(meeting.guest_pin)
 
     @contextlib.contextmanager
     def outage(self, hall: str) -> Iterator[None]:
