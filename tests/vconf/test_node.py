@@ -194,8 +194,10 @@ def test_alone_it_knows_its_halls_holds_their_meeting_and_hands_it_over(world: W
             assert two.ask("act", action="signIn", heads=9)["number"]
             assert one.ask("act", action="end")["code"] == "refused-alone"
             assert two.ask("act", action="muteAll")["code"] == "refused-council-only"
-        with world.page(told["join"]) as (_, refused):
-            assert refused["code"] == "token", "good once"
+        stranger = links.join_token(world.tokens, links.Seat("t02", 99))
+        for token in (told["join"], stranger):
+            with world.page(token) as (_, refused):
+                assert refused["code"] == "token", "good once; of a meeting that is not known here"
 
         world.bus.cut = False
         world.wait(lambda: not world.node.alone)

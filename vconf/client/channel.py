@@ -89,6 +89,7 @@ class Channel:
                     answer.set_exception(Refusal(error["code"], error["text"]))
                 else:
                     answer.set_result(message["data"])
+                await asyncio.sleep(0)  # who asked takes the answer before what came behind it is told
         except ConnectionClosed as end:
             raise Lost(f"closed with {end.rcvd.code if end.rcvd else 'no word'}") from None
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -75,6 +76,7 @@ class Child:
         self._knocking: asyncio.Task[None] | None = None
         self._sign_s = self._opened_s = now()
         self._since_s: float | None = None  # heartbeats come since
+        self._unknown = asyncio.Event()  # a meeting goes on that we were not told of
         self._subscriptions: list[Subscription] = []
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -131,6 +133,8 @@ class Child:
         if known is None or (state.epoch, state.number) > (known.epoch, known.number):
             self.states[state.meeting] = state
             self.on_state(state)
+            if state.meeting not in self.meetings:
+                self._unknown.set()
 
     async def _watch(self) -> None:
         while True:
@@ -163,7 +167,10 @@ class Child:
             try:
                 answer = await self._bus.request(f"up.{self._parent}.{self._name}", pack({"ask": "all"}), ANSWER_S)
                 await self._take(unpack(answer))
-                await asyncio.sleep(ASK_S)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(ASK_S):
+                        await self._unknown.wait()
+                self._unknown.clear()
             except NoAnswer:
                 await asyncio.sleep(ASK_AGAIN_S)
             except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -6,7 +6,6 @@ that the county told.  Join tokens of its own are signed with a key that goes wi
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -60,10 +59,14 @@ class Door:
         self.posts = {"link": self._link, "hall": self._home, "hall/join": self._join}
 
     def read_join(self, token: str) -> Seat:
-        """Whose join token this is, ours or the county's; TokenRefused."""
-        with contextlib.suppress(TokenRefused):
-            return links.read_join(self._own_tokens, token)
-        return links.read_join(self._county_tokens, token)
+        """Whose join token this is, ours or the county's; TokenRefused, also for a meeting that is not known here."""
+        try:
+            seat = links.read_join(self._own_tokens, token)
+        except TokenRefused:
+            seat = links.read_join(self._county_tokens, token)
+        if self._meeting(seat.meeting) is None:  # to a page "unknown" is an end, and this is none
+            raise TokenRefused("this township is on its own and does not know this meeting: keep asking")
+        return seat
 
     async def answer(self, request: Request, path: str) -> Document:
         """One POST; HTTPException 503 for what only the county can answer."""
