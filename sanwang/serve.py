@@ -179,7 +179,6 @@ def assemble(
     )
     if signalling is not None:
         application.include_router(signalling.router)
-        application.include_router(StreamDoor(store, signalling.rooms, turn).router)
     rooms = signalling.rooms if signalling is not None else None
     ask_tests = signalling.halls.ask_tests if signalling is not None else None
     reports, probes = MeetingReports(model, store, secrets), all_probes(model, collector)
@@ -189,6 +188,9 @@ def assemble(
         keeper = _keeper(model, places, store, secrets, rooms, recording or RecordingIntent(), port)
         application.include_router(_kept(keeper))
         rest.recorder = keeper.running
+        streams = StreamDoor(store, rooms, turn)
+        application.include_router(streams.router)
+        rest.documented.append(streams.router)
     application.include_router(rest.router)
 
     @application.get("/", include_in_schema=False)

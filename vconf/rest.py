@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
-from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 
 from identity.tokens import TokenRefused, Tokens
@@ -21,7 +20,7 @@ from inventory.impact import ImpactMap
 from inventory.model import NetworkModel
 from store import audit
 from store.engine import Store
-from vconf import attendance, line_tests, links, meetings, sheet, wall
+from vconf import attendance, line_tests, links, meetings, openapi, sheet, wall
 from vconf.booking import routes
 from vconf.booking.checker import Checker
 from vconf.chair import document
@@ -142,6 +141,8 @@ class Rest:
         routes.add(self.router, Depends(caller), desk)
         if reports is not None:
             report_routes.add(self.router, Depends(caller), store, self._meeting, reports)
+        self.documented = [self.router]
+        """Routers whose routes the OpenAPI document describes."""
         streams.add(self.router, Depends(caller), store, self._meeting, lambda: links.pages_address(model))
         self._routes(Depends(caller))
 
@@ -150,7 +151,7 @@ class Rest:
 
         @router.get("/openapi.json", include_in_schema=False, dependencies=[who])
         def described() -> Document:
-            return get_openapi(title="Meetings", version="1", routes=router.routes)
+            return openapi.described([route for each in self.documented for route in each.routes])
 
         @router.get("/actions", dependencies=[who])
         def actions() -> Document:

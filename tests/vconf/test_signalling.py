@@ -98,11 +98,12 @@ class Door:
         relay_client = Cascade({"relay": RelayClient.over_unix("relay", folder / "relay.sock")})
         signalling = Signalling(self.store, self.tokens, self.model, relay_client)
         app.include_router(signalling.router)
-        rest = Rest(self.store, self.tokens, self.model, signalling.rooms, self.operator)
-        app.include_router(rest.router)
+        self.rest = Rest(self.store, self.tokens, self.model, signalling.rooms, self.operator)
+        app.include_router(self.rest.router)
         self.rooms = signalling.rooms
         self.streams = StreamDoor(self.store, self.rooms)
         app.include_router(self.streams.router)
+        self.rest.documented.append(self.streams.router)
         self.app = app
         self.relay = relay_client
 

@@ -25,9 +25,7 @@ class _Caller(Protocol):
 class NewStream(BaseModel):
     """A link to give."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"kind": "whip", "name": "防汛指挥车", "minutes": 240}]}
-    )
+    model_config = ConfigDict(extra="forbid")
 
     kind: Annotated[Kind, Field(description="whip: publishes as a venue; whep: views what is on air")]
     name: Annotated[
