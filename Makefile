@@ -9,7 +9,7 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint bench bench-provision bench-snmp bench-probe bench-sfu soak drills fuzz shots bundle bundle-test lock clean
+.PHONY: help setup up down test lint bench bench-provision bench-snmp bench-probe bench-sfu bench-loss soak drills fuzz shots bundle bundle-test lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ bench-sfu: setup  ## our relay, both engines, beside Janus at its best: packets 
 	@$(BIN)/python -m vconf.media.compile
 	$(BIN)/python -m bench.sfu $(ARGS)
 
+bench-loss: setup  ## browsers on a line with 5 % loss, 40 ms jitter, 500 kbit/s: our relay beside Janus (JSON last line; root)
+	@bench/sfu-setup
+	@$(BIN)/python -m vconf.media.compile
+	@$(BIN)/python web/build.py
+	$(BIN)/python -m bench.loss $(ARGS)
+
 soak: setup  ## halls join and leave every second for MINUTES (default 30): memory, files and tasks stay (JSON last line)
 	@$(BIN)/python -m bench.soak --minutes $(if $(filter file,$(origin MINUTES)),30,$(MINUTES)) $(ARGS)
 
@@ -61,10 +67,11 @@ drills: setup  ## cut every fibre, kill a centre, meet while it happens; judges 
 	$(BIN)/sanwang drill centre $(ARGS)
 	$(BIN)/sanwang drill meeting $(ARGS)
 
-fuzz: setup  ## every property test for MINUTES together (default 15), then 1,000,000 mutated datagrams (JSON last line)
+fuzz: setup  ## every property test for MINUTES (default 15), 1,000,000 mutated datagrams to all, to each of the media's (JSON)
 	$(BIN)/pytest -q -p tests.fuzzing --fuzz-minutes $(MINUTES) $(ARGS)
 	$(BIN)/python -m tests.vconf.sanitised --datagrams $(DATAGRAMS) || [ $$? = 3 ]
 	$(BIN)/python -m tests.datagrams --datagrams $(DATAGRAMS)
+	$(BIN)/python -m tests.datagrams --datagrams $(DATAGRAMS) --each stun dtls rtp rtcp signalling
 
 shots: setup  ## screenshots of every page, from the running county, into build/shots; the manual's into docs/images
 	@$(BIN)/sanwang shots --docs $(ARGS)

@@ -165,7 +165,7 @@ class Soak:
             left = {name: count - first["tasks"].get(name, 0) for name, count in last["tasks"].items()}
             made[side] = {
                 name + "_a_join": round(slope([(joins, each[name]) for joins, each in late]), 3)
-                for name in ("memory_kib", "objects", "files")
+                for name in ("memory_kib", "malloc_kib", "sqlite_kib", "objects", "blocks", "files")
             } | {
                 "samples": len(late),
                 "memory_kib": [each["memory_kib"] for _, each in late[:: max(1, len(late) // 12)]],

@@ -34,7 +34,7 @@ from sanwang.serve import server
 from store.engine import Store, open_store
 from vconf import links, meetings
 from vconf.cascade import Cascade
-from vconf.load.hall import Way
+from vconf.load.way import Way
 from vconf.media import planes
 from vconf.media.engine import Engine
 from vconf.relay_client import RelayClient
@@ -125,16 +125,40 @@ async def running(
             store.close()
 
 
+class _Mallinfo(ctypes.Structure):
+    """mallinfo2(3)."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
 def held() -> dict[str, Any]:
-    """What this process holds now: memory in KiB, open files, objects, and running tasks by what they run."""
+    """What this process holds now: memory in KiB, open files, objects, and running tasks by what they run.
+
+    ``memory_kib`` is what the system counts; of it ``malloc_kib`` is in use by C code, SQLite's part apart; the rest is
+    Python's own arenas, code, and what the allocator keeps.
+    """
     gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # what was freed goes back to the system: what is left is held
+    libc = ctypes.CDLL(None)
+    libc.malloc_trim(0)  # what was freed goes back to the system: what is left is held
+    libc.mallinfo2.restype = _Mallinfo
+    info = libc.mallinfo2()
+    sqlite = ctypes.CDLL("libsqlite3.so.0")
+    sqlite.sqlite3_memory_used.restype = ctypes.c_int64
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     tasks = Counter(getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks())
     return {
         "memory_kib": pages * os.sysconf("SC_PAGE_SIZE") // 1024,
+        "malloc_kib": (info.uordblks + info.hblkhd - sqlite.sqlite3_memory_used()) // 1024,
+        "sqlite_kib": sqlite.sqlite3_memory_used() // 1024,
         "files": sum(1 for _ in Path("/proc/self/fd").iterdir()) - 1,  # without the one that lists
         "objects": len(gc.get_objects()),
+        "blocks": sys.getallocatedblocks(),  # whatever Python holds, strings and numbers too
         "tasks": dict(tasks),
     }
 

@@ -71,12 +71,26 @@ def centre(instance: Instance = "", as_json: AsJson = False) -> int:
 
 
 @app.command()
-def meeting(instance: Instance = "", as_json: AsJson = False) -> int:
-    """Two halls meet in real browsers while the ring fibre between them is cut.
+def meeting(
+    halls: Annotated[int, typer.Option(min=2, max=100, help="of the load tool, over all townships")] = (
+        meeting_drill.HALLS
+    ),
+    browsers: Annotated[int, typer.Option(min=1, max=6, help="halls with a real browser")] = meeting_drill.BROWSERS,
+    instance: Instance = "",
+    as_json: AsJson = False,
+) -> int:
+    """Many halls meet, the chair works; a ring fibre, a relay and a township are lost and come back by themselves.
 
-    Example: sanwang drill meeting --json
+    Every hall's own view of the chair's decisions is compared with an oracle. What the county has no place for (a
+    township with a relay of its own) is not measured and not judged.
+
+    Example: sanwang drill meeting --halls 20 --json
     """
-    return _run(instance, as_json, meeting_drill.meeting, meeting_drill.misses)
+
+    def drill(lab: Lab, tell: Callable[[str], None]) -> dict[str, Any]:
+        return meeting_drill.meeting(lab, tell, halls, browsers)
+
+    return _run(instance, as_json, drill, meeting_drill.misses)
 
 
 @app.command("exit")

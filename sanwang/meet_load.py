@@ -15,6 +15,7 @@ import typer
 
 from identity.secrets import Secrets
 from identity.tokens import Tokens
+from inventory import relays
 from inventory.model import NetworkModel
 from inventory.places import Places
 from sanwang.meeting import BAD, alive, base, county, fail, found, opened, token_key
@@ -24,7 +25,7 @@ from twin.namespaces import NETNS_DIR, in_namespace
 from vconf import links, meetings
 
 if TYPE_CHECKING:
-    from vconf.load.hall import Way
+    from vconf.load.way import Way
 
 
 def load(
@@ -79,11 +80,14 @@ def load(
 
 def _way(model: NetworkModel, places: Places, meeting: meetings.Meeting) -> Way:
     """To the county's pages, each hall from where it is when the county runs on this machine."""
-    from vconf.load.hall import Way
+    from vconf.load.way import Way
 
     tokens: Tokens = token_key(places)
     trust = ssl.create_default_context(cadata=Secrets(places.lib / "identity").ca.certificate_pem)
-    address = f"wss://{base(model).removeprefix('https://')}/meet/ws"
+
+    def address(hall: str) -> str:
+        pages = relays.node_address(model, model.halls[hall]) or base(model)
+        return f"wss://{pages.removeprefix('https://')}/meet/ws"
 
     def place(hall: str, make: Callable[[], None]) -> None:
         namespace = names.namespace(places.instance, model.halls[hall].host)
@@ -92,7 +96,7 @@ def _way(model: NetworkModel, places: Places, meeting: meetings.Meeting) -> Way:
         else:
             make()
 
-    return Way(lambda hall: address, lambda hall: links.join_token(tokens, links.Seat(hall, meeting.id)), trust, place)
+    return Way(address, lambda hall: links.join_token(tokens, links.Seat(hall, meeting.id)), trust, place)
 
 
 def _print(figures: dict[str, Any]) -> None:

@@ -1,11 +1,13 @@
 """A delay line between two devices of the plant: every frame leaves the other side some milliseconds later.
 
-Runs alone (``python -I delay_line.py LEFT RIGHT MILLISECONDS``) inside the plant's namespace, stdlib only. Frames
-travel with their virtio-net header, so checksums and large segments left to the devices stay as they were.
+Runs alone (``python -I delay_line.py LEFT RIGHT MILLISECONDS [JITTER]``) inside the plant's namespace, stdlib only.
+Each frame waits up to JITTER milliseconds more, as in a queue: none overtakes another. Frames travel with their
+virtio-net header, so checksums and large segments left to the devices stay as they were.
 """
 
 from __future__ import annotations
 
+import random
 import select
 import socket
 import sys
@@ -29,14 +31,15 @@ def _open(device: str) -> socket.socket:
     return made
 
 
-def main(left: str, right: str, delay_ms: float) -> None:
+def main(left: str, right: str, delay_ms: float, jitter_ms: float = 0.0) -> None:
     """Carry frames for ever; a full queue drops, as a full buffer does."""
     ends = (_open(left), _open(right))
     peer = {ends[0]: ends[1], ends[1]: ends[0]}
-    waiting: deque[tuple[float, socket.socket, bytes]] = deque()
+    queues: dict[socket.socket, deque[tuple[float, bytes]]] = {end: deque() for end in ends}  # by where they leave
     print("ready", flush=True)
     while True:
-        wait = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
+        due = min((queue[0][0] for queue in queues.values() if queue), default=None)
+        wait = None if due is None else max(0.0, due - time.monotonic())
         readable, _, _ = select.select(ends, (), (), wait)
         for end in readable:
             for _ in range(64):
@@ -44,16 +47,18 @@ def main(left: str, right: str, delay_ms: float) -> None:
                     frame = end.recv(_FRAME_BYTES)
                 except OSError:  # nothing more, or the device is down for now
                     break
-                if len(waiting) < _QUEUE_FRAMES:
-                    waiting.append((time.monotonic() + delay_ms / 1000, peer[end], frame))
+                queue = queues[peer[end]]
+                if len(queue) < _QUEUE_FRAMES:
+                    leaves = time.monotonic() + (delay_ms + random.random() * jitter_ms) / 1000
+                    queue.append((max(leaves, queue[-1][0]) if queue else leaves, frame))
         now = time.monotonic()
-        while waiting and waiting[0][0] <= now:
-            _, end, frame = waiting.popleft()
-            try:
-                end.send(frame)
-            except OSError:  # the device is down or its queue is full: the frame is lost
-                continue
+        for end, queue in queues.items():
+            while queue and queue[0][0] <= now:
+                try:
+                    end.send(queue.popleft()[1])
+                except OSError:  # the device is down or its queue is full: the frame is lost
+                    continue
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], *map(float, sys.argv[3:]))

@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 from vconf.client.channel import Channel
-from vconf.load.hall import Way
+from vconf.load.way import Way
 
 _PING_S = 1.0
 

@@ -12,7 +12,8 @@ from typing import Any
 from aiortc.rtcdtlstransport import RTCCertificate
 
 from vconf.load.clip import Clip
-from vconf.load.hall import Habits, Hall, Way
+from vconf.load.hall import Hall
+from vconf.load.way import Habits, Way
 
 Document = dict[str, Any]
 

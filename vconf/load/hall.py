@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aiortc.rtcdtlstransport import RTCCertificate
@@ -20,6 +18,7 @@ from vconf.load.camera import Camera
 from vconf.load.clip import Clip
 from vconf.load.gaps import Gaps
 from vconf.load.screen import Screen, Track
+from vconf.load.way import Habits, HallFigures, Way
 
 _PING_S, _SILENT_S = 1.0, 3.5
 _TICK_S = 0.02
@@ -28,43 +27,6 @@ _Made = TypeVar("_Made")
 _OVER = frozenset({"early", "over", "cancelled", "unknown"})
 _LATER = frozenset({"relay-away", "refused", "gone", "unknown"})
 """What a request for media is refused with while a relay is lost: it is asked again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How halls come to the meeting.
-
-    ``token(hall)`` gives a join token, good once; ``place(hall, make)`` calls ``make``, which opens a socket, where the
-    hall is; ``address(hall)`` is where its page's WebSocket goes.
-    """
-
-    address: Callable[[str], str]  # "wss://10.32.2.6/meet/ws"
-    token: Callable[[str], str]
-    tls: ssl.SSLContext | None = None
-    place: Callable[[str, Callable[[], None]], None] = lambda hall, make: make()
-
-
-@dataclass(slots=True)
-class HallFigures:
-    """What one hall lived through.  Times in milliseconds, lists in the order that things happened."""
-
-    joins: int = 0
-    join_ms: list[float] = field(default_factory=list)  # from the first packet to the server to media's handshake
-    first_packet_ms: list[float] = field(default_factory=list)  # from the beginning of a join
-    first_keyframe_ms: list[float] = field(default_factory=list)
-    switch_ms: list[float] = field(default_factory=list)  # from the notification of another view to its keyframe
-    packets: int = 0
-    octets: int = 0
-    lost: int = 0
-    repaired: int = 0
-    asked: int = 0
-    wrong: int = 0
-    sent: int = 0
-    sent_octets: int = 0
-    resent: int = 0
-    keyframe_requests: int = 0
-    interruptions: Counter[str] = field(default_factory=Counter)  # why it had to join again
-    refusals: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -80,14 +42,6 @@ class Over(RuntimeError):
 
 class _Stale(RuntimeError):
     """The relay lost this hall's media: it is built anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """What a hall does besides."""
-
-    quiet: bool = False  # its microphone is off while the chair lets nobody hear it
-    max_layer: int | None = None  # the highest simulcast layer that its screen needs
 
 
 class Hall:
@@ -107,6 +61,7 @@ class Hall:
         self.conference: dict[str, Any] = {}
         self.inside = False  # media is there
         self.over = ""
+        self.relay = ""  # address of the one that serves it
         self._way = way
         self._certificate = certificate
         self._clip = clip
@@ -263,6 +218,7 @@ class Hall:
         candidate, ice = made["iceCandidates"][0], made["iceParameters"]
         theirs = tuple((each["algorithm"], each["value"]) for each in made["dtlsParameters"]["fingerprints"])
         address = str(candidate["ip"]), int(candidate["port"])
+        self.relay = address[0]
         await peer.connect(Server(address, ice["usernameFragment"], ice["password"], theirs))
         return str(made["id"]), peer
 
