@@ -116,6 +116,9 @@ def test_a_booking_is_checked_repeated_changed_and_subscribed_to(door: Door) -> 
     clash = outlook().replace(b"UID:0", b"UID:1")
     assert door.client.post("/api/meet/calendar?halls=t05", content=clash, headers=OFFICE).status_code == 409
     assert door.client.post("/api/meet/calendar", content=b"x", headers=OFFICE).status_code == 422
+    again = door.client.post("/api/meet/calendar?halls=t05", json={"ics": outlook().decode()}, headers=OFFICE)
+    assert again.json()["events"][0]["done"] == "known"
+    assert door.client.post("/api/meet/calendar", json=["x"], headers=OFFICE).status_code == 422
 
 
 def act_on(door: Door, number: int, headers: dict[str, str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from asyncio import to_thread
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -252,10 +253,11 @@ def add(router: APIRouter, who: Any, desk: Desk) -> None:
     ) -> Document:
         """Take in a calendar (RFC 5545, METHOD REQUEST or CANCEL) that another program wrote.
 
-        ``halls``: codes and groups, instead of what the calendar names.
+        The body is the calendar (``text/calendar``), or ``{"ics": "..."}``.  ``halls``: codes and groups, instead of
+        what the calendar names.
         """
         desk.person(caller)
-        data = await request.body()
+        data = _calendar(request.headers.get("content-type", ""), await request.body())
         now = utc_now()
         importer = Importer(
             model=model,
@@ -306,6 +308,18 @@ def add(router: APIRouter, who: Any, desk: Desk) -> None:
             if subject is None:
                 raise HTTPException(404, "no such calendar, or it was revoked")
             return Response(feeds.feed(session, model, subject, _halls_page(model), utc_now()), media_type=_FEED)
+
+
+def _calendar(kind: str, body: bytes) -> bytes:
+    if not kind.startswith("application/json"):
+        return body
+    try:
+        found = json.loads(body)["ics"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        found = None
+    if not isinstance(found, str):
+        raise HTTPException(422, 'expected {"ics": "BEGIN:VCALENDAR..."}, or the calendar itself as text/calendar')
+    return found.encode()
 
 
 def _subject(desk: Desk, body: Subscribing, caller: Caller) -> str:

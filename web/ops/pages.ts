@@ -5,6 +5,7 @@
  */
 import type { ComponentType } from "preact";
 import type { Pair } from "../shared/i18n";
+import { bookPages } from "./book/pages";
 import { deskPages, leadPages } from "./desk/pages";
 import { eventPages } from "./events/pages";
 import { netPages } from "./net/pages";
@@ -44,4 +45,4 @@ export interface PageRow {
 const [map, ...network] = netPages;
 
 /** Where a leader begins; then the map, a shift's daily work, the network's other pages. */
-export const PAGES: readonly PageRow[] = [...leadPages, ...(map ? [map] : []), ...deskPages, ...network, ...eventPages, ...signPages];
+export const PAGES: readonly PageRow[] = [...leadPages, ...(map ? [map] : []), ...deskPages, ...network, ...bookPages, ...eventPages, ...signPages];

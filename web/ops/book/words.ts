@@ -1,0 +1,63 @@
+/** Words of booking. */
+import { words, type Pair } from "../../shared/i18n";
+
+export const t = words({
+  title: ["会议预订", "Booking of meetings"],
+  sub: ["预订、修改、取消会议;预订时核对会场占用与网络容量", "Book, change and cancel; halls that are taken and lines that are short are told at once"],
+  what: ["会议名称", "Title"],
+  start: ["开始时间", "Start"],
+  minutes: ["时长(分钟)", "Minutes"],
+  main: ["主会场", "Main venue"],
+  halls: ["会场", "Halls"],
+  groups: ["整组选择", "Groups"],
+  chosen: ["已选 {n} 个会场", "{n} halls chosen"],
+  repeat: ["重复", "Repeat"],
+  times: ["共几次", "How often"],
+  book: ["预订", "Book"],
+  change: ["修改", "Change"],
+  cancel: ["取消会议", "Cancel"],
+  why: ["原因", "Reason"],
+  series: ["整个系列(未开始的)", "The whole series (what has not begun)"],
+  force: ["仍要占用(记入审计)", "Take the halls all the same (audited)"],
+  free: ["会场均空闲", "All halls are free"],
+  carried: ["网络带宽足够,每会场最多 {rate}", "The network carries it: at most {rate} a hall"],
+  single: ["{link} 一断即中断:{names}", "one cut of {link} takes off: {names}"],
+  firstTimes: ["共 {n} 次:{times}", "{n} times: {times}"],
+  upcoming: ["已预订的会议", "Booked meetings"],
+  past: ["含已结束的", "Past ones too"],
+  none: ["没有已预订的会议", "No meeting is booked"],
+  hallsN: ["{n} 个会场,主会场 {main}", "{n} halls, main venue {main}"],
+  ofSeries: ["系列", "series"],
+  booked: ["已预订:{what}(会议 {n})", "Booked: {what} (meeting {n})"],
+  console: ["主席台", "Chair's desk"],
+  report: ["报告", "Report"],
+  pdf: ["PDF 与签名", "PDF and signature"],
+  calendar: ["日历", "Calendar"],
+  calendarSub: ["Outlook、Thunderbird 订阅的地址;谁有地址谁能看,可随时作废", "An address that Outlook and Thunderbird read; whoever has it may, until it is revoked"],
+  whose: ["谁的日历", "Whose calendar"],
+  mine: ["我的会议", "My meetings"],
+  county: ["全县", "The county"],
+  address: ["生成订阅地址", "Make an address"],
+  revoke: ["作废已有地址", "Revoke its addresses"],
+  revoked: ["已作废 {n} 个地址", "{n} addresses are good no longer"],
+  take: ["导入日历文件 (.ics)", "Take in a calendar (.ics)"],
+  taken: ["导入结果:{words}", "Taken in: {words}"],
+  cancelled: ["已取消", "cancelled"],
+  over: ["已结束", "over"],
+  short: ["网络不足", "short of network"],
+});
+
+export const REPEATS: readonly (readonly [rule: string, words: Pair])[] = [
+  ["", ["不重复", "once"]],
+  ["FREQ=DAILY", ["每天", "every day"]],
+  ["FREQ=WEEKLY", ["每周", "every week"]],
+  ["FREQ=WEEKLY;INTERVAL=2", ["每两周", "every second week"]],
+  ["FREQ=MONTHLY", ["每月同日", "every month, this day"]],
+];
+
+export const DONE: Record<string, Pair> = {
+  booked: ["预订", "booked"],
+  changed: ["修改", "changed"],
+  cancelled: ["取消", "cancelled"],
+  known: ["无变化", "known already"],
+};
