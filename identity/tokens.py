@@ -89,6 +89,7 @@ class Tokens:
                 raise ValueError("tokens are signed with an Ed25519 key")
             self._private, self._public = None, public
         self._used = UsedTokens()
+        self._began_at = time.time()
 
     def issue(self, purpose: str, subject: str, *, lifetime_s: int, **claims: Any) -> str:
         """A new token.
@@ -105,25 +106,27 @@ class Tokens:
             raise ValueError(f"lifetime_s {lifetime_s}: expected at least 1")
         if reserved := _RESERVED & claims.keys():
             raise ValueError(f"claims {sorted(reserved)} are the token's own")
-        now = int(time.time())
+        self._since()
+        now = time.time()
         payload = {
             **claims,
             "iss": ISSUER,
             "aud": purpose,
             "sub": subject,
             "iat": now,
-            "exp": now + lifetime_s,
+            "exp": int(now) + lifetime_s,
             "jti": secrets.token_urlsafe(16),
         }
         return jwt.encode(payload, self._private, algorithm="EdDSA")
 
-    def verify(self, token: str, purpose: str, *, once: bool = False) -> Token:
+    def verify(self, token: str, purpose: str, *, once: bool = False, lasting: bool = True) -> Token:
         """What the token says.
 
         Args:
             token: As it was issued.
             purpose: What it must be for.
-            once: Refuse it from the second time on (in this process).
+            once: Refuse it from the second time on, as far as this process remembers.
+            lasting: False: refuse also what was issued before this process began, for it may have been used then.
 
         Raises:
             TokenRefused: Forged, expired, for another purpose, or used before.
@@ -144,7 +147,14 @@ class Tokens:
             raise OtherPurpose("this link is for something else") from None
         except (jwt.PyJWTError, ValueError):
             raise TokenRefused("this link is not valid: ask for a new one") from None
+        if not lasting and payload["iat"] < self._since():
+            raise TokenRefused("this link is from before the server began: ask for a new one")
         if once and not self._used.use(payload["jti"], payload["exp"]):
             raise TokenRefused("this link was used already: ask for a new one")
         own = {name: value for name, value in payload.items() if name not in _RESERVED}
         return Token(purpose, payload["sub"], payload["exp"], payload["jti"], own)
+
+    def _since(self) -> float:
+        """When this process began, by a clock that may have been set back since."""
+        self._began_at = min(self._began_at, time.time())
+        return self._began_at

@@ -136,7 +136,7 @@ def read_join(tokens: Tokens, text: str) -> Seat:
 def _seat(tokens: Tokens, text: str, purposes: Mapping[str, Role], *, once: bool) -> Seat:
     for purpose, role in purposes.items():
         with contextlib.suppress(OtherPurpose):
-            token = tokens.verify(text, purpose, once=once)
+            token = tokens.verify(text, purpose, once=once, lasting=not once)
             if purpose != LINK and token.claims.get("role") != role:
                 raise TokenRefused("this link is for another role")
             return Seat(token.subject, _meeting(token), role, str(token.claims.get("name", "")))
