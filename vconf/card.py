@@ -23,7 +23,7 @@ KEYS: Sequence[tuple[str, str, str]] = (
 
 STYLE = """\
 @page { size: A4; margin: 14mm; }
-body { font: 15px/1.45 "Noto Sans CJK SC", "Noto Sans SC", "Microsoft YaHei", sans-serif; color: #111; margin: 0; }
+body { font: 17px/1.45 "Noto Sans CJK SC", "Noto Sans SC", "Microsoft YaHei", sans-serif; color: #111; margin: 0; }
 h1 { font-size: 30px; line-height: 1.2; margin: 0; } small { color: #555; font-weight: normal; }
 .code { margin: 14px 0; padding: 10px 16px; border: 3px solid #111; border-radius: 8px; }
 .code b { display: block; font: 700 44px/1.25 "Noto Sans Mono CJK SC", monospace; letter-spacing: 3px; }
