@@ -111,7 +111,8 @@ export async function share(): Promise<void> {
   const [track] = stream.getVideoTracks();
   if (!track) return;
   try {
-    await session.act("slides", { on: true });
+    const conference = session.conference.peek();
+    if (conference?.slides !== conference?.you.id) await session.act("slides", { on: true }); // else the chair asked for them
   } catch (error) {
     track.stop();
     throw error;
