@@ -72,7 +72,7 @@ class Shield:
     def _dress(self, path: str, message: Message) -> None:
         headers = MutableHeaders(scope=message)
         for name, value in self._headers.items():
-            headers[name] = value
+            headers.setdefault(name, value)  # a page of ours without script may bring its own policy
         if "cache-control" not in headers:
             headers["Cache-Control"] = _caching(path, message["status"])
 

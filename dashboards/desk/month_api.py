@@ -17,6 +17,7 @@ from dashboards.desk.tables import Document
 from identity.people import Right
 from identity.refusal import Refusal
 from provision.printing import print_pdf
+from vconf.report.routes import PAPER
 
 
 def build_month(report: MonthReport | None, access: Access) -> APIRouter:
@@ -34,7 +35,7 @@ def build_month(report: MonthReport | None, access: Access) -> APIRouter:
 
     @router.get("/{month}.html", dependencies=[reader])
     async def page(month: str) -> Response:
-        return Response(html(await made(month)), media_type="text/html; charset=utf-8")
+        return Response(html(await made(month)), media_type="text/html; charset=utf-8", headers=dict(PAPER))
 
     printing = asyncio.Lock()  # a Chromium each: one at a time
 

@@ -15,6 +15,9 @@ from store import audit
 from store.engine import Store
 from vconf.meetings import Meeting
 
+PAPER = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
+"""A page to print brings its style along, and no script."""
+
 
 class Paper(Protocol):
     """A report on paper."""
@@ -53,7 +56,8 @@ def add(router: APIRouter, who: Any, store: Store, found: Callable[[int, Any], M
     @router.get("/meetings/{number}/report.html", response_class=Response)
     def page(number: int, caller: Any = who) -> Response:
         """The report to print."""
-        return Response(reports.page(found(number, caller)), media_type="text/html; charset=utf-8")
+        page_ = reports.page(found(number, caller))
+        return Response(page_, media_type="text/html; charset=utf-8", headers=dict(PAPER))
 
     @router.get("/meetings/{number}/report.zip", response_class=Response)
     async def paper(number: int, caller: Any = who) -> Response:

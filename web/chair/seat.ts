@@ -108,6 +108,16 @@ export const readSheet = (): Promise<Sheet> => get<Sheet>(place("attendance"), b
 /** Guests by one link and a PIN, or no longer; "" of both then. */
 export const askGuests = (on: boolean): Promise<{ guest_link: string | null; pin: string | null }> =>
   post(place("guests"), { on }, bearer());
+/** The report on paper and its signature, as one file. */
+export async function downloadReport(): Promise<void> {
+  const answer = await fetch(place("report.zip"), { headers: bearer() });
+  if (!answer.ok) throw new ApiError(answer.status, `${answer.status} ${answer.statusText}`);
+  const url = URL.createObjectURL(await answer.blob());
+  const anchor = Object.assign(document.createElement("a"), { href: url, download: `meeting-${link.value?.meeting.id ?? 0}.zip` });
+  anchor.click();
+  window.setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
 export const testLines = (): Promise<unknown> => post(place("lines"), {}, bearer());
 
 function repeat(everyMs: number, ask: () => Promise<void>): void {

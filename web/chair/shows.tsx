@@ -7,7 +7,7 @@ import { ROWS, type Row } from "./actions";
 import { close } from "./box";
 import { choose } from "./keys";
 import { venueName } from "./picture";
-import { askGuests, lines, order, readSheet, tell, testLines } from "./seat";
+import { askGuests, downloadReport, lines, order, readSheet, tell, testLines } from "./seat";
 import { timeOf } from "./time";
 import type { Sheet } from "./types";
 import { t } from "./words";
@@ -58,6 +58,7 @@ export function Lines() {
 
 export function SheetBox() {
   const [sheet, setSheet] = useState<Sheet>();
+  const [making, setMaking] = useState(false);
   const [problem, setProblem] = useState("");
   useEffect(() => {
     readSheet().then(setSheet, (error: unknown) => setProblem(String(error)));
@@ -96,6 +97,19 @@ export function SheetBox() {
       </table>
       <button class="main no-paper" autoFocus onClick={() => window.print()}>
         {t("print")}
+      </button>{" "}
+      <button
+        class="no-paper"
+        data-do="report"
+        disabled={making}
+        onClick={() => {
+          setMaking(true);
+          downloadReport()
+            .catch((refused: unknown) => tell([String(refused), String(refused)], true))
+            .finally(() => setMaking(false));
+        }}
+      >
+        {t("report")}
       </button>
     </div>
   );

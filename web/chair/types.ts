@@ -9,6 +9,9 @@ export interface Quality {
   down_bps: number | null;
   layer: number | null;
   silent: boolean;
+  /** Pictures that froze there, as its page counts. */
+  freezes: number | null;
+  freeze_ms: number | null;
 }
 
 export interface NetFault extends Named {
@@ -17,7 +20,16 @@ export interface NetFault extends Named {
   venues: string[];
 }
 
+/** What the network's own probes measure of a venue's path. */
+export interface Path {
+  rtt_ms: number | null;
+  mos: number | null;
+  up: { loss_ratio: number | null; jitter_ms: number | null };
+  down: { loss_ratio: number | null; jitter_ms: number | null };
+}
+
 export interface Wall {
+  paths?: Record<string, Path>; // not from a township that is alone
   quality: Record<string, Quality>;
   faults: NetFault[];
   venues: Record<string, { state: "cut" | "alone" | "rerouted" | "degraded" | "unprotected"; by: string[] }>;

@@ -5,7 +5,7 @@ import type { Conference, VenueState } from "../shared/meet/conference";
 import { Picture } from "./picture";
 import { chosen, clock, inSight, lines, order, pictures, session, wall } from "./seat";
 import { span } from "./time";
-import type { Quality } from "./types";
+import type { Path, Quality } from "./types";
 import { NET, STATE, t } from "./words";
 
 export function Wall({ conference }: { conference: Conference }) {
@@ -101,9 +101,21 @@ function Tile({ code, venue, conference }: { code: string; venue: VenueState; co
           {venue.signed && <span>{t("people", { n: venue.signed.heads })}</span>}
           {net && <span class={net.state === "cut" || net.state === "alone" ? "down" : "degraded"}>{say(NET[net.state]!)}{net.by.length > 0 && `：${net.by.join(" ")}`}</span>}
           <QualityWords of={here ? wall.value?.quality[code] : undefined} />
+          <PathWords of={wall.value?.paths?.[code]} />
         </span>
       </button>
     </li>
+  );
+}
+
+/** The network's own figures of the venue's path, beside what its media met with. */
+function PathWords({ of: found }: { of: Path | undefined }) {
+  if (!found) return null;
+  const loss = Math.max(found.up.loss_ratio ?? 0, found.down.loss_ratio ?? 0) * 100;
+  return (
+    <span class="quality" data-path={loss}>
+      <span class={loss > 2 ? "down" : loss > 0.5 ? "degraded" : "quiet"}>{t("pathLoss", { n: loss.toFixed(1), rtt: found.rtt_ms === null ? "–" : found.rtt_ms.toFixed(0) })}</span>
+    </span>
   );
 }
 
@@ -115,6 +127,7 @@ function QualityWords({ of: found }: { of: Quality | undefined }) {
     <span class="quality" data-lost={lost}>
       <span class={tone}>{t("lost", { n: lost.toFixed(1) })}</span>
       {found.up_jitter_ms !== null && <span>{t("jitter", { n: Math.round(found.up_jitter_ms) })}</span>}
+      {!!found.freezes && <span class="degraded">{t("frozen", { n: found.freezes })}</span>}
       {found.layer !== null && (
         <span class={found.layer < 0 ? "degraded" : ""}>{found.layer < 0 ? t("layerNone") : t("layer", { n: found.layer + 1 })}</span>
       )}
