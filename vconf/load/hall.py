@@ -96,6 +96,7 @@ class Hall:
             if self.over:
                 return
             attempt = 0 if self.figures.joins > joins else attempt + 1
+            _stop_if_cancelled()
             await asyncio.sleep(_again_s(attempt))
 
     def wanted(self) -> dict[str, str]:
@@ -171,6 +172,7 @@ class Hall:
                 self.figures.refusals[first.code] += 1
             self.inside = False
             attempt = 0 if self.figures.joins > joins else attempt + 1
+            _stop_if_cancelled()
             await asyncio.sleep(_again_s(attempt))
             self._began_s, self._first = time.monotonic(), True
             self._take(await self._channel.request("state"))
@@ -368,6 +370,13 @@ class Hall:
             for each in peer["producers"]:
                 if each["id"] == data["producer"]:
                     each["paused"] = data["paused"]
+
+
+def _stop_if_cancelled() -> None:
+    """A task group that fails while its task is cancelled raises what failed, and the cancellation is lost."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _again_s(attempt: int) -> float:
