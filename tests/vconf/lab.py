@@ -189,14 +189,30 @@ class Lab:
         finally:
             self._bridge_port(hall, "3")  # forwarding
 
+    @contextlib.contextmanager
+    def asleep(self, hall: str) -> Iterator[None]:
+        """Nothing in the hall runs while the block does, as when its computer sleeps."""
+        pids = self._pids(self.netns(hall))
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
     def _bridge_port(self, hall: str, state: str) -> None:
         command = ["ip", "netns", "exec", self.centre, "bridge", "link", "set", "dev", hall, "state", state]
         subprocess.run(command, check=True, capture_output=True)
 
     def _destroy(self) -> None:
         for name in [self.centre, *map(self.netns, self.places)]:
-            pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split()
-            for pid in pids:
+            for pid in self._pids(name):
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
+                    os.kill(pid, signal.SIGKILL)
             subprocess.run(["ip", "netns", "del", name], capture_output=True)
+
+    def _pids(self, namespace: str) -> list[int]:
+        found = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True)
+        return [int(pid) for pid in found.stdout.split()]

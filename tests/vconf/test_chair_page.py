@@ -6,108 +6,35 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dashboards.causes import causes, impact_document
-from drills.browser import Hall, Halls, fits
+from drills.browser import Halls, painted
 from inventory.impact import Faults, ImpactMap
 from inventory.load import load_model
 from inventory.model import ROUTERS
+from store.engine import open_store
+from tests.vconf.desk import Desk
 from tests.vconf.lab import ROOT, Lab
+from tests.vconf.looks import (
+    beside,
+    enter,
+    open_coloured,
+    press,
+    slides_move,
+    slides_source,
+    until,
+    words,
+)
+from vconf import line_tests
 
 pytestmark = [pytest.mark.twin, pytest.mark.browser]
 CODES = ("t01", "t02", "t03")  # t01 is the main venue
-SCREENS = ((1920, 1080), (1366, 768), (390, 844))
-
-
-def until(condition: Callable[[], bool], why: str, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, why
-        time.sleep(0.05)
-
-
-class Desk:
-    """The chair's page, worked by its keys, and the halls that see what comes of it."""
-
-    def __init__(self, chair: Hall, halls: dict[str, Hall]) -> None:
-        self.chair = chair
-        self.page = chair.page
-        self.halls = halls
-
-    def keys(self, *keys: str) -> None:
-        for key in keys:
-            self.page.wait_for_selector("[data-busy='']")  # the last one was answered
-            self.page.keyboard.press(key)
-
-    def choose(self, venue: str) -> None:
-        """Find a venue by its code, as one does among three hundred."""
-        self.page.keyboard.press("/")
-        self.page.wait_for_selector("dialog input")
-        self.page.keyboard.type(venue)
-        self.page.keyboard.press("Enter")
-        self.page.wait_for_selector(f"[data-venue={venue}][aria-pressed=true]")
-
-    def do(self, venue: str, *keys: str) -> None:
-        self.choose(venue)
-        self.keys(*keys)
-
-    def fill(self, key: str, *steps: str) -> None:
-        """Open an action's box and work it: "=..." types over what stands there, everything else is a key."""
-        self.keys(key)
-        self.page.wait_for_selector("dialog[open]")
-        for step in steps:
-            if step.startswith("="):
-                self.page.keyboard.press("Control+A")
-                self.page.keyboard.type(step[1:])
-            else:
-                self.page.keyboard.press(step)
-        self.page.wait_for_selector("dialog[open]", state="detached")
-
-    def tile(self, venue: str, name: str) -> str:
-        return self.page.get_attribute(f"[data-venue={venue}]", f"data-{name}") or ""
-
-    def screen(self, name: str, what: str = "show") -> str:
-        return self.page.get_attribute(f"[data-screen={name}]", f"data-{what}") or ""
-
-    def said(self, kind: str) -> str:
-        return self.page.inner_text(f"[data-said={kind}]")
-
-    def hall(self, venue: str, name: str) -> str:
-        return self.halls[venue].page.get_attribute("body", f"data-{name}") or ""
-
-    def sees(self, venue: str) -> list[str]:
-        found = self.halls[venue].page.eval_on_selector_all("[data-show]", "all => all.map(one => one.dataset.show)")
-        return [str(code) for code in found]
-
-    def all_see(self, shown: dict[str, list[str]], why: str) -> None:
-        """``shown``: venue -> what its screen shows, and why."""
-        for venue, codes in shown.items():
-            until(partial(self._sees, venue, codes, why), f"{venue} shows {codes} by {why}")
-
-    def _sees(self, venue: str, codes: list[str], why: str) -> bool:
-        return self.sees(venue) == codes and self.hall(venue, "why") == why
-
-    def is_over(self, venue: str) -> bool:
-        return self.hall(venue, "phase") == "over"
-
-    def rest(self, method: str, what: str, body: dict[str, Any] | None = None) -> Any:
-        """The page's own door to the REST API."""
-        return self.page.evaluate(
-            """async ([method, what, body]) => {
-                const authorization = `Bearer ${sessionStorage.getItem("sanwang.chair")}`;
-                const headers = {authorization, "content-type": "application/json"};
-                const init = body ? {method, headers, body: JSON.stringify(body)} : {method, headers};
-                return await (await fetch(`/api/meet/meetings/1/${what}`, init)).json();
-            }""",
-            [method, what, body],
-        )
 
 
 @pytest.fixture(scope="module")
@@ -123,19 +50,22 @@ def test_every_row_of_the_chairs_table(lab: Lab, tmp_path: Path) -> None:
     with Halls(tmp_path / "browsers", lab.secrets.ca.certificate_pem) as opened:
         chair = opened.open_hall(lab.argv("desk"), urls[""], name="desk", probe=False, width=1920, height=1080)
         chair.page.wait_for_selector("[data-desk=chair]")
+        painted(chair.page)
         assert "token" not in chair.page.url, "the link's token has left the address"
-        main = opened.open_hall(lab.argv("t01"), urls["t01"], name="t01", probe=False, width=640, height=360)
-        halls = {"t01": main, "t02": main.beside(urls["t02"], "t02")}
+        main = open_coloured(opened, lab.argv("t01"), urls["t01"], "t01", captured="t02")
+        halls = {"t01": main, "t02": beside(main, urls["t02"], "t02")}
         for hall in halls.values():
-            hall.join()
+            enter(hall)
         desk = Desk(chair, halls)
         until(lambda: [desk.tile(code, "state") for code in CODES] == ["in", "in", "absent"], "two halls are in")
 
         the_door(desk, urls["t03"])
-        until(lambda: pictures(desk) >= (3, 1), "the wall takes every hall's small picture", 40.0)
+        until(lambda: desk.moves("[data-venue]", "data-venue") == [*CODES], "every hall's small picture moves", 40.0)
         what_all_are_shown(desk)
+        desk.language("en")
         who_speaks(desk)
         what_venues_are_told(desk)
+        desk.language("zh")
         network_and_quality(desk, lab)
         on_every_screen(desk)
         chairs(desk)
@@ -145,19 +75,12 @@ def test_every_row_of_the_chairs_table(lab: Lab, tmp_path: Path) -> None:
         chair.page.wait_for_selector("[data-notice=over]")
 
 
-def pictures(desk: Desk) -> tuple[int, int]:
-    """Pictures that are taken, and those that move: the relay withholds some while the machine is overloaded."""
-    counted = "all => [all.filter(one => one.srcObject).length, all.filter(one => one.currentTime > 0).length]"
-    taken, moving = desk.page.eval_on_selector_all("[data-venue] video", counted)
-    return int(taken), int(moving)
-
-
 def the_door(desk: Desk, link: str) -> None:
     """Lock, waiting room, admit, refuse, cut."""
     desk.keys("k")
     until(lambda: desk.page.get_attribute("[data-act=lock]", "aria-pressed") == "true", "locked")
-    desk.halls["t03"] = late = desk.halls["t01"].beside(link, "t03")
-    late.join()
+    desk.halls["t03"] = late = beside(desk.halls["t01"], link, "t03")
+    enter(late)
     until(lambda: desk.tile("t03", "state") == "waiting", "t03 waits before a locked door")
     until(lambda: desk.hall("t03", "phase") == "waiting", "and its page says so")
     desk.keys("A")
@@ -167,8 +90,7 @@ def the_door(desk: Desk, link: str) -> None:
     desk.fill("x", "Enter")
     until(lambda: desk.hall("t03", "phase") == "cut", "cut off")
     assert desk.tile("t03", "state") == "cut"
-    late.page.reload()
-    late.join()
+    press(late, "1")  # asks to come in again
     until(lambda: desk.tile("t03", "state") == "waiting", "it comes back through the waiting room alone")
     desk.do("t03", "a")
     until(lambda: desk.hall("t03", "phase") == "in", "admitted")
@@ -179,6 +101,7 @@ def what_all_are_shown(desk: Desk) -> None:
     desk.do("t03", "b")
     desk.all_see({"t01": ["t03"], "t02": ["t03"], "t03": ["t01"]}, "broadcast")
     assert (desk.screen("air"), desk.screen("air", "why")) == ("t03", "broadcast")
+    until(lambda: desk.moves("[data-screen=air] [data-picture]", "data-picture") == ["t03"], "the chair sees it large")
     until(lambda: desk.hall("t03", "seen") == "true", "t03 is told that it is on air")
 
     desk.do("t02", "b")
@@ -194,6 +117,7 @@ def what_all_are_shown(desk: Desk) -> None:
 
     desk.do("t01", "w")
     until(lambda: (desk.screen("mine"), desk.screen("air")) == ("t01", "t03"), "the chair watches another one")
+    until(lambda: desk.moves("[data-screen=mine] [data-picture]", "data-picture") == ["t01"], "and sees it")
     desk.all_see({"t02": ["t03"]}, "broadcast")
     desk.keys("w")
     until(lambda: desk.screen("mine") == "", "and no longer")
@@ -232,8 +156,9 @@ def who_speaks(desk: Desk) -> None:
     desk.keys("m")
     until(lambda: desk.tile("t02", "muted") == "true", "muted again")
 
-    desk.halls["t03"].page.click("[data-act=raiseHand]")
-    desk.halls["t02"].page.click("[data-act=raiseHand]")
+    assert words(desk.halls["t03"])["muted"] == "Muted by the chair"
+    press(desk.halls["t03"], "1")
+    press(desk.halls["t02"], "1")
     until(lambda: (desk.tile("t03", "hand"), desk.tile("t02", "hand")) in (("1", "2"), ("2", "1")), "two hands")
     first, second = ("t03", "t02") if desk.tile("t03", "hand") == "1" else ("t02", "t03")
     desk.keys("q")
@@ -245,7 +170,7 @@ def who_speaks(desk: Desk) -> None:
     until(lambda: desk.hall(second, "heard") == "true", "given the floor unasked")
     desk.keys("g")
     until(lambda: desk.hall(second, "heard") == "false", "the floor is taken back")
-    desk.halls[second].page.click("[data-act=raiseHand]")
+    press(desk.halls[second], "1")
     until(lambda: desk.tile(second, "hand") == "1", "a hand")
     desk.keys("L")
     until(lambda: desk.hall(second, "hand") == "0", "all lowered")
@@ -257,9 +182,16 @@ def what_venues_are_told(desk: Desk) -> None:
     """Slides, banner, sign-in, longer, who may choose."""
     t01, t02 = desk.halls["t01"].page, desk.halls["t02"].page
     desk.do("t02", "s")
-    t01.wait_for_selector("[data-slides=t02]")
+    until(lambda: "slidesWanted" in words(desk.halls["t02"]), "t02 is asked for its slides")
+    source = slides_source(desk.halls["t02"], "t02")
+    press(desk.halls["t02"], "5")
+    for page in (t01, desk.halls["t03"].page, desk.page):
+        until(partial(slides_move, page, "t02"), "the slides move")
+    desk.keep("slides")
     desk.keys("s")
     t01.wait_for_selector("[data-slides]", state="detached")
+    until(lambda: "slides" not in words(desk.halls["t02"]), "t02 captures no more")
+    source.close()
 
     desk.fill("t", "=水位 3.2 m，请各镇注意", "Enter")
     for page in (t01, t02):
@@ -280,22 +212,14 @@ def what_venues_are_told(desk: Desk) -> None:
     desk.page.emulate_media(media="screen")
     desk.page.keyboard.press("Escape")
 
-    before = ends_at(desk)
+    before = desk.ends_at()
     desk.fill("e", "=30", "Enter")
-    until(lambda: abs(ends_at(desk) - before - 1800) < 5, "half an hour longer")
+    until(lambda: abs(desk.ends_at() - before - 1800) < 5, "half an hour longer")
 
     desk.do("t02", "v")
     t02.wait_for_selector("[data-act=watch]")
     desk.keys("v")
     t02.wait_for_selector("[data-act=watch]", state="detached")
-
-
-def ends_at(desk: Desk) -> float:
-    hours = desk.page.inner_text("[data-count=remains] dd").split(":")
-    seconds = 0
-    for part in hours:
-        seconds = seconds * 60 + int(part)
-    return time.time() + seconds
 
 
 def network_and_quality(desk: Desk, lab: Lab) -> None:
@@ -313,31 +237,41 @@ def network_and_quality(desk: Desk, lab: Lab) -> None:
     (lab.folder / "seen.json").write_text(json.dumps({"sources": {"collector": "no answer"}}))
     desk.page.wait_for_selector("[data-network=silent]")
     (lab.folder / "seen.json").unlink()
+    line_tested(lab)
     desk.keys("i")
-    desk.page.wait_for_selector("[data-line-of=t03]")
-    assert desk.page.get_attribute(".lines", "data-all") == "3"
+    desk.page.wait_for_selector(".lines[data-ready='1'][data-all='3']")
+    assert desk.page.inner_text(".lines-sum").startswith("3 个会场中 1 个就绪")
+    assert "没有摄像头" in desk.page.inner_text("[data-line-of=t02]")
+    assert "还没有试线" in desk.page.inner_text("[data-line-of=t03]")
+    desk.page.keyboard.press("Enter")  # all are asked at once
+    until(lambda: "试线已下达" in desk.said("done"), "asked")
     desk.page.keyboard.press("Escape")
+
+
+def line_tested(lab: Lab) -> None:
+    """t01 tested its line and is ready, t02 has no camera, t03 was never tested."""
+    way = line_tests.Way(loss_ratio=0.0, jitter_ms=2.0, rate_bps=2e6)
+    good = line_tests.Result(
+        camera="good", microphone="heard", level=0.6, path=line_tests.Path(up=way, down=way, rtt_ms=4.0)
+    )
+    store = open_store(f"sqlite:///{lab.folder}/store.db")
+    with store.session() as session:
+        for hall, result in (("t01", good), ("t02", good.model_copy(update={"camera": "missing"}))):
+            line_tests.keep(session, hall, result, None, datetime.now(UTC))
+    store.close()
 
 
 def on_every_screen(desk: Desk) -> None:
     """Both languages; nothing wider than the screen; the list of keys has them all."""
-    kept = os.environ.get("SANWANG_SCREENSHOTS")
-    for language in ("zh", "en"):
-        for width, height in SCREENS:
-            desk.page.set_viewport_size({"width": width, "height": height})
-            fits(desk.page, width, f"{language} {width}")
-            if kept:
-                desk.page.screenshot(path=f"{kept}/chair-{language}-{width}.png")
+    for spoken in ("zh", "en"):
+        desk.keep(spoken)
         desk.keys("?")
         desk.page.wait_for_selector("[data-help]")
         listed = desk.page.locator("[data-help] dt").count()
         assert listed == desk.page.locator("[data-act]").count() + 7
-        if kept:
-            desk.page.set_viewport_size({"width": 1366, "height": 768})
-            desk.page.screenshot(path=f"{kept}/chair-help-{language}.png")
+        desk.keep(f"help-{spoken}")
         desk.page.keyboard.press("Escape")
         desk.keys("l")
-    desk.page.set_viewport_size({"width": 1920, "height": 1080})
 
 
 def chairs(desk: Desk) -> None:
