@@ -23,8 +23,10 @@ import uvicorn
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
+from playwright.async_api import Page, async_playwright
 from sqlalchemy import select
 
+from drills.browser import CHROMIUM
 from store.audit import AuditEntry
 from tests.vconf.encoder import SIZE, picture
 from tests.vconf.test_signalling import Door, relay
@@ -245,14 +247,104 @@ def test_ffmpegs_own_muxer_publishes_and_is_seen_and_heard(world: World) -> None
                 tickets.revoke(session, world.meeting.id, ticket.number, "li", "丢失", datetime.now(UTC))
             await until(lambda: not world.state()["venues"][ticket.code]["present"])
 
-    command = [sys.executable, "-m", "tests.vconf.encoder", f"{world.address}/meet/whip"]
-    encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert encoder.stdin is not None
-    encoder.stdin.write(f"{token}\n")
-    encoder.stdin.flush()
-    try:
+    with encoder(world, token):
         asyncio.run(test())
+
+
+VIEW = """async ([url, token]) => {
+    const pc = new RTCPeerConnection();
+    pc.addTransceiver("video", { direction: "recvonly" });
+    pc.addTransceiver("audio", { direction: "recvonly" });
+    const video = Object.assign(document.createElement("video"), { muted: true, autoplay: true });
+    document.body.append(video);
+    const audio = Object.assign(document.createElement("audio"), { autoplay: true });
+    pc.ontrack = ({ track }) => {
+        (track.kind === "video" ? video : audio).srcObject = new MediaStream([track]);
+    };
+    await pc.setLocalDescription(await pc.createOffer());
+    const answer = await fetch(url, {
+        method: "POST", body: pc.localDescription.sdp,
+        headers: { "content-type": "application/sdp", authorization: `Bearer ${token}` },
+    });
+    if (answer.status !== 201) throw new Error(`${answer.status} ${await answer.text()}`);
+    await pc.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+    const canvas = Object.assign(document.createElement("canvas"), { width: 8, height: 8 });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    window.look = async () => {
+        if (video.videoWidth) context.drawImage(video, 0, 0, 8, 8);
+        const [, green] = context.getImageData(4, 4, 1, 1).data;
+        const found = { state: pc.connectionState, green, frames: 0, energy: 0, width: video.videoWidth };
+        for (const each of (await pc.getStats()).values()) {
+            if (each.type !== "inbound-rtp") continue;
+            found.frames += each.framesDecoded ?? 0;
+            found.energy += each.totalAudioEnergy ?? 0;
+            if (each.kind === "audio") found.voice = [each.packetsReceived, each.totalSamplesReceived, each.codecId];
+            found.freezes = each.freezeCount ?? found.freezes;
+        }
+        return found;
+    };
+    window.leave = async () => (await fetch(answer.headers.get("location"), {
+        method: "DELETE", headers: { authorization: `Bearer ${token}` },
+    })).status;
+}"""
+
+
+@pytest.mark.browser
+def test_chromiums_plain_peer_connection_views_the_programme_across_codecs(world: World) -> None:
+    """VP8 of aiortc, H.264 of FFmpeg: one m-section, one SSRC, and the picture goes on."""
+
+    async def test() -> None:
+        (dark, dark_token), (grey, grey_token) = world.ticket("whip", "暗"), world.ticket("whip", "编码器")
+        _, view_token = world.ticket("whep", "大屏")
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path=str(CHROMIUM),
+                args=[
+                    "--no-sandbox",
+                    "--allow-loopback-in-peer-connection",
+                    "--autoplay-policy=no-user-gesture-required",
+                ],
+            )
+            page = await browser.new_page()
+            await page.goto(f"{world.address}/meet/nothing")
+            async with world.connected("whip", dark_token, publisher(40)):
+                with encoder(world, grey_token):
+                    await asyncio.to_thread(world.act, "broadcast", venue=dark.code)
+                    await page.evaluate(VIEW, [f"{world.address}/meet/whep", view_token])
+                    # a luma of 40 is a green of 28, one of 120 is 121 (BT.601, limited range)
+                    for ticket, green in ((dark, 28), (grey, 121), (dark, 28)):
+                        await asyncio.to_thread(world.act, "broadcast", venue=ticket.code)
+                        await shown(page, green)
+                    found = await page.evaluate("look()")
+                    assert found["state"] == "connected"
+                    assert found["frames"] > 20
+                    assert found["energy"] > 0, f"{found}: the encoder's voice is heard, whoever is shown"
+                    assert await page.evaluate("leave()") == 200
+            await browser.close()
+
+    asyncio.run(test())
+
+
+async def shown(page: Page, green: int) -> None:
+    """Until the picture has that much green."""
+    for _ in range(200):
+        if abs((await page.evaluate("look()"))["green"] - green) < 12:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(await page.evaluate("look()"))
+
+
+@contextmanager
+def encoder(world: World, token: str) -> Iterator[None]:
+    """FFmpeg's own muxer publishes while the block runs."""
+    command = [sys.executable, "-m", "tests.vconf.encoder", f"{world.address}/meet/whip"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    process.stdin.write(f"{token}\n")
+    process.stdin.flush()
+    try:
+        yield
     finally:
-        encoder.kill()
-        _, said = encoder.communicate()
+        process.kill()
+        _, said = process.communicate()
     assert "Traceback" not in said, said
