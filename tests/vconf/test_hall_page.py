@@ -6,14 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from drills.browser import Hall, Halls
+from drills.browser import Halls
 from tests.vconf.lab import ROOT, Lab
+from tests.vconf.looks import enter, heard, hears, moving, open_coloured, until, words
 
 pytestmark = [pytest.mark.twin, pytest.mark.browser]
 
@@ -32,29 +33,6 @@ def halls(lab: Lab, tmp_path: Path) -> Iterator[Halls]:
         yield opened
 
 
-def moving(hall: Hall) -> bool:
-    """A remote picture changed within the last 300 ms."""
-    return any(0 <= video["sinceChangeMs"] < 300 for video in hall.video())
-
-
-def until(condition: Callable[[], bool], why: str, seconds: float = 40.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, why
-        time.sleep(0.1)
-
-
-def heard(hall: Hall) -> float:
-    """Energy of all voices since they have places."""
-    return sum(float(remote["audioEnergy"]) for remote in hall.stats()["remotes"] if remote["kind"] == "audio")
-
-
-def words(hall: Hall) -> list[str]:
-    """What the hall is told about itself."""
-    found = hall.page.evaluate("() => [...document.querySelectorAll('[data-word]')].map((one) => one.dataset.word)")
-    return [str(each) for each in found]
-
-
 def test_two_halls_meet_and_recover(lab: Lab, halls: Halls) -> None:
     urls = lab.book("t01", "t02")
     one = halls.open_hall(lab.argv("t01"), urls["t01"], name="t01")
@@ -68,7 +46,7 @@ def test_two_halls_meet_and_recover(lab: Lab, halls: Halls) -> None:
         "sound",
     )
     assert {video["codec"] for video in (*one.video(), *two.video())} == {"video/H264"}
-    for _ in range(6):  # what was lost when somebody left is no reason to show nobody afterwards
+    for _ in range(3):  # what was lost when somebody left is no reason to show nobody afterwards
         two.leave()
         two.page.reload()
         two.join()
@@ -107,12 +85,52 @@ def test_a_hall_without_camera_takes_part_with_sound(lab: Lab, halls: Halls) -> 
     until(lambda: heard(two) > 0, "t02 hears t01")
     assert two.video() == []
     until(lambda: "只有声音" in two.page.inner_text("[data-show='t01']"), "the page says sound only")
-    # the camera is plugged in: sent without a person
-    one.page.evaluate(
-        "navigator.mediaDevices.plugged = true; navigator.mediaDevices.dispatchEvent(new Event('devicechange'))"
-    )
-    two.wait_picture()
-    until(lambda: "noCamera" not in words(one), "t01 no longer says that it has no camera")
+    # the camera is plugged in, pulled out, plugged in again: never a person's business
+    for _ in range(2):
+        one.page.evaluate(
+            "navigator.mediaDevices.plugged = true; navigator.mediaDevices.dispatchEvent(new Event('devicechange'))"
+        )
+        two.wait_picture()
+        until(lambda: "noCamera" not in words(one), "t01 no longer says that it has no camera")
+        one.page.evaluate(
+            "navigator.mediaDevices.plugged = false;"
+            "for (const track of document.querySelector('.own-picture').srcObject.getVideoTracks()) {"
+            "    track.stop(); track.dispatchEvent(new Event('ended')); }"
+        )
+        until(lambda: "noCamera" in words(one) and two.video() == [], "the camera was pulled out")
+        until(lambda: hears(two), "t02 goes on to hear t01")
+
+
+AGAIN = """() => new Promise(async (done) => {
+    const began = performance.now();
+    const track = document.querySelector(".own-picture").srcObject.getVideoTracks()[0];
+    let away = false;
+    new MutationObserver(() => {
+        const { trouble } = document.body.dataset;
+        if (trouble === "reconnecting") away = true;
+        else if (away) done([performance.now() - began, track.readyState]);
+    }).observe(document.body, { attributes: true });
+    await fetch("/again", { method: "POST" });
+})"""
+
+
+def test_a_hall_that_slept_or_is_asked_to_come_again_is_back_by_itself(lab: Lab, halls: Halls) -> None:
+    urls = lab.book("t01", "t02")
+    one = open_coloured(halls, lab.argv("t01"), urls["t01"], "t01")
+    two = open_coloured(halls, lab.argv("t02"), urls["t02"], "t02")
+    for hall in (one, two):
+        enter(hall)
+    for hall in (one, two):
+        until(partial(moving, hall), "they meet")
+
+    back_ms, camera = one.page.evaluate(AGAIN)
+    assert back_ms < 1_000, "code 1012: at once"
+    assert camera == "live", "the camera stays open"
+    until(lambda: moving(one) and moving(two), "both see each other again")
+
+    with lab.asleep("t02"):
+        until(lambda: one.stats()["peers"] == [], "a hall whose computer sleeps is out")
+    until(lambda: two.stats()["trouble"] == "" and moving(one) and moving(two), "it woke up and is back")
 
 
 def test_a_browser_that_does_not_trust_the_county_sees_nothing(lab: Lab, tmp_path: Path) -> None:
