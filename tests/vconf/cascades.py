@@ -220,7 +220,7 @@ class Hall:
             self.sender.send(
                 rtp.Packet(111, number, number * 960, 7, self.name.encode(), marker=False, extensions=extensions)
             )
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
 
 def run(body: Callable[[], Awaitable[None]], seconds: float = 30) -> None:
