@@ -87,14 +87,15 @@ accounts {{
 
 
 def leaf(name: str, site: str, hubs: Iterable[str], clients: str = f"127.0.0.1:{relays.BUS_PORT}") -> str:
-    """The text of a leaf; ``hubs``: "address:port" of each, the first that answers is taken."""
-    urls = ", ".join(f'"tls://{hub}"' for hub in hubs)
+    """The text of a leaf; ``hubs``: "address:port" of each that may be there, tried side by side."""
+    remotes = "".join(f'\n    {{ urls: ["tls://{each}"], account: "{site}", tls {{ {_TLS} }} }}' for each in hubs)
     return f"""{_head(name, clients)}
 tls {{ {_TLS}, verify_and_map: true }}
 accounts {{ "{site}" {{ users: [{_users([name])}] }} }}
 leafnodes {{
   reconnect: 1
-  remotes: [ {{ urls: [{urls}], account: "{site}", tls {{ {_TLS} }} }} ]
+  remotes: [{remotes}
+  ]
 }}
 """
 

@@ -28,7 +28,7 @@ from store.audit import AuditEntry
 from store.engine import Store, open_store
 from tests.vconf.test_signalling import Page, county, relay
 from vconf import attendance, hall_devices, links, meetings
-from vconf.bus.bus import NoAnswer, pack
+from vconf.bus.bus import Handler, NoAnswer, Subscription, pack
 from vconf.bus.local import Exchange, LocalBus
 from vconf.cascade import Cascade
 from vconf.chair.merge import Stay, account, alone
@@ -36,6 +36,7 @@ from vconf.chair.state import opened
 from vconf.conversation import PROTOCOL
 from vconf.lines import Identity
 from vconf.node import child, handed, settings
+from vconf.node import parent as parent_module
 from vconf.node.child import BUSY_S, LOST_S, STABLE_S, Child
 from vconf.node.county import County
 from vconf.node.node import Node
@@ -43,6 +44,7 @@ from vconf.node.parent import BEAT_S, Parent
 from vconf.node.passing import Place
 from vconf.node.settings import Settings
 from vconf.relay_client import RelayClient
+from vconf.rooms.peers import Outbox
 from vconf.rooms.rooms import Rooms
 from vconf.rooms.stored import Stored
 
@@ -133,6 +135,34 @@ class World:
     def post(self, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
         answer = self.client.post(path, json=body)
         return answer.status_code, answer.json()
+
+
+class _Both:
+    """The bus of a middle tier: upwards one, downwards another, so that either can be cut alone."""
+
+    dropped = 0
+
+    def __init__(self, up: LocalBus, down: LocalBus) -> None:
+        self._up, self._down = up, down
+
+    async def start(self) -> None:
+        """Both are there."""
+
+    async def close(self) -> None:
+        await self._up.close()
+        await self._down.close()
+
+    def publish(self, subject: str, message: bytes) -> None:
+        self._of(subject).publish(subject, message)
+
+    async def subscribe(self, pattern: str, handler: Handler) -> Subscription:
+        return await self._of(pattern).subscribe(pattern, handler)
+
+    async def request(self, subject: str, message: bytes, timeout_s: float) -> bytes:
+        return await self._of(subject).request(subject, message, timeout_s)
+
+    def _of(self, subject: str) -> LocalBus:
+        return self._up if subject.split(".")[1] == "shili" else self._down
 
 
 def closed_with(page: Page) -> int:
@@ -248,6 +278,85 @@ def test_an_account_is_taken_once(world: World) -> None:
     assert json.loads(portal.call(hand, some_account(12345, "none"))) == {"taken": "none"}
     with pytest.raises(NoAnswer):
         portal.call(lambda: world.bus.request("up.shili.t02", b"{}", 0.5))
+
+
+def test_the_rule_is_one_for_every_tier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A county below a city, a township below the county; the city is lost, then the county too, and all come back."""
+    monkeypatch.setattr(parent_module, "BEAT_S", 0.1)
+    for name, seconds in (("LOST_S", 1.0), ("DOUBT_S", 0.5), ("STABLE_S", 0.3), ("ASK_S", 0.3), ("LOOK_S", 0.02)):
+        monkeypatch.setattr(child, name, seconds)
+    world = World(tmp_path)  # its "county" plays the city, its node the county
+    store, notes = world.store, tmp_path / "town"
+    exchange = Exchange()
+    county_below, town_bus = LocalBus(exchange), LocalBus(exchange)
+    rooms = Rooms(Stored(store, county()), Cascade({}))
+    city = Parent(world.county_bus, "shili", {"t01": ("t01", "t02")}, County(store, rooms))
+    rooms.on_change = city.changed
+    node = Node(
+        replace(world.settings, children={"k01": frozenset({"t02"})}),
+        _Both(world.bus, county_below),
+        lambda: Cascade({}),
+    )
+    town = Node(
+        replace(world.settings, name="k01", parent="t01", halls={"t02": {"zh": "白", "en": "B"}}, lib=notes),
+        town_bus,
+        lambda: Cascade({}),
+    )
+    meeting = world.book("t01", "t02", "t03")
+
+    async def until(true: Callable[[], Any]) -> None:
+        deadline = time.monotonic() + 15
+        while not true():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+
+    async def join(held: Node, hall: str) -> None:
+        assert held._rooms is not None
+        await held._rooms.join(links.Seat(hall, meeting.id), Outbox())
+
+    async def body() -> None:
+        await rooms.start()
+        await city.start()
+        await node.start()
+        await town.start()
+        try:
+            await until(lambda: node.child.up and town.child.up and meeting.id in town.child.meetings)
+            world.bus.cut = True
+            await until(lambda: node.alone)
+            await asyncio.sleep(1.2)
+            assert not town.alone, "it has its parent, whatever that one has lost"
+            await join(node, "t01")
+            town_bus.cut = True
+            await until(lambda: town.alone)
+            await join(town, "t02")
+            assert town._rooms is not None
+            await town._rooms.act(meeting.id, "t02", "signIn", {"heads": 5})
+            town_bus.cut = False
+            await until(lambda: not town.alone)
+            assert node._rooms is not None
+            middle = node._rooms.conferences.get(meeting.id)
+            assert middle is not None
+            assert middle.deputies == ("t01", "t02"), "the middle tier is alone still"
+            assert middle.venues["t02"].signed is not None
+            world.bus.cut = False
+            await until(lambda: rooms.conferences.get(meeting.id) is not None and not node.alone)
+            top = rooms.conferences.get(meeting.id)
+            assert top is not None
+            assert (top.deputies, top.venues["t02"].signed) == ((), middle.venues["t02"].signed)
+        finally:
+            await town.close()
+            await node.close()
+            await city.close()
+            await rooms.close()
+
+    asyncio.run(body())
+    with store.reading() as session:
+        acts = [(e.who, json.loads(e.detail).get("tier")) for e in session.query(AuditEntry) if "alone" in e.why]
+        sheet = {line.hall: line for line in attendance.sheet(session, meeting, datetime.now(UTC))}
+    store.close()
+    assert ("hall:t02", "t01") in acts, "what the township did came up through the county"
+    assert sheet["t02"].heads == 5
+    assert (sheet["t01"].stays, sheet["t02"].stays) == (1, 1)
 
 
 def test_a_parent_is_lost_after_three_heartbeats_and_back_when_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -258,7 +258,7 @@ class Node:
             await self.child.hand_over(replace(found, tier=self.settings.name))
             return
         await settle(self._rooms, found)
-        await asyncio.to_thread(self._notes.took, found, time.time())
+        await asyncio.to_thread(self._notes.took, found)
 
 
 async def _told(request: Request, problem: Exception) -> Response:

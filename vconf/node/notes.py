@@ -60,6 +60,7 @@ class Notes:
         self._notes: dict[int, _Note] = {}
         self._stays = 0
         self._of_stay: dict[int, int] = {}  # stay -> meeting
+        self._taken: set[str] = set()  # serials of children's accounts; one a child, meeting and time alone
         self._lock = threading.Lock()
         if kept is not None:
             self._remember(kept)
@@ -109,9 +110,12 @@ class Notes:
                     _leaves(note, stay, at, "tier")
             self._write_if_can()
 
-    def took(self, found: Handed, now: float) -> None:
+    def took(self, found: Handed) -> None:
         """A child of ours was alone while we are: what it did becomes part of what we hand over."""
         with self._lock:
+            if found.serial in self._taken:
+                return
+            self._taken.add(found.serial)
             note = self._notes.get(found.meeting)
             if note is None:
                 note = self._notes[found.meeting] = _Note(secrets.token_hex(8), found.began, found.account.state)

@@ -58,7 +58,6 @@ class Parent:
         self._changed: dict[int, Conference] = {}
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self.silent = False  # this tier itself is between two states: its children are to wait
 
     async def start(self) -> None:
         """Begin to tell."""
@@ -80,10 +79,9 @@ class Parent:
 
     async def _beat(self) -> None:
         while True:
-            if not self.silent:
-                message = pack({"at": time.time()})
-                for child in self._children:
-                    self._bus.publish(f"tier.{self.name}.{child}.beat", message)
+            message = pack({"at": time.time()})
+            for child in self._children:
+                self._bus.publish(f"tier.{self.name}.{child}.beat", message)
             await asyncio.sleep(BEAT_S)
 
     async def _tell(self) -> None:
