@@ -7,6 +7,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from store.audit import AuditEntry, verify_chain
 from tests.vconf.tier_county import OURS
 from tests.vconf.tier_lab import TierLab
-from vconf import attendance
+from vconf import attendance, links
 from vconf.chair.oracle import Oracle, wrong
 from vconf.load import clip
 from vconf.load.crowd import Crowd
@@ -70,6 +71,10 @@ def test_a_township_cut_off_goes_on_alone_and_merges_by_itself(tmp_path: Path) -
             oracle.did("t03", "banner", {"text": "before"}, 1.0)
             await until(lambda: sees(first, "t03") and not right(oracle, first, second, main), 10, "the broadcast")
             assert first.conference["alone"] is False
+            link = links.link_token(lab.tokens, meeting, "t01", datetime.now(UTC))
+            status, told_there = await asyncio.to_thread(lab.post, "/meet/link", link=link)
+            assert (status, told_there["hall"]["zh"], told_there["also"]) == (200, "青松镇会场", ["https://10.98.0.1"])
+            assert (await asyncio.to_thread(lab.post, "/meet/link", link="forged"))[0] == 401, "the county's word"
 
             alone = Oracle(HALLS, main="t03", owner="t03")
             for hall in HALLS:
@@ -91,6 +96,8 @@ def test_a_township_cut_off_goes_on_alone_and_merges_by_itself(tmp_path: Path) -
                 for hall in OURS:
                     alone.did("system", "arrive", {"venue": hall}, 2.0)
                 assert right(alone, first, second) == {}
+                status, told_there = await asyncio.to_thread(lab.post, "/meet/link", link=link)
+                assert (status, told_there["hall"]["zh"], bool(told_there["join"])) == (200, "t01", True)
                 assert first.conference["you"]["role"] == "chair", "a deputy at once"
                 await act(first, "banner", text="alone")
                 await act(second, "signIn", heads=7, name="李")

@@ -6,6 +6,7 @@ County: nats-server, relay, signalling. Township: nats-server as a leaf, relay, 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from identity.secrets import Secrets
 from identity.tokens import Tokens
@@ -142,6 +144,23 @@ class TierLab:
 
         trust = ssl.create_default_context(cadata=self.secrets.ca.certificate_pem)
         return Way(address, token, trust, place)
+
+    def post(self, path: str, **body: object) -> tuple[int, dict[str, Any]]:
+        """What a hall of the township is answered by its node: status and JSON."""
+        found: list[tuple[int, dict[str, Any]]] = []
+
+        def ask() -> None:
+            trust = ssl.create_default_context(cadata=self.secrets.ca.certificate_pem)
+            connection = http.client.HTTPSConnection(TOWN, NODE_PORT, timeout=10, context=trust)
+            try:
+                connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+                answer = connection.getresponse()
+                found.append((answer.status, json.loads(answer.read())))
+            finally:
+                connection.close()
+
+        in_namespace(self.town, ask)
+        return found[0]
 
     def _network(self) -> None:
         for name in (self.county, self.town):
