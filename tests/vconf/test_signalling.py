@@ -34,6 +34,7 @@ from vconf.relay_client import RelayClient
 from vconf.relay_server import RelayServer
 from vconf.rest import Caller, Rest
 from vconf.signalling import Signalling
+from vconf.turn import Turn
 from vconf.whip.door import StreamDoor
 
 with warnings.catch_warnings():  # starlette would rather have another HTTP client than the one installed
@@ -88,7 +89,7 @@ class Clerk:
 class Door:
     """The application, its store and the means to come in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, turn: Turn | None = None) -> None:
         self.store: Store = open_store(f"sqlite:///{folder}/store.db")
         self.tokens = Tokens(Secrets(folder / "identity").resolve(links.KEY))
         self.model = county()
@@ -96,12 +97,12 @@ class Door:
         self.engine: Engine
         app = FastAPI()
         relay_client = Cascade({"relay": RelayClient.over_unix("relay", folder / "relay.sock")})
-        signalling = Signalling(self.store, self.tokens, self.model, relay_client)
+        signalling = Signalling(self.store, self.tokens, self.model, relay_client, turn=turn)
         app.include_router(signalling.router)
         self.rest = Rest(self.store, self.tokens, self.model, signalling.rooms, self.operator)
         app.include_router(self.rest.router)
         self.rooms = signalling.rooms
-        self.streams = StreamDoor(self.store, self.rooms)
+        self.streams = StreamDoor(self.store, self.rooms, turn)
         app.include_router(self.streams.router)
         self.rest.documented.append(self.streams.router)
         self.app = app

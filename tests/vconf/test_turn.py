@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -26,9 +26,12 @@ from provision.render import turn as rendered
 from sanwang import meet
 from store.engine import open_store
 from tests.vconf.lab import CENTRE, ROOT, Lab
+from tests.vconf.test_signalling import Door, relay
+from tests.vconf.test_whip_door import OFFER, post
 from vconf import links, meetings
 from vconf.turn import LIFE_S, SECRET, Turn, outside, password
 from vconf.turn import links as link_headers
+from vconf.whip import tickets
 
 INTENT = TurnIntent(host=CENTRE, listen=IPv4Address(CENTRE))
 OUTSIDE = "192.168.77"
@@ -51,6 +54,35 @@ def test_credentials_name_their_end_and_are_for_people_outside_alone() -> None:
         False,
     ]
     assert link_headers([server])[0].startswith(f'<turn:{CENTRE}:3479?transport=udp>; rel="ice-server"; username="')
+
+
+def test_a_guest_from_outside_is_handed_the_way_with_each_transport_and_nobody_else(tmp_path: Path) -> None:
+    with relay(tmp_path / "relay.sock"):
+        door = Door(tmp_path, Turn(INTENT, "north"))
+        with door.client_of():
+            meeting = door.book("t01", "t02")
+            with door.store.session() as session:
+                meeting = meetings.ask_guests(session, meeting.id, "test", on=True)
+            for number, (address, handed) in enumerate([("203.0.113.9", True), ("10.8.1.9", False)]):
+                door.client._transport.client = (address, 4000)
+                link = links.guest_seat(door.tokens, meeting, "李工", datetime.now(UTC))
+                with door.hall(meeting, "t01") as (hall, _):
+                    assert "iceServers" not in hall.ask("createTransport")
+                    join = door.client.post("/meet/link", json={"link": link}).json()["join"]
+                    with door.page({"token": join}) as (guest, welcome):
+                        hall.ask("act", action="admit", venue=welcome["hall"])
+                        guest.hear_until(lambda told: told["you"]["role"] == "venue")
+                        made = guest.ask("createTransport")
+                assert [server["username"].partition(":")[2] for server in made.get("iceServers", [])] == (
+                    [welcome["hall"]] if handed else []
+                )
+                now = datetime.now(UTC)
+                with door.store.session() as session:
+                    _, token = tickets.issue(
+                        session, meeting.id, "whip", f"{number}", "li", now, now + timedelta(hours=1)
+                    )
+                assert ("link" in post(door, "whip", token, OFFER).headers) is handed
+        door.store.close()
 
 
 def test_the_command_writes_what_coturn_needs(

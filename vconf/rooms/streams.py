@@ -126,7 +126,9 @@ class Streams:
         return made
 
     async def _consume_audio(self, room: Room, peer: Peer, data: dict[str, Any]) -> Any:
-        own = {"slots": data["slots"], "types": data["types"]} if peer.recorder else {"slots": VOICES}
+        own: dict[str, Any] = {"slots": VOICES}
+        if peer.recorder:
+            own = {"slots": data.get("slots", VOICES), "types": data.get("types")}
         made = await self._relay.request(
             "consumeAudio",
             transport=_own(data, "transport", peer.transports),

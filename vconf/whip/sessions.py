@@ -84,7 +84,7 @@ class Sessions:
 
     async def publish(self, ticket: Ticket, text: str) -> Session:
         """A publisher's offer; ``sdp.SdpError``, or ``Refused`` by the meeting or the relay."""
-        offer = sdp.read(text, sends=True)
+        offer = await asyncio.to_thread(sdp.read, text, sends=True)  # a long one takes its time
         wanted = [(section.kind, section.parameters) for section in offer.wanted]
         session = await self._join(ticket, Seat(ticket.code, ticket.meeting, "stream", ticket.name), offer)
         async with self._whole(session):
@@ -95,7 +95,7 @@ class Sessions:
 
     async def view(self, ticket: Ticket, text: str) -> Session:
         """A viewer's offer; errors as ``publish``."""
-        offer = sdp.read(text, sends=False)
+        offer = await asyncio.to_thread(sdp.read, text, sends=False)
         viewers = [s for s in self.held.values() if s.ticket.kind == "whep" and s.ticket.meeting == ticket.meeting]
         if len(viewers) >= MOST_VIEWERS:
             raise Refused("limit", f"{MOST_VIEWERS} programs view this meeting already")
