@@ -107,7 +107,7 @@ def _all(meet: Meeting) -> dict[str, Any]:
     link = ring_link_in_use(meet.lab)
     meet.tell(f"the pictures ride {link}")
     found |= parts.ring_cut(meet, link, lambda: settled(meet.lab))
-    found |= losses.relay_killed(meet)
+    found |= losses.relays_killed(meet)
     site = losses.township_to_cut(meet.lab)
     if site:
         found |= losses.township_cut(meet, site, lambda: settled(meet.lab))
