@@ -21,10 +21,11 @@ from vconf.relay_client import RelayClient, RelayError
 from vconf.seats import Seat, Share, Stream
 from vconf.tree import Tree
 
-DEAD_S = 0.8
-"""A relay whose channel is lost may come back within this with all that it had; then its halls go elsewhere."""
+DEAD_S, LAST_S = 0.8, 2.5
+"""A relay whose channel is lost may come back within this with all that it had; then its halls go elsewhere.  The
+longer one where only such live as hang on others, on lines of few halls: a dead process begins anew sooner."""
 
-_LOOKS = 16
+_LOOKS = 32
 AGAIN_S = 0.5
 """A way that could not be made is tried again after this."""
 
@@ -118,11 +119,14 @@ class Cascade:
     def _place(self, room: str, peer: str, wish: str) -> str:
         """The relay for a peer's next transport: where it is already, the wished one, those above it, any."""
         mine = (seat.relay for seat in self.transports.values() if (seat.room, seat.peer) == (room, peer))
-        tops = (name for name in self._relays if name not in self._tree.above)
-        for name in (*mine, *self._tree.upwards(wish), *tops, *self._relays):
+        for name in (*mine, *self._better(wish), *self._relays):
             if name in self._relays and self._relays[name].up:
                 return name
         raise RelayError("away", "no relay is connected")
+
+    def _better(self, relay: str) -> list[str]:
+        """It, those that it hangs on, and those that hang on nobody."""
+        return [*self._tree.upwards(relay), *(name for name in self._relays if name not in self._tree.above)]
 
     def _of(self, params: Mapping[str, Any]) -> RelayClient:
         """By the first id that a request names."""
@@ -161,7 +165,7 @@ class Cascade:
         for _ in range(_LOOKS):
             if relay not in self._dying:  # else it may come within the moment
                 break
-            await asyncio.sleep(DEAD_S / _LOOKS)
+            await asyncio.sleep(LAST_S / _LOOKS)
         name = self._place(room, peer, relay)
         made = await self._relays[name].request("createTransport", room=room, peer=peer)
         self.transports[made["id"]] = Seat(name, room, peer)
@@ -367,7 +371,9 @@ class Cascade:
         self.on_state(True, mine & alive)
 
     def _await(self, relay: str) -> None:
-        self._dying[relay] = asyncio.get_running_loop().call_later(self.dead_s, self._died, relay)
+        others = [name for name in self._better(relay) if name != relay]
+        wait_s = self.dead_s if any(self._relays[name].up for name in others if name in self._relays) else LAST_S
+        self._dying[relay] = asyncio.get_running_loop().call_later(wait_s, self._died, relay)
 
     def _died(self, relay: str) -> None:
         """It does not come back soon: its halls go elsewhere, unless there is nowhere else."""

@@ -19,7 +19,7 @@ BEAT_S, MOST_SILENT = 0.2, 4
 COUNTY = "county"
 """The side of the county's signalling; a township's node has its own."""
 
-_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+_PAUSES_S = (0.1, 0.2, 0.3, 0.5)
 
 logger = logging.getLogger(__name__)
 
