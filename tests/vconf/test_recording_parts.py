@@ -343,7 +343,7 @@ def test_who_is_featured() -> None:
 def test_chapters_follow_the_chair() -> None:
     names = {"t02": {"zh": "白云", "en": "Baiyun"}}
     before: dict[str, object] = {"broadcast": "", "roll": None, "slides": "", "floor": [], "banner": None}
-    found = list(chapters.first(0.2, before, names))
+    found = list(chapters.first(0.2, before, names, again=False))
     found += chapters.between(4.0, before, before | {"broadcast": "t02"}, names)
     found += chapters.between(
         6.0, before | {"broadcast": "t02"}, before | {"banner": {"text": "a <b>", "at": 1}}, names
@@ -354,7 +354,7 @@ def test_chapters_follow_the_chair() -> None:
         ("display", "Broadcast ends"),
         ("banner", "Banner: a <b>"),
     ]
-    assert next(chapters.first(60.0, before, names))["kind"] == "resumed"
+    assert next(chapters.first(60.0, before, names, again=True))["kind"] == "resumed"
     text = chapters.webvtt(found, 9.0)
     assert "00:00:04.000 --> 00:00:06.000\n广播：白云" in text
     assert "a &lt;b>" in text

@@ -187,7 +187,7 @@ class Camera:
             self.counters.resent += 1
 
     def _report(self, now_s: float) -> None:
-        now = time.time()
+        now = time.time() - (time.monotonic() - now_s)  # the same instant as the timestamps, whenever we are let run
         ntp = (int(now) + _NTP_BEGINS) << 32 | int(now % 1 * 2**32)
         for stream in (self._picture, self._sound):
             timestamp = int(now_s * stream.hz) & 0xFFFFFFFF

@@ -43,7 +43,8 @@ class Consumer:
     fixed: int | None = None  # the one layer that a pipe's leg carries
     wanted: bool = True  # at the other end of the pipe; by a receiver always
     fed: int = 0  # the stream that feeds it now
-    reported_s: float = -1e9
+    reported_s: float = -1e9  # the last sender report, and what its timestamps counted from
+    reported_from: int = -1
 
 
 @dataclass(slots=True)
@@ -65,6 +66,7 @@ class Producer:
     consumers: dict[str, Consumer] = field(default_factory=dict)
     layers: list[Source | None] = field(default_factory=list)
     _live: list[bool] = field(default_factory=list)
+    _known: list[bool] = field(default_factory=list)
     _looked_us: int = -1_000_000
 
     def __post_init__(self) -> None:
@@ -101,6 +103,11 @@ class Producer:
         if now_us - self._looked_us > _LOOK_US:
             self._looked_us, self._live = now_us, self._look(now_us)
         return self._live
+
+    def has_changed(self, now_us: int) -> bool:
+        """Whether other layers arrive than at the last call."""
+        before, self._known = self._known, list(self.live(now_us))
+        return self._known != before
 
     def look_again(self) -> None:
         """Something has changed."""

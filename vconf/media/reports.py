@@ -122,12 +122,15 @@ class Reports:
     def clock(self, consumer: Consumer, source: Source, now_us: int) -> None:
         """The sender's clock in a receiver's numbers, with the CNAME."""
         report = source.report
-        if report is None or now_us / 1e6 - consumer.reported_s < _CLOCK_EVERY_S:
+        if report is None:
             return
         state = self._plane.leg_state(consumer.leg)
         if state.stream != source.stream or not state.packets or consumer.paused:
             return
-        consumer.reported_s = now_us / 1e6
+        # at once when the timestamps count from elsewhere: until then sound and picture are apart
+        if state.timestamp == consumer.reported_from and now_us / 1e6 - consumer.reported_s < _CLOCK_EVERY_S:
+            return
+        consumer.reported_s, consumer.reported_from = now_us / 1e6, state.timestamp
         moved = rtcp.SenderReport(
             consumer.ssrc,
             report.ntp,

@@ -24,9 +24,9 @@ _WORDS = {
 }
 
 
-def first(at_s: float, now: Mapping[str, Any], names: Names) -> Iterator[Document]:
-    """How a recorder begins that was told this conference (docs/protocol.md)."""
-    yield _chapter("start" if at_s < 5 else "resumed", at_s, "", names)
+def first(at_s: float, now: Mapping[str, Any], names: Names, *, again: bool) -> Iterator[Document]:
+    """How a recorder begins that was told this conference (docs/protocol.md); ``again``: after another one."""
+    yield _chapter("resumed" if again else "start", at_s, "", names)
     yield from between(at_s, {}, now, names)
 
 

@@ -11,6 +11,8 @@ _NTP_UNIT = 2.0**32
 _WINDOW_S = 5.0
 _SLEW = 0.001  # of the time: nobody hears it
 _STEP_S = 0.5
+_SET_S = 3.0  # less is a relay that numbered timestamps anew, behind a gap or another layer
+_SETTLES_S = 10.0  # what comes first is often late: a recorder has much to do when it begins
 
 
 class VenueClock:
@@ -25,20 +27,24 @@ class VenueClock:
     def __init__(self) -> None:
         self._offset_s: float | None = None
         self._least = self._before = float("inf")  # of this window, and of the one before
-        self._window_s = self._seen_s = 0.0
+        self._first_s = self._window_s = self._seen_s = 0.0
 
     def observe(self, ntp_s: float, arrived_s: float) -> None:
         """Something of that instant came at this time of ours."""
         apart = arrived_s - ntp_s
         if self._offset_s is None:
-            self._offset_s, self._window_s, self._seen_s = apart, arrived_s, arrived_s
+            self._offset_s, self._first_s = apart, arrived_s
+            self._window_s = self._seen_s = arrived_s
         if arrived_s - self._window_s > _WINDOW_S:
             self._before, self._least, self._window_s = self._least, float("inf"), arrived_s
         self._least = min(self._least, apart)
         wanted, most = min(self._least, self._before), _SLEW * max(0.0, arrived_s - self._seen_s)
         change = wanted - self._offset_s
         self._seen_s = arrived_s
-        self._offset_s += change if abs(change) > _STEP_S else max(-most, min(most, change))
+        if abs(change) > _STEP_S or (change < 0 and arrived_s - self._first_s < _SETTLES_S):
+            self._offset_s += change
+        else:
+            self._offset_s += max(-most, min(most, change))
 
     def ours(self, ntp_s: float) -> float:
         """The same instant in our time; what was observed first says it when nothing else does."""
@@ -66,7 +72,7 @@ class StreamClock:
         ntp_s, unwrapped = ntp / _NTP_UNIT, self._unwrapped(timestamp)
         if self._report is not None:
             expected_s = self._report[0] + (unwrapped - self._report[1]) / self._hz
-            if abs(ntp_s - self._shift_s - expected_s) > _STEP_S:
+            if abs(ntp_s - self._shift_s - expected_s) > _SET_S:
                 self._shift_s = ntp_s - expected_s  # a clock that was set: the sound did not jump with it
         self._report = ntp_s - self._shift_s, unwrapped
 

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -146,7 +147,7 @@ class Keeper:
 
     async def _start(self, meeting: int, recording: Recording, now_s: float) -> None:
         name = library.identifier(meeting, recording.number)
-        key, elapsed_s = await asyncio.to_thread(self._begin, meeting, recording)
+        key, began_s = await asyncio.to_thread(self._begin, meeting, recording)
         lacking = await asyncio.to_thread(self._limits.lacking, self._folder)
         if lacking:
             await self._tell(meeting, recording, name, "space", lacking)
@@ -168,7 +169,7 @@ class Keeper:
             key=base64.b64encode(key).decode(),
             address=self._address,
             ca=self._authority,
-            elapsed_s=elapsed_s,
+            began_s=began_s,
         )
         running.tasks.append(asyncio.create_task(self._read(running)))
         logger.info("recording %s: process %d", name, process.pid)
@@ -262,14 +263,16 @@ class Keeper:
     # -- the store and the disk, called in threads ----------------------------------------------
 
     def _begin(self, meeting: int, recording: Recording) -> tuple[bytes, float]:
-        """The recording's key, and how long ago it began."""
+        """The recording's key, and when it began, by the clock that all processes of this machine share."""
         name = library.identifier(meeting, recording.number)
-        now = self._now()
+        now, now_s = self._now(), time.monotonic()
         (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._store.session() as session:
             row = library.begin(session, meeting, recording.number, recording.by, now, self._county_key)
             assert row.key is not None, "a recording that is deleted has ended"
-            return sealed.unwrap(self._county_key, name, row.key), max(0.0, (now - row.begun_at).total_seconds())
+            return sealed.unwrap(self._county_key, name, row.key), now_s - max(
+                0.0, (now - row.begun_at).total_seconds()
+            )
 
     def _end(self, name: str) -> None:
         with self._store.session() as session:

@@ -1,7 +1,8 @@
 """The recorder's own process: ``python -m vconf.recording.process 7-1``, started by ``keeper``.
 
-JSON lines.  On its input first what is to be recorded: {recording, folder, key, address, ca, elapsed_s}, then
-{"token"} for each one asked for, and {"stop": true}; the end of the input means stop.  On its output
+JSON lines.  On its input first what is to be recorded: {recording, folder, key, address, ca, began_s}, then
+{"token"} for each one asked for, and {"stop": true}; the end of the input means stop.  ``began_s`` is CLOCK_MONOTONIC,
+which all processes of a machine share.  On its output
 {"state": "recording" | "interrupted"}, {"token": true}, every second {"octets", "streams", "lost", "repaired"}, and
 {"problem"} before it ends because the disk refuses.  Exit code 0, or 3 for a problem.
 """
@@ -16,7 +17,6 @@ import logging
 import signal
 import ssl
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ async def main() -> int:
         base64.b64decode(given["key"]),
         given["address"],
         ssl.create_default_context(cadata=given["ca"]),
-        time.monotonic() - float(given["elapsed_s"]),
+        float(given["began_s"]),
     )
     recorder = Recorder(task, line.token, lambda state: tell(state=state))
     running = asyncio.create_task(recorder.run())

@@ -93,6 +93,7 @@ class Recorder:
         self._clocks: dict[str, VenueClock] = {}
         self._programme = Programme(self._track(f"{PROGRAMME}-video").add, self._track(f"{PROGRAMME}-audio").add)
         self._marks: SealedWriter | None = None
+        self._again = bool(parts(task.folder, CHAPTERS))
         self._conference: dict[str, Any] = {}
         self._names: dict[str, dict[str, str]] = {}
         self._peers: dict[str, dict[str, Any]] = {}
@@ -290,8 +291,11 @@ class Recorder:
     def _confer(self, conference: dict[str, Any]) -> None:
         before, self._conference = self._conference, conference
         at_s = time.monotonic() - self._task.began_s
-        found = chapters.between(at_s, before, conference, self._names)
-        self._mark(list(found if before else chapters.first(at_s, conference, self._names)))
+        if before:
+            found = chapters.between(at_s, before, conference, self._names)
+        else:
+            found = chapters.first(at_s, conference, self._names, again=self._again)
+        self._mark(list(found))
         self._programme.show(featured(conference), time.monotonic())
 
     # -- the disk -----------------------------------------------------------------------------
