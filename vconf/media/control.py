@@ -27,6 +27,7 @@ LOOK_S = 0.04
 WATCH_S = 0.5
 REPORT_S = 1.0
 _MANY = 100
+_CALM_LOOKS = 4  # a receiver that has all it wants is looked at every so many times
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Control:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(made.fileno(), self._readable)
         self._reported_s = self._watched_s = time.monotonic()
-        self._turn = 0
+        self._turn = self._watched = 0
         self._tasks = [self._loop.create_task(self._tick()), self._loop.create_task(self._listen())]
 
     def close(self) -> None:
@@ -311,6 +312,7 @@ class Control:
         reporting, watching = now_s - self._reported_s >= REPORT_S, now_s - self._watched_s >= WATCH_S
         self._reported_s = now_s if reporting else self._reported_s
         self._watched_s = now_s if watching else self._watched_s
+        self._watched += watching
         self._turn += 1
         share = 2 if len(self._sending) > _MANY else 1  # many venues are told every 100 ms
         for index, (transport, producers) in enumerate(list(self._sending.items())):
@@ -324,9 +326,14 @@ class Control:
             receiver.probe(now_us)
         for transport in [transport for transport in self.transports.values() if transport.state == "silent"]:
             transport.watch(now_s)  # it is told at once when one comes back
-        for transport in list(self.transports.values()) if watching else ():
+        for producer in list(self.producers.values()) if watching else ():
+            if producer.has_changed(now_us):
+                self._choose(producer)
+        for number, transport in enumerate(list(self.transports.values()) if watching else ()):
             transport.watch(now_s)
-            self.allocate(transport)
+            looked = self.reports.receivers.get(transport.handle)
+            if looked is not None and (looked.is_restless or (number + self._watched) % _CALM_LOOKS == 0):
+                self.allocate(transport)
             if transport.is_pipe:
                 self.wishes.tell(transport, self._sending.get(transport, ()), now_us)
         if self._flushing is None:

@@ -37,6 +37,11 @@ class Receiver:
         self._pause_us = _PROBE_PAUSE_US
         self._paced_bps = 0
 
+    @property
+    def is_restless(self) -> bool:
+        """It has less than it wants, or its path has shown a limit: what it gets may have to change at any time."""
+        return self.missing_bps > 0 or self.estimator.is_limited
+
     def feedback(self, packet: bytes, now_us: int) -> None:
         """A transport-cc packet of the receiver; RtcpError when it is malformed."""
         heard = twcc.summary(packet)
