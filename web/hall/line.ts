@@ -56,6 +56,7 @@ export async function testLine(): Promise<void> {
   failed.value = "";
   loudest = 0;
   measured.value = verdict.value = undefined;
+  let fastest = 0;
   let media: Media | undefined;
   try {
     await settled(6_000);
@@ -66,7 +67,12 @@ export async function testLine(): Promise<void> {
       await pause(EVERY_MS);
       loudest = Math.max(loudest, level.peek());
       progress.value = (performance.now() - began) / LONG_MS;
-      measured.value = await figures(media, performance.now() - began);
+      const elapsedMs = performance.now() - began;
+      const found = await figures(media, elapsedMs);
+      // the estimate has had time to grow by then; a moment's dip of a busy computer is not the line's
+      if (elapsedMs > LONG_MS / 2) fastest = Math.max(fastest, found.up.rate_bps ?? 0);
+      if (fastest > 0) found.up.rate_bps = fastest;
+      measured.value = found;
     }
   } catch (error) {
     console.warn("line test:", error);
