@@ -412,11 +412,11 @@ def test_the_network_pages_show_the_running_county(lab: Lab, tmp_path: Path) -> 
 def the_chairs_desk_is_one_press_away(lab: Lab, browser: Hall, address: str) -> None:
     """Who may hold meetings opens the desk of one that runs from the page of meetings, in the own name."""
     halls = ",".join(list(lab.model.halls)[:2])
-    booked = sanwang("meet", "book", "--title", "晨会", "--halls", halls, "--chair", "@chen", "--json")
+    booked = sanwang("meet", "book", "--title", "晨会", "--halls", halls, "--chair", "@chen", "--force", "--json")
     number = json.loads(booked.stdout.splitlines()[-1])["meeting"]["id"]
     try:
         page = browser.beside(address, "chen").page
-        page.wait_for_selector("main")
+        page.wait_for_selector("html[data-at]", state="attached")
         visit(page, "/meetings")
         with page.expect_popup() as opening:
             page.click(f"[data-chair='{number}']")
