@@ -15,6 +15,7 @@ from vconf.load.clip import Clip
 from vconf.load.hall import Hall
 from vconf.load.way import Habits, Way
 
+_GOODBYE_S = 6.0
 Document = dict[str, Any]
 
 
@@ -39,8 +40,11 @@ class Crowd:
     async def leave(self, codes: Iterable[str]) -> None:
         """These say goodbye; raises what a hall stumbled over and did not expect."""
         tasks = [self._tasks.pop(code) for code in codes if code in self._tasks]
-        for task in tasks:
-            task.cancel()
+        going = set(tasks)
+        while going:
+            for task in going:
+                task.cancel()  # again: asyncio.wait_for loses one that comes with what it waits for (Python 3.11)
+            _, going = await asyncio.wait(going, timeout=_GOODBYE_S)
         for found in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(found, BaseException) and not isinstance(found, asyncio.CancelledError):
                 raise found
