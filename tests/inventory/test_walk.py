@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
@@ -38,6 +38,10 @@ def opened(model: NetworkModel) -> Iterator[tuple[PolicyRule, Flow]]:
         for user in model.endpoints:
             if user.network == rule.source_network and any(user.address in prefix for prefix in rule.sources):
                 yield rule, flow(user, target_of(model, rule), rule.protocol, rule.ports[0][0])
+        nms = model.hosts[model.nms]
+        if nms.management is not None and any(prefix == IPv4Network(nms.management) for prefix in rule.sources):
+            target, port = target_of(model, rule), rule.ports[0][0]
+            yield rule, Flow(nms.name, "", nms.management, target, rule.protocol, port)
 
 
 def mirrored(walk: Walk) -> tuple[tuple[str, str], ...]:
