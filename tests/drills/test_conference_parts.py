@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
+from bench import loss
 from drills.browser import CHROMIUM
 from drills.conference.judge import LIMITS, Judge, misses, p95
 from drills.conference.screens import SCRIPTS
@@ -109,3 +110,20 @@ def test_what_is_not_measured_is_judged_only_where_the_county_has_a_place_for_it
     ]
     assert p95([]) is None
     assert p95([*range(1, 21)]) == 19
+
+
+def test_a_bad_line_is_judged_by_its_bounds() -> None:
+    def side(concealed: float, kbps: tuple[int, int, int]) -> dict[str, Any]:
+        phases = zip(("clean", "bad", "again"), kbps, strict=True)
+        one = {"frozen_percent": 10.0, "frames_per_s": 12.0}
+        return {
+            phase: {end: one | {"concealed_percent": concealed, "video_kbps": rate} for end in ("good", "bad")}
+            for phase, rate in phases
+        }
+
+    good = loss.document({"c": side(1.0, (900, 300, 800)), "janus": side(4.0, (900, 300, 800))})
+    assert good["misses"] == []
+    assert good["c"] == {"concealed_of_janus": 0.25, "frozen_of_janus": 1.0, "frames_of_janus": 1.0}
+    assert len(loss.document({"c": side(2.0, (900, 300, 800))})["misses"]) == 2  # both ends
+    assert len(loss.document({"python": side(1.0, (900, 600, 800))})["misses"]) == 1  # more than the line carries
+    assert len(loss.document({"python": side(1.0, (900, 300, 300))})["misses"]) == 1  # stays down when the line is well
