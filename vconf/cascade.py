@@ -23,7 +23,7 @@ from vconf.tree import Tree
 
 DEAD_S, LAST_S = 0.8, 2.5
 """A relay whose channel is lost may come back within this with all that it had; then its halls go elsewhere.  The
-longer one where only such live as hang on others, on lines of few halls: a dead process begins anew sooner."""
+longer one where there is none for them (what hangs on others is for few halls): a dead process begins anew sooner."""
 
 _LOOKS = 32
 AGAIN_S = 0.5
@@ -117,15 +117,15 @@ class Cascade:
     # -- where ----------------------------------------------------------------------------------
 
     def _place(self, room: str, peer: str, wish: str) -> str:
-        """The relay for a peer's next transport: where it is already, the wished one, those above it, any."""
+        """The relay for a peer's next transport: where it is already, the wished one, or a better one."""
         mine = (seat.relay for seat in self.transports.values() if (seat.room, seat.peer) == (room, peer))
-        for name in (*mine, *self._better(wish), *self._relays):
+        for name in (*mine, *self._better(wish)):
             if name in self._relays and self._relays[name].up:
                 return name
-        raise RelayError("away", "no relay is connected")
+        raise RelayError("away", f"relay {wish or 'of the centre'} is not connected, nor one above it")
 
     def _better(self, relay: str) -> list[str]:
-        """It, those that it hangs on, and those that hang on nobody."""
+        """Those that may serve its halls: it, those that it hangs on, and those that hang on nobody."""
         return [*self._tree.upwards(relay), *(name for name in self._relays if name not in self._tree.above)]
 
     def _of(self, params: Mapping[str, Any]) -> RelayClient:

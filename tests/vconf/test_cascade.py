@@ -15,6 +15,7 @@ from tests.vconf.cascades import FRAME_S, Backbone, Hall, Relays, run
 from tests.vconf.engines import ENGINES, NAMES
 from tests.vconf.test_engine import until
 from vconf.media import rtcp, rtp
+from vconf.relay_client import RelayError
 from vconf.tree import Tree
 
 TOWNSHIPS = {"t01": "c1", "t02": "c1"}
@@ -192,6 +193,23 @@ def test_halls_of_a_dead_relay_are_told_and_go_to_the_one_above_it(tmp_path: Pat
             other = await relays.hall("other", "t01")
             assert other.port == relays.engines["t01"].address[1]
             assert len({hall.port for hall in (viewer, again, other)}) == 3
+
+    run(body)
+
+
+def test_halls_of_the_only_centre_wait_for_its_relay_and_go_to_no_township(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with Relays(tmp_path, "c1 t01", TOWNSHIPS) as relays:
+            await relays.hall("venue", "t01")
+            await relays.hall("viewer", "c1")
+            await relays.end("c1")
+            await until(lambda: [e["peer"] for e in relays.events if e.get("state") == "closed"] == ["viewer"] * 2, 5)
+            with pytest.raises(RelayError, match="c1 is not connected"):
+                await relays.hall("viewer", "c1")
+            await relays.begin("c1")
+            await until(lambda: relays.cascade._relays["c1"].up, 2)
+            again = await relays.hall("viewer", "c1")
+            assert again.port == relays.engines["c1"].address[1]
 
     run(body)
 
