@@ -31,7 +31,7 @@ from store.audit import AuditEntry
 from tests.vconf.encoder import SIZE, picture
 from tests.vconf.test_signalling import Door, relay
 from vconf.meetings import Meeting
-from vconf.whip import sdp, tickets
+from vconf.whip import tickets, wire
 
 
 class Colour(VideoStreamTrack):
@@ -207,7 +207,7 @@ def test_two_cameras_publish_and_a_viewer_follows_the_chair(world: World) -> Non
             again = await seen.http.patch(seen.resource, content=fragment, headers={**restart, "if-match": "*"})
             assert (again.status_code, again.headers["content-type"]) == (200, "application/trickle-ice-sdpfrag")
             assert "a=ice-lite" in again.text
-            assert sdp.fragment(again.text) is not None
+            assert wire.fragment(again.text) is not None
             assert again.headers["etag"] != seen.tag
             stale = await seen.http.patch(seen.resource, content=fragment, headers={**restart, "if-match": seen.tag})
             assert stale.status_code == 412

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,8 @@ from sanwang import meeting as meeting_commands
 from tests.vconf.test_signalling import Door, county, door
 from vconf.media import ortc
 from vconf.meetings import Meeting
-from vconf.whip import sdp, tickets
-from vconf.whip.sdp import SdpError
+from vconf.whip import sdp, tickets, wire
+from vconf.whip.wire import SdpError
 
 __all__ = ["door"]
 OFFICE = {"x-login": "office"}
@@ -164,7 +166,7 @@ def test_a_broken_offer_is_refused_or_served_and_nothing_else(
 
 @given(st.text(max_size=300) | st.just("a=ice-ufrag:abcd\r\na=ice-pwd:" + "x" * 22))
 def test_a_fragment_restarts_or_does_not(text: str) -> None:
-    found = sdp.fragment(text)
+    found = wire.fragment(text)
     assert found is None or (len(found[0]) >= 4 and len(found[1]) >= 22)
 
 
@@ -272,3 +274,9 @@ def test_links_are_given_listed_and_taken_back_over_rest_and_in_the_command_line
     assert [row["revoked"] for row in run("whep", "list", str(meeting.id))[1]["streams"]] == [True]
     assert meet.main(["whip", "link", str(meeting.id), "--name", ""]) == 2
     assert meet.main(["whip", "revoke", str(meeting.id), "99"]) == 2
+
+
+def test_the_pages_server_brings_no_codecs_along_until_an_offer_comes() -> None:
+    code = "import sys, sanwang.serve; print([name for name in ('av', 'aiortc') if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"

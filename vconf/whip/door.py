@@ -18,7 +18,7 @@ from vconf.limits import Buckets
 from vconf.rooms.refusal import Refused
 from vconf.rooms.rooms import Rooms
 from vconf.turn import Turn, links
-from vconf.whip import sdp, tickets
+from vconf.whip import tickets, wire
 from vconf.whip.sessions import Session, Sessions
 from vconf.whip.tickets import Kind, Ticket, TicketRefused
 
@@ -66,7 +66,7 @@ class StreamDoor:
             try:
                 make = self.sessions.publish if kind == "whip" else self.sessions.view
                 session = await make(ticket, text)
-            except sdp.SdpError as error:
+            except wire.SdpError as error:
                 raise HTTPException(400 if error.malformed else 422, str(error)) from None
             except Refused as refused:
                 raise _refusal(refused) from None
@@ -91,7 +91,7 @@ class StreamDoor:
             wanted = request.headers.get("if-match", "")
             if not wanted:
                 raise HTTPException(428, 'If-Match: expected the ETag of the session, or "*" for an ICE restart')
-            credentials = sdp.fragment(text)
+            credentials = wire.fragment(text)
             if wanted.strip() in ("*", '"*"') and credentials is not None:
                 try:
                     made = await self.sessions.restart(session)
@@ -151,8 +151,8 @@ async def _body(request: Request, kind: str) -> str:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
         raise HTTPException(415, f"Content-Type: expected {kind}", {"Accept-Post": SDP, "Accept-Patch": FRAGMENT})
     data = await request.body()
-    if len(data) > sdp.MOST_CHARACTERS:
-        raise HTTPException(413, f"expected at most {sdp.MOST_CHARACTERS} bytes")
+    if len(data) > wire.MOST_CHARACTERS:
+        raise HTTPException(413, f"expected at most {wire.MOST_CHARACTERS} bytes")
     try:
         return data.decode()
     except UnicodeDecodeError:

@@ -1,12 +1,11 @@
 """Offers of WHIP publishers and WHEP viewers as ORTC parameters, and our answers (RFC 8866, RFC 9725 section 4.4).
 
-An offer comes from outside: whatever it says, :class:`SdpError` is the one thing raised.  The answer keeps the offer's
+An offer comes from outside: whatever it says, ``SdpError`` is the one thing raised.  The answer keeps the offer's
 payload types and extension ids, because the offerer alone may give them (RFC 8829 section 5.3.1).
 """
 
 from __future__ import annotations
 
-import re
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -18,23 +17,13 @@ from aiortc.sdp import GroupDescription, MediaDescription, SessionDescription, S
 
 from vconf.media.capabilities import AUDIO_LEVEL, MID, ORIENTATION, TRANSPORT_CC
 from vconf.media.ortc import router_codec
+from vconf.whip.wire import MOST_CHARACTERS, SdpError
 
-MOST_CHARACTERS = 64 * 1024
 MOST_SECTIONS = 16
 _MEDIA = ("audio", "video")
 _TAKEN = {"audio": (MID, TRANSPORT_CC, AUDIO_LEVEL), "video": (MID, TRANSPORT_CC, ORIENTATION)}
 _FEEDBACK_IN = {("nack", None), ("nack", "pli"), ("ccm", "fir"), ("transport-cc", None)}
 _FEEDBACK_OUT = {("nack", None), ("nack", "pli"), ("ccm", "fir"), ("goog-remb", None)}
-_UFRAG = re.compile(r"^a=ice-ufrag:(\S{4,256})\s*$", re.MULTILINE)
-_PWD = re.compile(r"^a=ice-pwd:(\S{22,256})\s*$", re.MULTILINE)
-
-
-class SdpError(ValueError):
-    """The offer cannot be used; ``malformed`` when it is no SDP at all."""
-
-    def __init__(self, text: str, *, malformed: bool = False) -> None:
-        super().__init__(text)
-        self.malformed = malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +132,6 @@ def read(text: str, *, sends: bool) -> Offer:
             f"packetization-mode 1 or VP8, {'sendonly' if sends else 'recvonly'}"
         )
     return offer
-
-
-def fragment(text: str) -> tuple[str, str] | None:
-    """(ufrag, pwd) of a trickle fragment (RFC 8840 section 9); None when it restarts nothing."""
-    ufrag, pwd = _UFRAG.search(text[:MOST_CHARACTERS]), _PWD.search(text[:MOST_CHARACTERS])
-    return (ufrag[1], pwd[1]) if ufrag and pwd else None
 
 
 @dataclass(frozen=True, slots=True)

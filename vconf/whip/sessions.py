@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vconf.chair.view import on_air
 from vconf.links import Seat
@@ -22,8 +22,10 @@ from vconf.rooms.peers import Outbox, Peer, Room
 from vconf.rooms.refusal import Refused
 from vconf.rooms.rooms import Rooms
 from vconf.rooms.streams import VOICES
-from vconf.whip import sdp
 from vconf.whip.tickets import Ticket
+
+if TYPE_CHECKING:
+    from vconf.whip import sdp
 
 CONNECT_S = 20.0
 """Media that has not come by then does not come."""
@@ -59,6 +61,8 @@ class Session:
     @property
     def answer(self) -> str:
         """SDP."""
+        from vconf.whip import sdp
+
         return sdp.answer(self.offer, self.transport, self.given)
 
 
@@ -83,8 +87,8 @@ class Sessions:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def publish(self, ticket: Ticket, text: str) -> Session:
-        """A publisher's offer; ``sdp.SdpError``, or ``Refused`` by the meeting or the relay."""
-        offer = await asyncio.to_thread(sdp.read, text, sends=True)  # a long one takes its time
+        """A publisher's offer; ``wire.SdpError``, or ``Refused`` by the meeting or the relay."""
+        offer = await asyncio.to_thread(_read, text, sends=True)
         wanted = [(section.kind, section.parameters) for section in offer.wanted]
         session = await self._join(ticket, Seat(ticket.code, ticket.meeting, "stream", ticket.name), offer)
         async with self._whole(session):
@@ -95,7 +99,7 @@ class Sessions:
 
     async def view(self, ticket: Ticket, text: str) -> Session:
         """A viewer's offer; errors as ``publish``."""
-        offer = await asyncio.to_thread(sdp.read, text, sends=False)
+        offer = await asyncio.to_thread(_read, text, sends=False)
         viewers = [s for s in self.held.values() if s.ticket.kind == "whep" and s.ticket.meeting == ticket.meeting]
         if len(viewers) >= MOST_VIEWERS:
             raise Refused("limit", f"{MOST_VIEWERS} programs view this meeting already")
@@ -110,6 +114,8 @@ class Sessions:
 
     async def restart(self, session: Session) -> str:
         """New ICE credentials, as a fragment; DTLS and media go on."""
+        from vconf.whip import sdp
+
         answered = await self._ask(session, "restartIce")
         session.transport = session.transport | answered
         session.version = secrets.token_hex(8)
@@ -217,6 +223,15 @@ class Sessions:
         return ""
 
 
+def _read(text: str, *, sends: bool) -> sdp.Offer:
+    """Called in a thread: a long offer takes its time, and the first one brings the library."""
+    from vconf.whip import sdp
+
+    return sdp.read(text, sends=sends)
+
+
 def _given(session: Session, made: dict[str, Any]) -> sdp.Given:
+    from vconf.whip import sdp
+
     encoding = made["rtpParameters"]["encodings"][0]
     return sdp.Given(encoding["ssrc"], encoding.get("rtx", {}).get("ssrc", 0), session.peer.id)
