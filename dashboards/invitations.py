@@ -28,7 +28,7 @@ from vconf import links, meetings
 from vconf.booking import feeds
 from vconf.booking.checker import Checker
 from vconf.booking.ical import About, calendar, uid_of
-from vconf.booking.recheck import Verdict, recheck
+from vconf.booking.recheck import Verdict, keep, recheck
 from vconf.meetings import Meeting
 from vconf.tables import MeetingRow
 
@@ -85,8 +85,12 @@ class Invitations:
     def check(self) -> None:
         """Check meetings against the network; whoever booked or chairs one hears when that has changed."""
         now = self._now()
+        with self._store.reading() as session:
+            news = recheck(session, self._checker, now)
+        if not news:
+            return
         with self._store.session() as session:
-            for verdict in recheck(session, self._checker, now):
+            for verdict in keep(session, news):
                 self._warn(session, verdict, now)
 
     # -- asked, changed, cancelled ------------------------------------------------------------

@@ -25,6 +25,7 @@ from collectors.faults.tables import FaultRow
 from collectors.tables import EventRow
 from drills.errors import Missing
 from drills.lab import Lab
+from inventory.alerting import MEETING
 from inventory.model import LinkKind
 from store.base import utc_now
 from store.engine import Store, open_store
@@ -136,8 +137,9 @@ def _problems(store: Store, link: str, began: datetime) -> list[str]:
                 .order_by(EventRow.number)
             )
         )
-        told = list(session.scalars(select(NotificationRow.recipient).where(NotificationRow.at >= began)))
-        texts = list(session.scalars(select(NotificationRow.zh).where(NotificationRow.at >= began)))
+        of_faults = (NotificationRow.at >= began, NotificationRow.level != MEETING)
+        told = list(session.scalars(select(NotificationRow.recipient).where(*of_faults)))
+        texts = list(session.scalars(select(NotificationRow.zh).where(*of_faults)))
     problems = []
     if len(found) != 1:
         problems.append(f"{len(found)} faults for one cut")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,19 +21,24 @@ CHECKER = "network"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A meeting about which there is news; ``ok``: it is carried again."""
+    """A meeting of which something else was found than the last time."""
 
     meeting: Meeting
-    ok: bool
-    words: tuple[tuple[str, str], ...]  # Chinese, English
+    found: dict[str, Any]  # ``Checker.document``
+
+    @property
+    def ok(self) -> bool:
+        """It is carried."""
+        return bool(self.found["ok"])
+
+    @property
+    def words(self) -> list[tuple[str, str]]:
+        """Chinese and English, the worst first."""
+        return [(each["zh"], each["en"]) for each in self.found["words"]]
 
 
 def recheck(session: Session, checker: Checker, now: datetime) -> list[Verdict]:
-    """Check what begins within a day or runs; write down what is new, and give what people must hear.
-
-    The caller's session writes; what was found the last time stands in the meeting's row, so a restart says nothing
-    twice.
-    """
+    """Check what begins within a day or runs; reads only, for it takes its time."""
     news = []
     for each in meetings.found_by(
         session,
@@ -43,17 +48,27 @@ def recheck(session: Session, checker: Checker, now: datetime) -> list[Verdict]:
         MeetingRow.start_at <= now + SOON,
     ):
         found = checker.document(session, each.halls, [(each.start_at, each.end_at)], now, {each.id})
-        before = each.capacity
-        if before is not None and _essence(before) == _essence(found):
-            continue
-        session.get_one(MeetingRow, each.id).capacity = found
-        if (before is None or before["ok"]) and found["ok"]:
-            continue  # carried before and after: what one more cut would do is on the page
-        words = tuple((each["zh"], each["en"]) for each in found["words"])
-        news.append(Verdict(each, found["ok"], words))
-        detail = {"meeting": each.id, "ok": found["ok"], "lost": found["lost"], "shortages": _now(found)}
-        audit.record(session, CHECKER, "meeting.capacity", "; ".join(en for _, en in words[:3]), detail)
+        if each.capacity is None or _essence(each.capacity) != _essence(found):
+            news.append(Verdict(each, found))
     return news
+
+
+def keep(session: Session, news: Iterable[Verdict]) -> list[Verdict]:
+    """Write down what is new; gives what people must hear.
+
+    What was found stands in the meeting's row, so a restart says nothing twice.  Of one carried before and after, what
+    one more cut would do is on the page; nobody is called for it.
+    """
+    worth = []
+    for each in news:
+        session.get_one(MeetingRow, each.meeting.id).capacity = each.found
+        before = each.meeting.capacity
+        if (before is None or before["ok"]) and each.ok:
+            continue
+        worth.append(each)
+        detail = {"meeting": each.meeting.id, "ok": each.ok, "lost": each.found["lost"], "shortages": _now(each.found)}
+        audit.record(session, CHECKER, "meeting.capacity", "; ".join(en for _, en in each.words[:3]), detail)
+    return worth
 
 
 def _essence(found: Mapping[str, Any]) -> tuple[Any, ...]:
