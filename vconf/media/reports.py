@@ -18,6 +18,8 @@ from vconf.media.source import Source
 from vconf.media.transport import Transport
 from vconf.media.twcc import Recorder
 
+_BLOCKS = 31  # of one packet
+
 _CLOCK_EVERY_S = 2.5
 """A receiver needs a sender's clock for lip-sync now and then, not with every report of the sender."""
 
@@ -115,8 +117,9 @@ class Reports:
             block = source.report_block(self._plane.stream_state(source.stream), now_us / 1e6)
             if block is not None:
                 blocks.append(block)
-        if blocks:
-            self._plane.send_rtcp(transport.handle, rtcp.pack_receiver_report(self._ssrc, blocks))
+        for start in range(0, len(blocks), _BLOCKS):  # a pipe brings the streams of many
+            data = rtcp.pack_receiver_report(self._ssrc, blocks[start : start + _BLOCKS])
+            self._plane.send_rtcp(transport.handle, data)
             self.figures.receiver_reports += 1
 
     def clock(self, consumer: Consumer, source: Source, now_us: int) -> None:
