@@ -75,6 +75,7 @@ def rtcp_seeds() -> Iterator[bytes]:
     sender = rtcp.pack_sender_report(rtcp.SenderReport(_SSRC, 1 << 40, 9, 5, 600))
     yield sender + rtcp.pack_sdes(_SSRC, "t01")
     yield rtcp.pack_receiver_report(1, blocks) + rtcp.pack_nack(1, 77, [1, 2, 3, 19, 40, 70_000 & 0xFFFF])
+    yield rtcp.pack_app(1, b"HAVE", [(77, 900_000), (78, 0)]) + rtcp.pack_app(1, b"WANT", [(77, 1)])
     yield rtcp.pack_pli(1, 77) + b"\x84\xce\0\4" + bytes(8) + (77).to_bytes(4) + b"\1\0\0\0"
     yield b"\x8f\xce\0\5" + bytes(8) + b"REMB\1\x0b\xff\xff" + (77).to_bytes(4)
     yield b"\x81\xcb\0\1" + (77).to_bytes(4)
