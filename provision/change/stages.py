@@ -78,7 +78,7 @@ def _canary(impacts: ImpactMap, concerned: Sequence[Host]) -> frozenset[str]:
     """
     model = impacts.model
     outer = [host for host in concerned if model.sites[host.site].kind is not SiteKind.CENTRE]
-    access = [host for host in outer if model.sites[host.site].kind in ACCESS_KINDS]
+    access = [host for host in outer if model.sites[host.site].kind in ACCESS_KINDS and not is_node(model, host)]
     candidates = access or outer
     if len(concerned) < 2 or not candidates:
         return frozenset()

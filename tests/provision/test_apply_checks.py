@@ -159,7 +159,7 @@ def test_a_vtep_that_nobody_holds_loses_its_router_and_the_switch_behind_it(of: 
         vrfs.append(replace(vrf, vxlans=wrong) if vrf.name == "mgmt" else vrf)
     planned = replace(of.model, hosts=dict(of.model.hosts) | {host.name: replace(host, vrfs=tuple(vrfs))})
     running = {host.name: files(of.model, host.name)}
-    assert inband.lost(planned, running, [("access", [host.name])]) == {"access": ("t01-rt", "t01-sw")}
+    assert inband.lost(planned, running, [("access", [host.name])]) == {"access": ("t01-rt", "t01-relay", "t01-sw")}
 
 
 @given(

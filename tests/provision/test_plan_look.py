@@ -32,8 +32,8 @@ def test_a_county_as_the_model_says_has_nothing_to_do(county: County, tmp_path: 
     heard: list[tuple[int, int]] = []
     with broker(county, as_model(county), tmp_path / "s") as client:
         looked = planner.look(client, county, progress=lambda done, total: heard.append((done, total)))
-    assert (looked.asked, dict(looked.devices), dict(looked.failed)) == (22, {}, {})
-    assert heard == [(number, 22) for number in range(1, 23)]
+    assert (looked.asked, dict(looked.devices), dict(looked.failed)) == (23, {}, {})
+    assert heard == [(number, 23) for number in range(1, 24)]
 
 
 def test_an_edit_of_the_county_shows_on_the_devices_concerned_alone(county: County, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_device_that_does_not_answer_spoils_the_plan_and_is_named(county: Coun
     with broker(county, as_model(county), tmp_path / "s", silent=frozenset({"t01-rt"})) as client:
         looked = planner.look(client, county)
         without = planner.look(client, county, ["b01-rt"])
-    with pytest.raises(BrokerError, match=r"1 of 22 devices could not be asked(.|\n)*t01-rt is silent"):
+    with pytest.raises(BrokerError, match=r"1 of 23 devices could not be asked(.|\n)*t01-rt is silent"):
         planner.require_all(looked)
     planner.require_all(without)
 

@@ -143,7 +143,7 @@ def test_the_management_hosts_daemons_are_units_in_a_county_and_every_other_file
     twin = {file.path for file in render(model, model.nms, load_environment("twin"))}
     county = {file.path for file in render(model, model.nms, load_environment("production"))}
     gone = {path.split("/")[4] for path in twin - county}
-    assert (gone, county - twin) == ({"broker", "collect", "serve", "prometheus", "alertmanager"}, set())
+    assert (gone, county - twin) == ({"broker", "collect", "serve", "prometheus", "alertmanager", "bus"}, set())
     units = {re.sub(r"sanwang-(\w+)@?\.service", r"\1", path.name) for path in UNITS.glob("*.service")}
     assert gone <= units
     for host in model.linux_appliances():
