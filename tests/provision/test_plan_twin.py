@@ -73,7 +73,7 @@ def lab(desk: Path) -> Iterator[Lab]:
 def test_a_county_that_is_as_written_has_nothing_to_do(lab: Lab, desk: Path) -> None:
     done = sanwang("plan", "--out", str(desk / "none.plan"))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("nothing to do: all 22 devices")
+    assert done.stdout.startswith("nothing to do: all 23 devices")
     assert not (desk / "none.plan").exists()
 
 
@@ -88,7 +88,7 @@ def test_a_change_is_planned_device_by_device_and_nothing_is_touched(lab: Lab, d
         done = sanwang("plan", "--out", str(desk / name), "--why", "b02 joins the audit group", "--json")
         assert done.returncode == 0, done.stderr
         document = json.loads(done.stdout.splitlines()[-1])
-        assert (document["changed"], document["asked"]) == (True, 22)
+        assert (document["changed"], document["asked"]) == (True, 23)
     plan, again = Plan.load(desk / "first.plan"), Plan.load(desk / "second.plan")
     assert plan.devices == again.devices  # looking changes nothing, and sees the same twice
     assert [(stage.name, stage.hosts) for stage in plan.stages] == [
@@ -159,7 +159,7 @@ def test_a_device_that_does_not_answer_spoils_the_plan(lab: Lab, desk: Path) -> 
     faults.kill_host(lab.twin, "b01-rt")
     done = sanwang("plan", "--out", str(desk / "third.plan"))
     assert done.returncode == 3
-    assert "2 of 22 devices could not be asked" in done.stderr
+    assert "2 of 23 devices could not be asked" in done.stderr
     assert "b01-rt" in done.stderr
     assert "b01-sw" in done.stderr  # behind it
     assert not (desk / "third.plan").exists()
