@@ -9,6 +9,8 @@ from typing import Any
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
+from vconf import answers
+
 Document = dict[str, Any]
 
 _CLAUSE = re.compile(r"[;:](?![^(]*\))")  # where a docstring's first clause ends, not within brackets
@@ -91,7 +93,7 @@ def described(routes: Sequence[BaseRoute]) -> Document:
     components = document.setdefault("components", {})
     components["securitySchemes"] = _SCHEMES
     schemas = components.setdefault("schemas", {})
-    schemas.update(_SCHEMAS)
+    schemas.update(_SCHEMAS | answers.schemas())
     for name, example in EXAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [example]
@@ -119,6 +121,11 @@ def _complete(path: str, method: str, operation: Document) -> None:
         operation["responses"].setdefault(status, {"description": words, "content": content})
     if streaming:
         _sdp(method, operation)
+    shape = answers.ANSWERS.get(operation["operationId"])
+    if shape is not None:
+        good = next(status for status in operation["responses"] if status.startswith("2"))
+        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}}
+        operation["responses"][good] |= {"content": content}
 
 
 def _sdp(method: str, operation: Document) -> None:

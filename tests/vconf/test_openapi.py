@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi.routing import APIRoute
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from tests.vconf.test_signalling import Door, door
 from vconf import links, meetings
+from vconf.answers import ANSWERS
 from vconf.openapi import EXAMPLES
 
 __all__ = ["door"]
@@ -67,6 +68,45 @@ def test_every_body_has_an_example_that_the_route_takes(door: Door) -> None:
             assert document["components"]["schemas"][model.__name__]["examples"] == [EXAMPLES[model.__name__]]
             shown.add(model.__name__)
     assert shown == set(EXAMPLES)
+
+
+def test_live_answers_have_the_shapes_that_the_document_gives_them(door: Door) -> None:
+    office, seen = {"x-login": "office"}, set()
+
+    def ask(method: str, path: str, body: Any = None, **number: int) -> Any:
+        answer = door.client.request(method, f"/api/meet/{path.format(**number)}", json=body, headers=office)
+        assert answer.status_code < 300, answer.text
+        name = f"{method.lower()}-{path.replace('{', '').replace('}', '').replace('/', '-')}"
+        ANSWERS[name].model_validate_json(answer.text, strict=False)
+        seen.add(name)
+        return answer.json()
+
+    made = ask("POST", "meetings", {"title": "会", "halls": ["t01", "t02"]})
+    number = made["meeting"]["id"]
+    with door.page({"token": exchanged(door, made["links"]["t01"])}) as (page, _):
+        assert page.ask("state")["conference"]["present"] == 1
+        assert ask(
+            "POST", "meetings/{number}/act", {"action": "signIn", "args": {"venue": "t01", "heads": 3}}, number=number
+        )
+        ask("GET", "meetings/{number}", number=number)
+        ask("GET", "meetings/{number}/attendance", number=number)
+    ask("GET", "meetings")
+    for path in ("links", "streams"):
+        ask("GET", f"meetings/{{number}}/{path}", number=number)
+    stream = ask("POST", "meetings/{number}/streams", EXAMPLES["NewStream"], number=number)["stream"]["id"]
+    ask("DELETE", "meetings/{number}/streams/{stream}", number=number, stream=stream)
+    ask("POST", "meetings/{number}/guests", {"on": True}, number=number)
+    ask("POST", "meetings/{number}/console", number=number)
+    later = door.book("t01", starts_in=timedelta(hours=3)).id
+    ask("POST", "meetings/{number}/change", {"title": "例会"}, number=later)
+    ask("POST", "meetings/{number}/cancel", {"why": "改期"}, number=later)
+    assert set(ANSWERS) - seen == {"post-meetings-number-lines"}  # no hall is at home here
+
+
+def exchanged(door: Door, link: str) -> str:
+    """A join token for a hall's link."""
+    answer = door.client.post("/meet/link", json={"link": link.partition("#token=")[2]}).json()
+    return str(answer["join"])
 
 
 def test_every_route_turns_away_who_may_not(door: Door) -> None:
