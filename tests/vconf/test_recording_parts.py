@@ -7,10 +7,12 @@ import itertools
 import os
 import random
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
+from aiortc.codecs.vpx import Vp8Encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -236,6 +238,51 @@ def test_another_recorder_goes_on_in_a_part_of_its_own_and_sizes_are_told(film: 
     codecs.add("h264", 1.0, first)
     codecs.close()
     assert len(parts(tmp_path, "t02-video")) == 2
+
+
+def test_a_picture_of_another_size_stays_in_its_part_and_plays(
+    film: clip.Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the relay goes to another layer, or another venue is on air."""
+    key, stream = new_key(), inbound()
+    monkeypatch.setattr(clip, "WIDTH", 640)
+    monkeypatch.setattr(clip, "HEIGHT", 360)
+    sent = packets(film, 15) + [
+        rtp.Packet(102, (65_500 + 2000 + number) & 0xFFFF, (packet.timestamp + 90_000) & 0xFFFFFFFF, 7, packet.payload,
+                   marker=packet.marker)
+        for number, packet in enumerate(packets(clip.make(), 15))
+    ]  # fmt: skip
+    seen = Track(tmp_path, "t01-video", key, "7-1")
+    for at, frame in received(stream, ((at_s(packet), packet) for packet in sent)):
+        seen.add("h264", at, frame)
+    seen.close()
+    assert len(parts(tmp_path)) == 1
+    data = b"".join(list(SealedReader(parts(tmp_path)[0][0], key, "7-1").chunks())[1:])
+    with av.open(io.BytesIO(data), "r") as found:
+        sizes = [(frame.width, frame.height) for frame in found.decode(video=0)]
+    assert sizes == [(320, 180)] * 15 + [(640, 360)] * 15
+
+
+def test_vp8_is_kept_as_well(tmp_path: Path) -> None:
+    encoder = av.CodecContext.create("libvpx", "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt = 160, 90, "yuv420p"
+    encoder.time_base, encoder.options = Fraction(1, 15), {"deadline": "realtime"}
+    key, sequence = new_key(), 0
+    stream = Inbound(7, True, depacketise.Vp8(), StreamClock(90_000, VenueClock()))
+    seen = Track(tmp_path, "t01-video", key, "7-1")
+    for number in range(30):
+        picture = av.VideoFrame(160, 90, "yuv420p")
+        picture.pts, picture.time_base = number, encoder.time_base
+        for packet in encoder.encode(picture):
+            payloads = Vp8Encoder._packetize(bytes(packet), number)
+            for at, payload in enumerate(payloads, 1):
+                sequence += 1
+                sent = rtp.Packet(104, sequence, number * 6000, 7, payload, marker=at == len(payloads))
+                for when, frame in stream.packet(sent, number / 15):
+                    seen.add("vp8", when, frame)
+    seen.close()
+    assert len(played(parts(tmp_path)[0][0], key)) == 30
 
 
 def _written(folder: Path, key: bytes) -> Path:
