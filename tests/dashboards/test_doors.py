@@ -39,6 +39,8 @@ PUBLIC = {
     ("POST", "/meet/guest"),  # the guests' link and the PIN
     ("POST", "/meet/pair"),  # the code on a hall's card
     *(("POST", f"/meet/hall{path}") for path in ("", "/join", "/line", "/test")),  # a hall's own token
+    *((method, f"/meet/{kind}") for method in ("POST", "OPTIONS") for kind in ("whip", "whep")),  # a stream's token
+    *((method, f"/meet/{kind}/{{resource}}") for method in ("PATCH", "DELETE") for kind in ("whip", "whep")),
     ("GET", "/"),
 }
 """What nobody has to be signed in for."""
