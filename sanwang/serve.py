@@ -21,7 +21,7 @@ from typing import Annotated, Any
 
 import typer
 import uvicorn
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.cors import CORSMiddleware
@@ -186,7 +186,7 @@ def assemble(
     rest = Rest(store, tokens, model, rooms, may, lambda: live.document, ask_tests, checker, reports, probes)
     if rooms is not None:
         keeper = _keeper(model, places, store, secrets, rooms, recording or RecordingIntent(), port)
-        application.include_router(_kept(keeper))
+        application.include_router(keeper.router(_end_when_failed))
         rest.recorder = keeper.running
         streams = StreamDoor(store, rooms, turn)
         application.include_router(streams.router)
@@ -220,22 +220,6 @@ def _keeper(
     tokens, key = Tokens(secrets.resolve(links.KEY)), secrets.resolve(sealed.KEY)
     folder = places.lib / library.FOLDER
     return Keeper(store, rooms.conferences, tokens, key, folder, limits, address, secrets.ca.certificate_pem)
-
-
-def _kept(keeper: Keeper) -> APIRouter:
-    """No routes; the keeper's life within the application's."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        keeping = asyncio.create_task(keeper.run(), name="recordings")
-        keeping.add_done_callback(_end_when_failed)
-        try:
-            yield
-        finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
-
-    return APIRouter(lifespan=lifespan)
 
 
 def _shown(found: meetings.Meeting) -> tuple[Meeting, dict[str, Any]]:

@@ -14,12 +14,13 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fastapi import APIRouter, FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from identity.tokens import Tokens
@@ -103,6 +104,21 @@ class Keeper:
         """What the recorder of a recording says of itself: {pid, octets, streams, lost, ...}; None: there is none."""
         found = next((each for each in self._running.values() if each.name == name), None)
         return {"pid": found.process.pid, **found.said} if found is not None else None
+
+    def router(self, failed: Callable[[asyncio.Task[None]], None] = lambda task: None) -> APIRouter:
+        """No routes: its life within an application's; ``failed`` hears the end of its task."""
+
+        @contextlib.asynccontextmanager
+        async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+            keeping = asyncio.create_task(self.run(), name="recordings")
+            keeping.add_done_callback(failed)
+            try:
+                yield
+            finally:
+                keeping.cancel()
+                await asyncio.gather(keeping, return_exceptions=True)
+
+        return APIRouter(lifespan=lifespan)
 
     async def run(self) -> None:
         """For life; recorders end with it."""
