@@ -18,7 +18,7 @@ from vconf.load.hall import Hall
 from vconf.load.way import Habits, Way
 
 JOINS_PER_S = 4.0
-_ANSWER_S = 15.0
+_ANSWER_S = 30.0
 _Found = TypeVar("_Found")
 
 
@@ -42,7 +42,7 @@ class Halls:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._ask(self._close(), 30.0)
+            self._ask(self._close(), 60.0)
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()

@@ -38,6 +38,11 @@ class Meeting:
         pages = {code: screen.told() for code, screen in self.screens.items()}
         return self.halls.told() | {code: each for code, each in pages.items() if each}
 
+    def missing(self) -> list[str]:
+        """Venues that are not in."""
+        told = self.told()
+        return sorted(code for code in self.seats.everybody if told.get(code, {}).get("you", {}).get("role") != "venue")
+
     def check(self, step: str, judge: Judge | None = None, codes: Sequence[str] | None = None) -> None:
         """Compare everybody's own view (or some participants') with the oracle; what differs is kept under the step."""
         everybody = (*self.seats.everybody, CONSOLE) if codes is None else codes
