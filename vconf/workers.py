@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vconf.cascade import Cascade
+from vconf.pipework import ROOM
 from vconf.relay_client import RelayClient
 
 READY_S = 20.0
@@ -62,7 +63,7 @@ class Workers(Cascade):
     async def status(self) -> dict[str, Any]:
         """Sums over the workers, and each worker's own under ``workers``."""
         each = [one for one in (await super().status()).values() if one is not None]
-        rooms = {(seat.room, seat.peer) for seat in self.transports.values()}
+        rooms = {(seat.room, seat.peer) for seat in self.transports.values() if not seat.room.endswith(f"/{ROOM}")}
         total = _sum([{k: v for k, v in one.items() if k not in ("name", "boot", "up_s")} for one in each])
         return {**total, "rooms": len({room for room, _ in rooms}), "peers": len(rooms), "workers": each}
 

@@ -251,6 +251,8 @@ def test_rooms_share_a_pipe_and_nothing_else(tmp_path: Path) -> None:
             shares = [(a, (await a.watch(b))[1]) for one, two in pairs for a, b in ((one, two), (two, one))]
             await until(lambda: all(len(hall.got(ssrc)) > 5 for hall, ssrc in shares))
             assert len(relays.engines["c1"].transports) == 5
+            status = relays.engines["c1"].status()
+            assert (status["rooms"], status["peers"]) == (2, 2)  # a pipe is nobody
             with pytest.raises(Exception, match="another meeting"):
                 await pairs[0][0].watch(pairs[1][1])
 

@@ -17,11 +17,12 @@ def status(control: Control) -> dict[str, Any]:
     drops["rejected"] += control.rejected
     drops["unannounced"] += control.unannounced
     receivers = reports.receivers.values()
+    peers = {(t.room, t.peer) for t in control.transports.values() if not t.is_pipe}
     sampled = sorted(r.estimator.bps for r in receivers if r.estimator.sampled)
     return {
         "engine": plane.name,
-        "rooms": len({t.room for t in control.transports.values()}),
-        "peers": len({(t.room, t.peer) for t in control.transports.values()}),
+        "rooms": len({room for room, _ in peers}),
+        "peers": len(peers),
         "transports": len(control.transports),
         "producers": len(control.producers),
         "consumers": len(control.consumers),
