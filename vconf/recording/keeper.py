@@ -163,8 +163,14 @@ class Keeper:
 
     async def _start(self, meeting: int, recording: Recording, now_s: float) -> None:
         name = library.identifier(meeting, recording.number)
-        key, began_s = await asyncio.to_thread(self._begin, meeting, recording)
-        lacking = await asyncio.to_thread(self._limits.lacking, self._folder)
+        try:
+            key, began_s = await asyncio.to_thread(self._begin, meeting, recording)
+            lacking = await asyncio.to_thread(self._limits.lacking, self._folder)
+        except (OSError, ValueError) as error:  # the disk, or a key that cannot be opened
+            logger.error("recording %s: %s", name, error)
+            await self._tell(meeting, recording, name, "disk", "")
+            self._later(meeting, now_s)
+            return
         if lacking:
             await self._tell(meeting, recording, name, "space", lacking)
             self._later(meeting, now_s)
@@ -285,7 +291,8 @@ class Keeper:
         (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._store.session() as session:
             row = library.begin(session, meeting, recording.number, recording.by, now, self._county_key)
-            assert row.key is not None, "a recording that is deleted has ended"
+            if row.key is None:
+                raise library.RecordingError(f"recording {name}: deleted, and cannot go on")
             return sealed.unwrap(self._county_key, name, row.key), now_s - max(
                 0.0, (now - row.begun_at).total_seconds()
             )

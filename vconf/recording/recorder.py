@@ -22,6 +22,7 @@ from aiortc.rtcdtlstransport import RTCCertificate
 
 from vconf.client.channel import Channel, Lost, Refusal
 from vconf.client.peer import Peer, PeerError, Server
+from vconf.limits import Bucket
 from vconf.recording import chapters
 from vconf.recording.clock import VenueClock
 from vconf.recording.depacketise import Frame
@@ -100,6 +101,7 @@ class Recorder:
         self._consumers: dict[str, tuple[str, Stream | None]] = {}  # producer -> (consumer, stream)
         self._layers: dict[str, int | None] = {}  # producer -> what was asked for
         self._many_layers = False
+        self._pace = Bucket(rate=40, burst=150)
         self._changed = asyncio.Event()
         self._stale = asyncio.Event()
         self._failed = asyncio.Event()
@@ -179,10 +181,13 @@ class Recorder:
         self._layers.clear()
         try:
             reception = Reception(peer, self._frame, self._loud)
-            made = await channel.request("createTransport")
+            made = await self._ask(channel, "createTransport")
             ours = [{"algorithm": algorithm, "value": value} for algorithm, value in peer.fingerprints]
-            await channel.request(
-                "connectTransport", transport=made["id"], dtlsParameters={"role": "client", "fingerprints": ours}
+            await self._ask(
+                channel,
+                "connectTransport",
+                transport=made["id"],
+                dtlsParameters={"role": "client", "fingerprints": ours},
             )
             candidate, ice = made["iceCandidates"][0], made["iceParameters"]
             theirs = tuple((each["algorithm"], each["value"]) for each in made["dtlsParameters"]["fingerprints"])
@@ -217,7 +222,7 @@ class Recorder:
                 if stream is not None:
                     reception.forget(stream)
                 with contextlib.suppress(Refusal):  # it ended with its stream
-                    await channel.request("closeConsumer", consumer=consumer)
+                    await self._ask(channel, "closeConsumer", consumer=consumer)
             for producer, (venue, source) in wanted.items():
                 if producer not in self._consumers:
                     with contextlib.suppress(Refusal):  # the stream ended meanwhile
@@ -235,7 +240,7 @@ class Recorder:
         venue: str,
         source: str,
     ) -> None:
-        made = await channel.request("consume", transport=transport, producer=producer, rtpCapabilities=capabilities)
+        made = await self._ask(channel, "consume", transport=transport, producer=producer, rtpCapabilities=capabilities)
         clock = self._clocks.setdefault(venue, VenueClock())
         try:
             stream = reception.expect(venue, source, made["rtpParameters"], clock)
@@ -244,7 +249,7 @@ class Recorder:
             self._consumers[producer] = made["id"], None
             return
         self._consumers[producer] = made["id"], stream
-        await channel.request("pauseConsumer", consumer=made["id"], paused=False)
+        await self._ask(channel, "pauseConsumer", consumer=made["id"], paused=False)
 
     async def _prefer(self, channel: Channel, producer: str, venue: str, source: str) -> None:
         """A camera that is not on air is kept smaller."""
@@ -254,7 +259,14 @@ class Recorder:
         if self._layers.get(producer, -1) != wanted:
             self._layers[producer] = wanted
             with contextlib.suppress(Refusal):
-                await channel.request("prefer", consumer=self._consumers[producer][0], maxLayer=wanted)
+                await self._ask(channel, "prefer", consumer=self._consumers[producer][0], maxLayer=wanted)
+
+    async def _ask(self, channel: Channel, kind: str, /, **data: Any) -> Any:
+        """A request; many venues at once stay below what the signalling takes from one page."""
+        while True:
+            if self._pace.take():
+                return await channel.request(kind, **data)
+            await asyncio.sleep(TICK_S)
 
     async def _ping(self, channel: Channel) -> None:
         while True:

@@ -135,6 +135,7 @@ class SealedReader:
         Raises:
             SealError: A chunk is not what was written.
         """
+        self.read, self.ended = 0, False
         with self.path.open("rb") as file:
             head = file.read(len(_MAGIC) + 18)
             if len(head) < len(_MAGIC) + 18:
