@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Error as BrowserError
+
 from drills.browser import Halls as Browsers
 from drills.conference import crowd, judge, losses, parts, seats
 from drills.conference.judge import misses as misses
@@ -24,9 +26,12 @@ from drills.lab import Lab
 from drills.ring import settled
 from identity.secrets import Secrets
 from inventory.model import LinkKind
+from twin.errors import TwinError
 from twin.links import all_bytes
+from vconf.client.channel import Lost, Refusal
 
 Progress = Callable[[str], None]
+Found = dict[str, Any]
 HALLS, BROWSERS, JOINS = 60, 3, 2
 _WIDTH, _HEIGHT = 960, 540  # large enough that the page asks for the whole picture
 _RING_BPS_LEAST = 200_000
@@ -35,21 +40,56 @@ _RING_BPS_LEAST = 200_000
 def meeting(
     lab: Lab, progress: Progress, halls: int = HALLS, browsers: int = BROWSERS, joins: int = JOINS
 ) -> dict[str, Any]:
-    """Book, come in, measure, lose things, leave and cancel; the county is as before afterwards."""
+    """Book, come in, measure, lose things, leave and cancel; the county is as before afterwards.
+
+    A step that stumbles is named under ``failed`` and is a miss; the steps after it are done all the same.
+    """
     busy = Busy()
+    found: dict[str, Any] = {**dict.fromkeys(judge.LIMITS), "both_go_on": False, "not_measured": {}, "failed": {}}
     with seats.booked(lab, halls, browsers) as booked:
-        way = seats.way(lab, booked)
-        with crowd.Halls(booked, way) as load, _browsers(lab, booked) as screens:
+        with crowd.Halls(booked, seats.way(lab, booked)) as load, _browsers(lab, booked) as screens:
             meet = Meeting(lab, booked, load, screens, judge.Judge.of(booked), progress)
-            found = _come(meet, joins)
-            found |= {"missing": meet.missing()}
-            if not found["missing"]:
-                found |= _all(meet)
-            found |= {"load": load.figures() | {"sends": "320x180 at 15/s, 200 kbit/s; its voice while it is heard"}}
-    return {**dict.fromkeys(judge.LIMITS), "both_go_on": False, "not_measured": {}} | found | busy.document()
+            found |= _tried("come", lambda: _come(meet, joins), found["failed"], progress)
+            found["missing"] = meet.missing()
+            if not found["failed"] and not found["missing"]:
+                for name, step in _steps(meet, found["not_measured"]).items():
+                    found |= _tried(name, step, found["failed"], progress)
+            found |= {"wrong_chair_state": meet.wrong_count, "wrong": meet.wrong, "load": load.figures()}
+    return found | busy.document()
 
 
-def _come(meet: Meeting, joins: int) -> dict[str, Any]:
+def _tried(name: str, step: Callable[[], Found], failed: dict[str, str], tell: Progress) -> Found:
+    """What a step found; nothing when it stumbled, which is named."""
+    try:
+        return step()
+    except (TimeoutError, BrowserError, Lost, Refusal, TwinError, Missing) as problem:
+        failed[name] = f"{type(problem).__name__}: {problem}".splitlines()[0][:300]
+        tell(f"{name}: {failed[name]}")
+        return {}
+
+
+def _steps(meet: Meeting, apart: dict[str, str]) -> dict[str, Callable[[], Found]]:
+    """What is done when all are in, in this order; what the county has no place for goes ``apart``."""
+    steps: dict[str, Callable[[], Found]] = {
+        "switches": lambda: _switches(meet),
+        "delays": lambda: _delays(meet),
+        "table": lambda: parts.table(meet),
+        "ring": lambda: _ring(meet),
+        "relays": lambda: losses.relays_killed(meet),
+    }
+    if len(meet.screens) == 1:
+        del steps["delays"]
+        apart["latency_p95_ms"] = "one browser sees no other"
+    if site := losses.township_to_cut(meet.lab):
+        steps["township"] = lambda: losses.township_cut(meet, site, lambda: settled(meet.lab))
+    else:
+        apart |= dict.fromkeys(("alone_s", "merge_s"), "no township has a relay of its own")
+    for name, why in apart.items():
+        meet.tell(f"{name}: not measured: {why}")
+    return steps
+
+
+def _come(meet: Meeting, joins: int) -> Found:
     """Everybody in; the first pictures."""
     meet.judge.did("arriveConsole", console=seats.CONSOLE)
     meet.act("display", mode="fixed", venues=[meet.seats.main])  # as a large meeting has it, in a small county too
@@ -90,38 +130,28 @@ def _all_in(meet: Meeting) -> bool:
     return all(meet.halls.read(lambda hall: hall.inside and not hall.dark()).values())
 
 
-def _all(meet: Meeting) -> dict[str, Any]:
-    """What comes after all are in."""
+def _switches(meet: Meeting) -> Found:
     load = meet.seats.load
     venues = [load[0], *meet.screens, load[len(load) // 2], load[-1]]
     took = parts.switches(meet, [venue for at, venue in enumerate(venues) if venue not in venues[:at]])
+    found = {"switches": len(took), "switch_p95_ms": _rounded(judge.p95(took)), "switch_max_ms": _rounded(max(took))}
+    meet.tell(f"switch {found['switch_p95_ms']} ms (95 %)")
+    return found
+
+
+def _delays(meet: Meeting) -> Found:
     delays = parts.delays(meet)
-    found: dict[str, Any] = {
-        "switches": len(took),
-        "switch_p95_ms": _rounded(judge.p95(took)),
-        "switch_max_ms": _rounded(max(took)),
-        "latency_p95_ms": _rounded(judge.p95(delays)),
-        "latency_pictures": len(delays),
-    }
-    meet.tell(f"switch {found['switch_p95_ms']} ms, camera to screen {found['latency_p95_ms']} ms (95 %)")
-    apart: dict[str, str] = {}
-    if not delays:
-        apart["latency_p95_ms"] = "one browser sees no other: the county has one hall"
-    parts.table(meet)
+    found = {"latency_p95_ms": _rounded(judge.p95(delays)), "latency_pictures": len(delays)}
+    meet.tell(f"camera to screen {found['latency_p95_ms']} ms (95 %)")
+    return found
+
+
+def _ring(meet: Meeting) -> Found:
     meet.act("broadcast", venue=meet.seats.main)
     time.sleep(1)
     link = ring_link_in_use(meet.lab)
     meet.tell(f"the pictures ride {link}")
-    found |= parts.ring_cut(meet, link, lambda: settled(meet.lab))
-    found |= losses.relays_killed(meet)
-    site = losses.township_to_cut(meet.lab)
-    if site:
-        found |= losses.township_cut(meet, site, lambda: settled(meet.lab))
-    else:
-        apart |= dict.fromkeys(("alone_s", "merge_s"), "no township has a relay of its own")
-    for name, why in apart.items():
-        meet.tell(f"{name}: not measured: {why}")
-    return found | {"wrong_chair_state": meet.wrong_count, "wrong": meet.wrong, "not_measured": apart}
+    return parts.ring_cut(meet, link, lambda: settled(meet.lab))
 
 
 @contextmanager

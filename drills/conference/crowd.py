@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable
@@ -10,7 +11,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from drills.conference.seats import CONSOLE, Seats
-from vconf.client.channel import Refusal
+from vconf.client.channel import Lost, Refusal
 from vconf.load import clip
 from vconf.load.console import Console
 from vconf.load.crowd import Crowd
@@ -42,7 +43,9 @@ class Halls:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._ask(self._close(), 60.0)
+            with contextlib.suppress(TimeoutError, Lost):  # the figures are taken already
+                self._ask(self._close(), 60.0)
+            self._ask(_end())
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
@@ -122,3 +125,12 @@ class Halls:
     async def _read(self, each: Callable[[Hall], _Found], codes: Iterable[str] | None) -> dict[str, _Found]:
         wanted = self._crowd.halls if codes is None else codes
         return {code: each(self._crowd.halls[code]) for code in wanted}
+
+
+async def _end() -> None:
+    """Whatever still runs is cancelled."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=5.0)

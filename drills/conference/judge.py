@@ -98,4 +98,5 @@ def misses(found: Mapping[str, Any]) -> list[str]:
             over.append(f"{name}: {value:g}{unit}, limit {limit:g}{unit}")
     if not found["both_go_on"]:
         over.append("a picture stopped after the cut")
+    over += [f"{step}: {why}" for step, why in found["failed"].items()]
     return over + [f"{code}: never came in" for code in found["missing"]]

@@ -125,7 +125,7 @@ def delays(meeting: Meeting) -> list[float]:
     return found
 
 
-def table(meeting: Meeting) -> None:
+def table(meeting: Meeting) -> dict[str, Any]:
     """Rows of the chair's table, the oracle's judgement after each."""
     load, main = meeting.seats.load, meeting.seats.main
     one, two, three = load[0], load[len(load) // 2], load[-1]
@@ -153,6 +153,7 @@ def table(meeting: Meeting) -> None:
         meeting.act(action, who, **args)
         meeting.check(f"{action} {args.get('venue', '')}".strip())
     meeting.tell(f"{len(rows)} rows of the chair's table: {meeting.wrong_count} told otherwise so far")
+    return {"chair_actions": len(rows)}
 
 
 def ring_cut(meeting: Meeting, link: str, settle: Callable[[], object]) -> dict[str, Any]:

@@ -99,10 +99,11 @@ def test_who_is_told_otherwise_is_named() -> None:
 
 
 def test_what_is_not_measured_is_judged_only_where_the_county_has_a_place_for_it() -> None:
-    good = {**dict.fromkeys(LIMITS, 0.0), "both_go_on": True, "missing": [], "not_measured": {}}
+    good = {**dict.fromkeys(LIMITS, 0.0), "both_go_on": True, "missing": [], "failed": {}, "not_measured": {}}
     assert misses(good) == []
     assert misses({**good, "alone_s": None}) == ["alone_s: never seen"]
     assert misses({**good, "alone_s": None, "not_measured": {"alone_s": "no township has a relay"}}) == []
+    assert misses({**good, "failed": {"ring": "TimeoutError: x"}}) == ["ring: TimeoutError: x"]
     assert misses({**good, "switch_p95_ms": 701.0}) == ["switch_p95_ms: 701 ms, limit 700 ms"]
     assert misses({**good, "wrong_chair_state": 2, "both_go_on": False}) == [
         "wrong_chair_state: 2, limit 0",
