@@ -33,7 +33,7 @@ from vconf.client.channel import Lost, Refusal
 Progress = Callable[[str], None]
 Found = dict[str, Any]
 HALLS, BROWSERS, JOINS = 60, 3, 2
-_WIDTH, _HEIGHT = 960, 540  # large enough that the page asks for the whole picture
+_WIDTH, _HEIGHT = 640, 360
 _RING_BPS_LEAST = 200_000
 
 

@@ -19,6 +19,7 @@ from vconf.load.hall import Hall
 from vconf.load.way import Habits, Way
 
 JOINS_PER_S = 4.0
+_AT_ONCE, _PATIENCE_S = 4, 20.0  # so many on their way at a time, so long for one that does not come
 _ANSWER_S = 30.0
 _Found = TypeVar("_Found")
 
@@ -52,13 +53,19 @@ class Halls:
             self._loop.close()
 
     def come(self) -> None:
-        """All join, some each second; the chair lets guests in as they come."""
-        for number, code in enumerate(self._seats.load, 1):
+        """All join, some each second or as fast as they come in; the chair lets guests in as they come."""
+        for code in self._seats.load:
             self._ask(self._join(code))
+            end_s = time.monotonic() + _PATIENCE_S
             time.sleep(1 / JOINS_PER_S)
-            if number % 8 == 0:
+            while self._coming() > _AT_ONCE and time.monotonic() < end_s:
                 self.admit()
+                time.sleep(0.1)
         self.admit()
+
+    def _coming(self) -> int:
+        """How many are at the door or in the waiting room."""
+        return sum(not inside for inside in self.read(lambda hall: hall.inside).values())
 
     def admit(self) -> None:
         """Whoever waits comes in."""
