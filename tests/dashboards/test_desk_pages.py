@@ -373,6 +373,46 @@ def test_the_server_refuses_what_the_pages_do_not_offer(desktop: Desktop) -> Non
     assert desktop.status("qian", "/api/desk/reports", {"site": "t02", "text": "x"}) == 403
 
 
+def test_a_meeting_is_booked_for_all_townships_and_a_taken_hall_is_named(desktop: Desktop) -> None:
+    page = desktop.page("chen", "/book")
+    page.locator("input[name=title]").fill("防汛会商")
+    page.locator("input[name=start]").fill("2030-05-06T09:00")
+    page.locator("[data-group=townships]").click()
+    expect(page.locator("[data-found=good]")).to_contain_text("会场均空闲")
+    expect(page.locator("[data-found=good]")).to_contain_text("网络带宽足够")
+    page.locator("select[name=repeat]").select_option("FREQ=WEEKLY")
+    expect(page.locator("[data-found=good]")).to_contain_text("共 4 次")
+    page.locator("select[name=main]").select_option("t03")
+    page.locator(".card button.main").first.click()
+    expect(page.locator("[data-said=booked]")).to_contain_text("已预订:防汛会商")
+    rows = page.locator(".rows [data-meeting]", has_text="防汛")
+    expect(rows).to_have_count(4)
+    expect(rows.first).to_contain_text("11 个会场,主会场 石桥镇会场")
+
+    page.locator("input[name=title]").fill("另一个会")
+    page.locator("input[name=start]").fill("2030-05-06T10:00")
+    page.locator("[data-hall=t02]").click()
+    expect(page.locator("[data-found=clash]")).to_contain_text("白云镇会场（t02）")
+    page.locator(".card button.main").first.click()
+    expect(page.locator(".form .problem")).to_contain_text("已有会议")
+
+    rows.first.locator("[data-change]").click()
+    page.locator("dialog input[name=title]").fill("防汛调度会")
+    page.locator("dialog [data-hall=t11]").click()
+    page.locator("dialog button[type=submit]").click()
+    expect(rows.first).to_contain_text("防汛调度会")
+    expect(rows.first).to_contain_text("10 个会场")
+    rows.nth(1).locator("[data-cancel]").click()
+    page.locator("dialog input[name=series]").check()
+    page.locator("dialog button[type=submit]").click()
+    expect(rows).to_have_count(0)
+
+    page.locator("[data-feed=make]").click()
+    expect(page.locator("[data-said=calendar]")).to_contain_text("/api/meet/calendar/")
+    page.set_viewport_size({"width": 390, "height": 844})
+    fits(page, 390)
+
+
 def test_a_maintenance_window_is_opened_and_ended_on_the_page(desktop: Desktop) -> None:
     page = desktop.page("zhao", "/alerts")
     page.locator("[data-action=window]").click()

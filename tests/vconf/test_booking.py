@@ -12,14 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from inventory.impact import Faults, ImpactMap
 from inventory.load import load_model
+from inventory.model import LinkKind
 from store.audit import AuditEntry
 from store.engine import Store, open_store
 from vconf import meetings
 from vconf.booking import book as booking
 from vconf.booking.book import Change, Wanted
+from vconf.booking.checker import Checker
 from vconf.booking.conflicts import Clashes
 from vconf.booking.groups import groups, spread
+from vconf.booking.need import hall_needs
 from vconf.booking.repeat import MOST, starts
 from vconf.meetings import Meeting, MeetingError
 
@@ -150,3 +154,30 @@ def test_a_series_is_changed_and_cancelled_whole_or_one_by_one(store: Store) -> 
     assert all(each.cancelled_at and each.sequence >= 2 for each in gone)
     with pytest.raises(MeetingError, match="cancelled or over"):
         change(one.id, Change(title="x"))
+
+
+def test_a_booking_is_checked_beside_what_else_is_booked_then(store: Store) -> None:
+    model = load_model("shili")
+    impacts = ImpactMap(model)
+    need = hall_needs(2).down
+    line = next(name for name in impacts.paths(Faults())["t07"] or () if model.links[name].kind is LinkKind.ACCESS)
+    checker = Checker(impacts, {line: need * 3 // 2}, lambda: faults[0])
+    faults = [Faults()]
+
+    def ok(start: datetime, now: datetime = MONDAY - timedelta(days=3)) -> bool:
+        with store.reading() as session:
+            spans = [(start, start + HOUR), (start + timedelta(days=7), start + timedelta(days=7) + HOUR)]
+            return checker.of(session, ("t01", "t07"), spans, now).ok
+
+    assert ok(MONDAY)
+    with store.session() as session:
+        other = Wanted(title="别的会", start_at=MONDAY + timedelta(days=7), duration=HOUR, halls=("t07", "t02"))
+        (made,) = booking.book(session, other, "li", model.halls)
+    assert not ok(MONDAY), "its second time meets another meeting on that line"
+    assert ok(MONDAY + HOUR)
+    with store.session() as session:
+        booking.cancel(session, made.id, "li", "", MONDAY)
+    assert ok(MONDAY)
+    faults[0] = Faults(links=frozenset(model.links))
+    assert ok(MONDAY), "what is broken days before says nothing"
+    assert not ok(MONDAY, now=MONDAY - HOUR)
