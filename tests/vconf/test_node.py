@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import subprocess
+import sys
 import time
 import warnings
 from collections import Counter
@@ -357,6 +359,45 @@ def test_the_rule_is_one_for_every_tier(tmp_path: Path, monkeypatch: pytest.Monk
     assert ("hall:t02", "t01") in acts, "what the township did came up through the county"
     assert sheet["t02"].heads == 5
     assert (sheet["t01"].stays, sheet["t02"].stays) == (1, 1)
+
+
+def test_what_the_parent_refuses_holds_nobody_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting = world.book("t01", "t02")
+    asked: list[str] = []
+    take = County.take
+
+    async def stumbling(self: County, found: handed.Handed) -> None:
+        asked.append(found.serial)
+        if len(asked) == 1:
+            raise OSError("the store is away")  # no answer: it comes again
+        if len(asked) == 2:
+            raise ValueError("never")
+        await take(self, found)
+
+    monkeypatch.setattr(County, "take", stumbling)
+    monkeypatch.setattr(child, "ANSWER_S", 0.3)
+    world.wait(lambda: meeting.id in world.node.child.meetings)
+    world.bus.cut = True
+    world.wait(lambda: world.node.alone)
+    with world.page(links.join_token(world.tokens, links.Seat("t01", meeting.id))):
+        pass
+    world.bus.cut = False
+    world.wait(lambda: len(asked) == 2 and world.node._ready.is_set() and not world.node.alone)
+    assert asked[0] == asked[1]
+    kept = list((world.settings.lib or Path()).glob("refused-*.json"))
+    assert [json.loads(each.read_text())["meeting"] for each in kept] == [meeting.id]
+    assert "meeting.merge" not in world.audited()
+
+
+def test_a_node_loads_no_store_and_no_model() -> None:
+    """It runs on a small box beside a relay."""
+    script = (
+        "import sys, uvicorn, dashboards.shield, vconf.bus.wire, vconf.node.node\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    loaded = set(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.split())
+    assert "starlette" in loaded
+    assert loaded & {"sqlalchemy", "alembic", "pydantic", "fastapi", "ruamel", "typer", "nats"} == set()
 
 
 def test_a_parent_is_lost_after_three_heartbeats_and_back_when_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:

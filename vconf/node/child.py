@@ -106,12 +106,12 @@ class Child:
             self._sign_s = self._now()
 
     async def hand_over(self, found: Handed) -> None:
-        """Give the parent an account; NoAnswer when it has not taken it."""
+        """Give the parent an account; NoAnswer when it could not take it, ValueError when it never will."""
         for part in found.parts():
             message = pack({"handOver": handed.written(part)})
             answer = unpack(await self._bus.request(f"up.{self._parent}.{self._name}", message, ANSWER_S))
             if answer.get("taken") != part.serial:
-                raise NoAnswer(f"{self._parent}: did not take {part.serial}: {answer.get('bad')}")
+                raise ValueError(f"{self._parent}: {answer.get('bad')}")
 
     # -- what is heard ------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any
 from vconf.chair import merge
 from vconf.chair.merge import Account
 
-MOST_ACTS = 1000
+MOST_ACTS = 300
 """Acts in one message; a long time alone takes several."""
 
 

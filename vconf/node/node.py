@@ -36,7 +36,7 @@ from vconf.rooms.rooms import Rooms
 MOVING_S = 6.0
 """A page that comes while the tier changes waits for so long."""
 
-AGAIN_S = 1.0
+AGAIN_S, AGAIN_MOST_S = 1.0, 30.0
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ class Node:
         self._knocks = Buckets(rate=5, burst=120)  # by address
         self._rooms: Rooms | None = None
         self._conversations: Conversations | None = None
+        self._again_s = AGAIN_S
         self._ready = asyncio.Event()  # not set: between two tiers
         self._task: asyncio.Task[None] | None = None
 
@@ -159,8 +160,8 @@ class Node:
             rooms.on_change = self._parent.changed
         await rooms.start()
         self._rooms, self._conversations = rooms, Conversations(rooms, self._door.read_join)
-        await self.passing.drop()
         self._ready.set()
+        await self.passing.drop()
         logger.warning("alone after %.0f ms", (time.monotonic() - began) * 1000)
 
     async def _join_parent(self) -> None:
@@ -171,16 +172,26 @@ class Node:
             self._rooms = self._conversations = None
         try:
             for found in self._notes.handed(time.time()):
-                await self.child.hand_over(found)
-                await asyncio.to_thread(self._notes.forget, found)
-                logger.warning("meeting %d: handed over, %d acts", found.meeting, len(found.acts))
+                await self._hand_over(found)
         except NoAnswer as problem:
-            logger.warning("not handed over: %s", problem)
+            logger.warning("not handed over, once more in %.0f s: %s", self._again_s, problem)
             await self._go_alone()
-            await asyncio.sleep(AGAIN_S)
-            self.child.turned.set()  # once more, if the parent is still there
+            await asyncio.sleep(self._again_s)
+            self._again_s = min(2 * self._again_s, AGAIN_MOST_S)
+            self.child.turned.set()  # if the parent is still there
             return
+        self._again_s = AGAIN_S
         self._ready.set()
+
+    async def _hand_over(self, found: Handed) -> None:
+        try:
+            await self.child.hand_over(found)
+        except ValueError as refused:
+            logger.error("meeting %d: what was done alone is refused and set aside: %s", found.meeting, refused)
+            await asyncio.to_thread(self._notes.set_aside, found)
+            return
+        await asyncio.to_thread(self._notes.forget, found)
+        logger.warning("meeting %d: handed over, %d acts", found.meeting, len(found.acts))
 
     async def _settled(self) -> None:
         """Wait until it is known which tier answers; 503 when that takes too long."""

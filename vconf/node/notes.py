@@ -139,6 +139,12 @@ class Notes:
                 self._of_stay = {stay: meeting for stay, meeting in self._of_stay.items() if meeting != found.meeting}
                 self._write()
 
+    def set_aside(self, found: Handed) -> None:
+        """The parent will never take it: it stays on the disk, for a person to read, and holds nobody up."""
+        if self._kept is not None:
+            write_whole(self._kept.with_name(f"refused-{found.serial}.json"), json.dumps(handed.written(found)))
+        self.forget(found)
+
     def _new(self, meeting: Meeting) -> Conference:
         return opened(
             meeting=meeting.id,

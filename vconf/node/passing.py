@@ -29,6 +29,7 @@ AGAIN = 1012
 _CONNECT_S = 1.5
 _ANSWER_S = 5.0
 _KNOCK_S = 0.5
+_DROP_S = 1.0
 _WELCOME_BYTES = 4 << 20  # a welcome of hundreds of venues
 _OURS = frozenset(
     {"host", "connection", "content-length", "transfer-encoding", "upgrade", "keep-alive", "te", "cookie"}
@@ -92,7 +93,8 @@ class Passing:
         tasks = [*self._pages, *self._requests]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_DROP_S)  # a page that is dead answers no closing handshake
 
     async def _serve(self, socket: WebSocket) -> None:
         try:
