@@ -62,7 +62,7 @@ def visit(page: Page, address: str) -> None:
 
 def painted(page: Page) -> None:
     """Until something was painted since the document was loaded; Chromium drops the keys that come before."""
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
+    page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
 
 
 def fits(page: Page, width: int, where: str = "") -> None:

@@ -105,7 +105,7 @@ def test_a_dead_centre_is_shown_plainly(page: Page, sources: FakeSources) -> Non
 def test_the_keyboard_reaches_a_site_and_its_page_draws_charts(page: Page) -> None:
     page.locator('.node[data-site="c1"]').focus()
     page.keyboard.press("ArrowDown")
-    page.wait_for_function("![undefined, 'c1'].includes(document.activeElement.dataset.site)")
+    page.wait_for_function("() => ![undefined, 'c1'].includes(document.activeElement.dataset.site)")
     page.locator('.node[data-site="t02"]').focus()
     page.keyboard.press("Enter")
     site = page.locator("aside.site")

@@ -332,7 +332,7 @@ def test_the_wall_turns_by_itself_and_shows_a_new_fault_at_once(windows: Windows
     expect(wall).to_have_attribute("data-scene", "meetings")
     sources.link(FAULT, "down")
     expect(wall).to_have_attribute("data-scene", "map")
-    page.wait_for_function("document.documentElement.scrollHeight <= 1080")
+    page.wait_for_function("() => document.documentElement.scrollHeight <= 1080")
     page.keyboard.press("Escape")
     expect(page.locator(".menu")).to_be_visible()
 

@@ -104,7 +104,7 @@ def test_from_the_first_account_to_a_signed_in_engineer(browser: Hall, running_c
     fill(page, password=GOOD, repeat=GOOD)
     code = page.locator(".enrol img")
     expect(code).to_be_visible()
-    page.wait_for_function("document.querySelector('.enrol img').naturalWidth > 0")
+    page.wait_for_function("() => document.querySelector('.enrol img').naturalWidth > 0")
     look(page, "enrol")
     secret = secret_of(code.get_attribute("alt") or "")
     fill(page, code=code_at(secret, utc_now()))

@@ -86,13 +86,13 @@ def test_chromium_plays_it(served: tuple[Path, str], tmp_path: Path, monkeypatch
         page = browser.new_page()
         page.goto(address)
         video = page.locator("#v")
-        page.wait_for_function("document.getElementById('v').readyState >= 3")
+        page.wait_for_function("() => document.getElementById('v').readyState >= 3")
         assert video.evaluate("v => [v.error, v.videoWidth, Math.round(v.duration)]") == [None, 320, 8]
         assert video.evaluate("v => v.webkitAudioDecodedByteCount >= 0")
         video.evaluate("v => v.play()")
-        page.wait_for_function("document.getElementById('v').currentTime > 0.5")
+        page.wait_for_function("() => document.getElementById('v').currentTime > 0.5")
         video.evaluate("v => { v.currentTime = 3.5 }")
-        page.wait_for_function("document.getElementById('v').currentTime > 4.6")
+        page.wait_for_function("() => document.getElementById('v').currentTime > 4.6")
         assert video.evaluate("v => [v.error, v.videoWidth]") == [None, 640], "the size changed on the way"
         assert video.evaluate("v => v.webkitAudioDecodedByteCount > 0"), "sound is decoded"
         assert video.evaluate("v => [...v.textTracks[0].cues].map(c => [c.startTime, c.text])") == [
