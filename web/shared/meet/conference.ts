@@ -49,7 +49,7 @@ export interface You {
 }
 
 export interface VenueState extends Named {
-  kind: "hall" | "guest";
+  kind: "hall" | "guest" | "stream";
   present: boolean;
   admitted: boolean;
   cut: boolean;
