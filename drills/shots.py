@@ -67,6 +67,7 @@ SMALL = (
 """On a telephone, while a fibre is cut."""
 
 OTHERS = (
+    ("chair", (("/book", "meet-booking"),)),
     ("leader", (("/leaders", "lead-overview"),)),
     ("supervisor", (("/board", "supervision-board"), ("/scores", "supervision-scores"))),
     ("clerk", (("/report", "clerk-report"),)),
@@ -128,13 +129,14 @@ def shots(lab: Lab, folder: Path, progress: Progress) -> list[Path]:
         operator.page.set_default_timeout(_READY_MS)
         with _told(operator, folder):
             taken += _operations(lab, album, operator.page, pair[0])
-            taken.append(_desk(album, operator.page, pair[0]))
             for role, pages in OTHERS:
                 # Another person at the same computer: a new link, read by a page that has forgotten the old one.
                 operator.page.goto("about:blank")
                 operator.page.goto(f"{base}/ops/#token={ops_token(tokens, _somebody(lab, role))}")
                 operator.page.wait_for_selector(".menu", timeout=_READY_MS)
                 taken += _pages(album, operator.page, pages)
+                if role == "chair":
+                    taken.append(_desk(album, operator.page, pair[0]))
     return taken
 
 
@@ -210,10 +212,9 @@ def _pages(album: Album, page: Page, pages: tuple[tuple[str, str], ...]) -> Iter
 
 
 def _desk(album: Album, page: Page, room: Room) -> Path:
-    """The chair's desk of the meeting, as the operator on duty enters it, with a venue on the air."""
-    visit(page, "/meetings")
+    """The chair's desk of the meeting, entered from the page of bookings, with a venue on the air."""
     with page.context.expect_page() as entered:
-        page.get_by_role("button", name="主席台").first.click()
+        page.locator("[data-console]").first.click()
     desk = entered.value
     desk.set_viewport_size({"width": WIDE["width"], "height": WIDE["height"]})
     desk.locator(f"[data-venue='{room.code}']").click(timeout=_READY_MS)

@@ -9,6 +9,7 @@ import { Field, Form } from "../ui/form";
 import { Badge, Card, Empty, Loading, PageHead } from "../ui/show";
 import "./book.css";
 import { Calendars } from "./calendars";
+import { enterDesk } from "./desk";
 import { BookingForm, nameOf } from "./form";
 import type { Booked, Halls } from "./types";
 import { t } from "./words";
@@ -84,8 +85,7 @@ function Row({ meeting, halls, changed }: { meeting: Booked; halls: Halls; chang
   const over = meeting.ended || end < now;
   const console_ = async (): Promise<void> => {
     try {
-      const { token } = await post<{ token: string }>(`/api/meet/meetings/${meeting.id}/console`);
-      window.open(`/chair/#token=${token}`, "_blank", "noopener");
+      await enterDesk(meeting.id);
     } catch (refused) {
       setProblem(wordsOf(refused));
     }

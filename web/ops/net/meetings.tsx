@@ -1,8 +1,8 @@
 /** Meetings that run or are booked, on the network: each hall's way, what protects it, its figures, and the verdict. */
 import { useState } from "preact/hooks";
-import { post } from "../../shared/api";
 import { say } from "../../shared/i18n";
 import { hallName } from "../banner";
+import { enterDesk } from "../book/desk";
 import { rate, time, day } from "../format";
 import type { PageProps } from "../pages";
 import { to } from "../shell/router";
@@ -68,9 +68,8 @@ function ChairsDesk({ meeting }: { meeting: string }) {
   const [problem, setProblem] = useState("");
   const open = async (): Promise<void> => {
     try {
-      const { token } = await post<{ token: string }>(`/api/meet/meetings/${meeting}/console`);
+      await enterDesk(meeting);
       setProblem("");
-      window.open(`/chair/#token=${token}`, "_blank", "noopener");
     } catch (refused) {
       setProblem(wordsOf(refused));
     }
