@@ -26,6 +26,7 @@ from vconf import links, meetings
 
 ROOT = Path(__file__).resolve().parents[2]
 CENTRE = "10.99.0.1"
+NODE = "10.99.0.2"
 HALLS = ("t01", "t02")
 
 
@@ -83,6 +84,7 @@ class Lab:
         _ip("-n", self.centre, "link", "set", "lo", "up")
         _ip("-n", self.centre, "link", "add", "br0", "type", "bridge")
         _ip("-n", self.centre, "address", "add", f"{CENTRE}/24", "dev", "br0")
+        _ip("-n", self.centre, "address", "add", f"{NODE}/24", "dev", "br0")
         _ip("-n", self.centre, "link", "set", "br0", "up")
         for hall, address in self.places.items():
             name = self.netns(hall)
@@ -96,8 +98,8 @@ class Lab:
     def _identity(self) -> None:
         self.secrets = Secrets(self.folder / "identity")
         (self.folder / "ca.pem").write_text(self.secrets.ca.certificate_pem)
-        for name, make in (("relay", self.secrets.ca.issue_device), ("nms", self.secrets.ca.issue_device)):
-            key, certificate = make(name, ips=[CENTRE])
+        for name, address in (("relay", CENTRE), ("nms", CENTRE), ("node", NODE)):
+            key, certificate = self.secrets.ca.issue_device(name, ips=[address])
             (self.folder / f"{name}.key").write_text(key)
             (self.folder / f"{name}.crt").write_text(certificate)
         (self.folder / "relay.json").write_text(
@@ -115,12 +117,16 @@ class Lab:
         )
 
     def start(self, name: str) -> None:
-        """Start "relay" or "pages"."""
+        """Start "relay", "pages" or, before the pages, a township's "node"."""
         command = {
             "relay": ["-m", "sanwang.relay", "--config", str(self.folder / "relay.json")],
             "pages": [
                 *("-m", "tests.vconf.pages", "--folder", str(self.folder), "--bind", CENTRE),
                 *("--relay", f"{CENTRE}:9820", "--dist", str(ROOT / "web" / "dist")),
+            ],
+            "node": [
+                *("-m", "tests.vconf.front", "--folder", str(self.folder), "--bind", NODE),
+                *("--county", CENTRE, "--dist", str(ROOT / "web" / "dist")),
             ],
         }[name]
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -142,10 +148,10 @@ class Lab:
         """Process id ("ip netns exec" replaces itself by the command)."""
         return self._processes[name].pid
 
-    def wait_pages(self, timeout_s: float = 60.0) -> None:
-        """Until the centre answers HTTPS."""
+    def wait_pages(self, address: str = CENTRE, timeout_s: float = 60.0) -> None:
+        """Until the centre, or the node, answers HTTPS."""
         deadline = time.monotonic() + timeout_s
-        probe = f"import socket; socket.create_connection(('{CENTRE}', 443), 1)"
+        probe = f"import socket; socket.create_connection(('{address}', 443), 1)"
         while subprocess.run([*self.argv("centre"), sys.executable, "-c", probe], capture_output=True).returncode:
             if time.monotonic() > deadline:
                 raise TimeoutError((self.folder / "pages.log").read_text()[-2000:])

@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.cors import CORSMiddleware
 
 from dashboards.shield import Shield
 from identity.secrets import Secrets
@@ -18,9 +19,12 @@ from identity.tokens import Tokens
 from inventory.load import load_model
 from inventory.turn_schema import TurnIntent
 from store.engine import open_store
+from tests.vconf.lab import NODE
 from vconf import links
 from vconf.cascade import Cascade
 from vconf.lines import Identity
+from vconf.recording import library, sealed
+from vconf.recording.keeper import Keeper
 from vconf.relay_client import RelayClient
 from vconf.rest import Caller, Rest
 from vconf.signalling import Signalling
@@ -68,6 +72,12 @@ def main(argv: list[str]) -> None:
     app.include_router(
         Rest(store, tokens, model, signalling.rooms, nobody, lambda: seen(folder), signalling.halls.ask_tests).router
     )
+    secrets = Secrets(folder / "identity")
+    keeper = Keeper(
+        *(store, signalling.rooms.conferences, tokens, secrets.resolve(sealed.KEY), folder / library.FOLDER),
+        *(library.Limits(free_bytes=1), f"wss://{options.bind}/meet/ws", secrets.ca.certificate_pem),
+    )
+    app.include_router(keeper.router())
 
     @app.post("/again")
     async def again() -> None:
@@ -78,6 +88,7 @@ def main(argv: list[str]) -> None:
                 if peer.outbox is not None:
                     peer.outbox.close(1012)
 
+    app.add_middleware(CORSMiddleware, allow_origins=[f"https://{NODE}"], allow_methods=["POST"], allow_headers=["*"])
     app.mount("/", StaticFiles(directory=options.dist, html=True))
     uvicorn.run(
         Shield(app),

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from drills.browser import Halls
-from tests.vconf.lab import ROOT, Lab
-from tests.vconf.looks import enter, heard, hears, moving, open_coloured, until, words
+from tests.vconf.lab import CENTRE, NODE, ROOT, Lab
+from tests.vconf.looks import beside, enter, heard, hears, moving, open_coloured, until, words
 
 pytestmark = [pytest.mark.twin, pytest.mark.browser]
 
@@ -131,6 +131,27 @@ def test_a_hall_that_slept_or_is_asked_to_come_again_is_back_by_itself(lab: Lab,
     with lab.asleep("t02"):
         until(lambda: one.stats()["peers"] == [], "a hall whose computer sleeps is out")
     until(lambda: two.stats()["trouble"] == "" and moving(one) and moving(two), "it woke up and is back")
+
+
+def test_a_hall_whose_townships_node_dies_speaks_to_the_county_itself(lab: Lab, halls: Halls) -> None:
+    urls = lab.book("t01", "t02")
+    lab.start("node")
+    lab.wait_pages(NODE)
+    one = open_coloured(halls, lab.argv("t01"), urls["t01"].replace(CENTRE, NODE), "t01")
+    two = beside(one, urls["t02"], "t02")
+    for hall in (one, two):
+        enter(hall)
+    for hall in (one, two):
+        until(partial(moving, hall), "they meet")
+    one.page.evaluate("window.stayed = document.querySelector('.own-picture').srcObject.id")
+    before = [video["frames"] for video in two.video()]
+    lab.stop("node", signal.SIGKILL)
+    asked = "window.sanwang.act('raiseHand').then(() => true, () => false)"
+    until(lambda: bool(one.page.evaluate(asked)), "its conversation goes on with the county, without a person", 5)
+    assert one.page.evaluate("window.stayed === document.querySelector('.own-picture').srcObject.id"), "no reload"
+    assert moving(one)
+    assert [video["frames"] for video in two.video()] > before, "its media was never touched"
+    until(lambda: "hand" in words(one), "the county answers")
 
 
 def test_a_browser_that_does_not_trust_the_county_sees_nothing(lab: Lab, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ export class Channel {
   private heard = performance.now();
   private pinging: number | undefined;
   private over = false;
+  private welcomed = false; // before that whoever opened it is told, and nobody else
 
   private constructor(
     private readonly socket: WebSocket,
@@ -50,8 +51,8 @@ export class Channel {
   }
 
   /**
-   * Connect to a server ("https://10.32.2.6") and say hello; resolves with the welcome, rejects with a Refusal, or when
-   * nothing answers for so long.
+   * Connect to a server ("https://10.32.2.6") and say hello; resolves with the welcome, rejects with a Refusal: "away" when
+   * no server answers for so long, "closed" when one does and ends it.
    */
   static open<W>(
     hello: Record<string, unknown>,
@@ -72,15 +73,15 @@ export class Channel {
         reject(new Refusal("away", "closed"));
       };
       socket.onopen = () => {
+        window.clearTimeout(timer); // from now on the answer to hello is waited for
         const channel = new Channel(socket, events);
         channel.request<W>("hello", hello).then(
           (welcome) => {
-            window.clearTimeout(timer);
+            channel.welcomed = true;
             channel.pinging = window.setInterval(() => channel.ping(), PING_MS);
             resolve({ channel, welcome });
           },
           (error: unknown) => {
-            window.clearTimeout(timer);
             channel.drop();
             reject(error as Error);
           },
@@ -141,14 +142,14 @@ export class Channel {
     if (this.over) return;
     this.over = true;
     window.clearInterval(this.pinging);
-    this.fail();
-    this.events.closed();
+    this.fail(this.welcomed ? "away" : "closed");
+    if (this.welcomed) this.events.closed();
   }
 
-  private fail(): void {
+  private fail(code = "away"): void {
     for (const { reject, timer } of this.waiting.values()) {
       window.clearTimeout(timer);
-      reject(new Refusal("away", "closed"));
+      reject(new Refusal(code, "closed"));
     }
     this.waiting.clear();
   }

@@ -27,6 +27,9 @@ const OTHERS_MS = 1_500; // with another server to ask, nobody waits so long for
 const PAUSES_MS = [200, 400, 800, 1_500, 2_500];
 const late = (ms: number): Promise<never> =>
   new Promise((_, reject) => window.setTimeout(() => reject(new Refusal("away", "no answer")), ms));
+/** No server was there, or one that cannot answer now: the next may. */
+const unanswered = (error: unknown): boolean =>
+  error instanceof Refusal ? error.code === "away" : !(error instanceof ApiError) || error.status >= 500;
 const pause = (attempt: number): Promise<void> =>
   new Promise((resolve) => window.setTimeout(resolve, PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)]));
 
@@ -120,10 +123,10 @@ export class Session {
 
   /** Get a channel, by resuming the session or by joining anew, for as long as the page wants to be in. */
   private async connect(): Promise<void> {
-    let attempt = 0;
+    let [attempt, turn] = [0, 0];
     while (this.going) {
       try {
-        const opened = await this.open(attempt);
+        const opened = await this.open(turn);
         if (!this.going) return opened.channel.drop();
         this.channel = opened.channel;
         await this.arrived(opened.welcome);
@@ -135,14 +138,15 @@ export class Session {
         }
         if (error instanceof Refusal && (error.code === "cancelled" || error.code === "over")) return this.finish(error.code);
         if (error instanceof ApiError && (error.status === 401 || error.status === 404)) return this.finish("badLink");
+        turn = unanswered(error) ? turn + 1 : 0;
         await pause(attempt++);
       }
     }
   }
 
-  private async open(attempt: number): Promise<{ channel: Channel; welcome: Welcome }> {
+  private async open(turn: number): Promise<{ channel: Channel; welcome: Welcome }> {
     const all = servers();
-    const server = all[attempt % all.length]!;
+    const server = all[turn % all.length]!;
     const mostMs = all.length > 1 ? OTHERS_MS : CONNECT_MS;
     const events = {
       notified: (type: string, data: Record<string, unknown>) => this.notified(type, data),
