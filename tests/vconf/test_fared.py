@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import io
+import warnings
+import zipfile
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards.meeting_page import html
+from dashboards.meeting_report import MeetingReports
+from dashboards.shield import Shield
+from identity.sealing import verify
+from identity.secrets import Secrets
 from tests.vconf.test_conference import camera, share, until
 from tests.vconf.test_signalling import Door, door
 from vconf import attendance, fared, links, meetings
 from vconf.fared import Fared, add, sampled, summary
 from vconf.report.document import document
+from vconf.rest import Rest
+
+with warnings.catch_warnings():  # starlette would rather have another HTTP client than the one installed
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
 
 __all__ = ["door"]
 
@@ -95,3 +109,25 @@ def test_a_meeting_is_sampled_and_reported(door: Door) -> None:
     assert "应答 answered" in page
     assert "绕行 rerouted" in page
     assert "<script" not in page
+
+
+def test_the_report_comes_as_a_page_and_on_paper_with_its_signature(door: Door, tmp_path: Path) -> None:
+    secrets = Secrets(tmp_path / "county")
+    reports = MeetingReports(door.model, door.store, secrets)
+    app = FastAPI()
+    app.include_router(Rest(door.store, door.tokens, door.model, None, door.operator, reports=reports).router)
+    where = f"/api/meet/meetings/{door.book('t01', 't02').id}/report"
+    with TestClient(Shield(app)) as client:
+        office = {"x-login": "office"}
+        assert client.get(where).status_code == 401
+        assert client.get(f"{where}.zip", headers={"x-login": "elsewhere"}).status_code == 403
+        assert client.get(where, headers=office).json()["booked"] == 2
+        page = client.get(f"{where}.html", headers=office)
+        assert "未到 absent" in page.text
+        assert "style-src 'unsafe-inline'" in page.headers["content-security-policy"]
+        assert "script-src" not in page.headers["content-security-policy"]
+        packed = client.get(f"{where}.zip", headers=office)
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+        pdf, signature = (archive.read(name) for name in sorted(archive.namelist()))
+    assert pdf.startswith(b"%PDF-")
+    assert verify(secrets.ca.certificate_pem, pdf, signature).name == "meetings.sanwang.internal"
