@@ -170,17 +170,13 @@ class Centre:
                 f"wss://{_LOOPBACK}:{self.port}/meet/ws",
                 secrets.ca.certificate_pem,
             )
+            application.include_router(self.keeper.router())
             web = server(application, context)
             serving = asyncio.create_task(web.serve(sockets=[listening]))
-            keeping: asyncio.Task[None] | None = None
             try:
                 await until(lambda: web.started and self.door.relay.up)
-                keeping = asyncio.create_task(self.keeper.run())
                 yield
             finally:
-                if keeping is not None:
-                    keeping.cancel()
-                    await asyncio.gather(keeping, return_exceptions=True)
                 web.should_exit = True
                 await serving
                 await self.kill_relay()

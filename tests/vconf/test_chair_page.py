@@ -199,6 +199,15 @@ def what_venues_are_told(desk: Desk) -> None:
     desk.keys("T")
     t01.wait_for_selector("[data-banner]", state="detached")
 
+    desk.keys("R")
+    for page in (t01, t02):
+        page.wait_for_selector("[data-recording]")
+    desk.page.wait_for_selector("[data-recording=running]", timeout=20_000)
+    desk.keep("recording")
+    desk.keys("R")
+    for page in (t01, t02, desk.page):
+        page.wait_for_selector("[data-recording]", state="detached")
+
     desk.choose("t03")
     desk.fill("n", "=42", "Tab", "=李", "Enter")
     until(lambda: desk.tile("t03", "heads") == "42", "signed in for it")

@@ -114,7 +114,7 @@ def test_a_meeting_is_recorded_through_crashes(
             assert third.conference["recording"]["by"] == "t01"
             await act("broadcast", venue="t02")
             await asyncio.sleep(2.5)
-            loss.every = 12
+            loss.every = 8
             await asyncio.sleep(1.5)
             loss.every = 0
             await act("broadcast", venue="t01")
@@ -146,7 +146,7 @@ def test_a_meeting_is_recorded_through_crashes(
             await late.leave(["t03"])
 
     asyncio.run(meet_())
-    assert loss.lost > 10
+    assert loss.lost > 5
 
     # the command line takes it away, for a reason
     monkeypatch.setattr(Places, "lib", property(lambda self: tmp_path))
@@ -196,7 +196,7 @@ def _check_files(out: Path, manifest: dict[str, Any], sent: Sent, films: list[An
         apart = _apart([(at, number) for at, _, number in seen], sent.pictures[id(films[venue])], told["began"])
         offsets[name] = statistics.median(apart)
         steady = [abs(later - earlier) for earlier, later in itertools.pairwise(apart)]
-        assert statistics.quantiles(steady, n=20)[17] < 0.05, "pictures keep their distances"
+        assert statistics.median(steady) < 0.03, "pictures keep their distances"
         beeps = [at for at, number in sent.sounds[id(films[venue])] if number == 0]
         heard, late = recorded.beeps(out / name), []
         for at in heard:  # beside the picture of that moment
@@ -208,7 +208,7 @@ def _check_files(out: Path, manifest: dict[str, Any], sent: Sent, films: list[An
         crash = [at for at, _, _ in seen if at < told["killed"] - offsets[name]]
         assert len(crash) > 0.8 * clip.RATE * (crash[-1] - crash[0])
         assert len(seen) - len(crash) > 2 * clip.RATE, "it went on after both crashes"
-    assert abs(offsets["t01.mp4"] - offsets["t02.mp4"]) < 0.3, "the venues share one time"
+    assert abs(offsets["t01.mp4"] - offsets["t02.mp4"]) < 0.5, "the venues share one time"
     shown = [whose for _, whose, _ in recorded.pictures(out / "programme.mp4")]
     assert [venue for venue, _ in itertools.groupby(shown)] in ([0, 1, 0], [1, 0]), "t02 was broadcast, then t01"
     assert -1 not in shown
