@@ -46,15 +46,19 @@ def meeting(
     """
     busy = Busy()
     found: dict[str, Any] = {**dict.fromkeys(judge.LIMITS), "both_go_on": False, "not_measured": {}, "failed": {}}
+    found |= {"missing": [], "wrong": {}}
     with seats.booked(lab, halls, browsers) as booked:
-        with crowd.Halls(booked, seats.way(lab, booked)) as load, _browsers(lab, booked) as screens:
-            meet = Meeting(lab, booked, load, screens, judge.Judge.of(booked), progress)
-            found |= _tried("come", lambda: _come(meet, joins), found["failed"], progress)
-            found["missing"] = meet.missing()
-            if not found["failed"] and not found["missing"]:
-                for name, step in _steps(meet, found["not_measured"]).items():
-                    found |= _tried(name, step, found["failed"], progress)
-            found |= {"wrong_chair_state": meet.wrong_count, "wrong": meet.wrong, "load": load.figures()}
+
+        def meet() -> Found:
+            with crowd.Halls(booked, seats.way(lab, booked)) as load, _browsers(lab, booked) as screens:
+                here = Meeting(lab, booked, load, screens, judge.Judge.of(booked), progress)
+                found.update(_tried("come", lambda: _come(here, joins), found["failed"], progress))
+                if not found["failed"] and not found["missing"]:
+                    for name, step in _steps(here, found["not_measured"]).items():
+                        found.update(_tried(name, step, found["failed"], progress))
+                return {"wrong_chair_state": here.wrong_count, "wrong": here.wrong, "load": load.figures()}
+
+        found |= _tried("meeting", meet, found["failed"], progress)
     return found | busy.document()
 
 
@@ -121,6 +125,7 @@ def _come(meet: Meeting, joins: int) -> Found:
         "first_frame_ms": [round(value) for value in real],
         "first_frame_load_p95_ms": _rounded(judge.p95(load)),
         "first_frame_p95_ms": _rounded(worst),
+        "missing": meet.missing(),
     }
 
 
