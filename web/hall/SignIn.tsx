@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { named } from "../shared/i18n";
 import { Refusal } from "../shared/meet/channel";
 import { link } from "./door";
@@ -14,7 +14,7 @@ export function SignIn() {
   const field = useRef<HTMLInputElement>(null);
   const [heads, setHeads] = useState(String(session.conference.value?.you.signed ?? ""));
   const [problem, setProblem] = useState("");
-  useEffect(() => {
+  useLayoutEffect(() => { // before anything is painted: the first digit is the field's already
     field.current?.focus();
     field.current?.select();
   }, []);
