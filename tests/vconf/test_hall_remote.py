@@ -116,7 +116,7 @@ def test_a_meeting_with_nothing_but_a_remote_control(lab: Lab, halls: Halls) -> 
 
     # signed in by digits
     press(two, "4")
-    two.page.wait_for_selector("#heads:focus")
+    until(lambda: bool(two.page.evaluate("document.activeElement.id === 'heads'")), "the field has the focus")
     press(two, "4", "2")
     on_every_screen(two.page, "signin")
     press(two, "Enter")
