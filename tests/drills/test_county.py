@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from dashboards.access import ops_token
 from drills import centre, meeting, paths, replace, restore, ring, status, succession, watchers
 from drills import fault as fault_drill
-from drills.browser import Hall, Halls, visit
+from drills.browser import Halls, visit
 from drills.lab import Lab
 from identity import person_certificate
 from identity.people import rights_of
@@ -35,6 +35,7 @@ from provision.change.plan import Plan
 from tests.dashboards.queries import NAME, queries
 from tests.drills import switch_watch
 from tests.drills.by_hand import type_in
+from tests.drills.chairs_desk import the_chairs_desk_is_one_press_away
 from tests.drills.notebook import INSTANCE, active_alerts, chain_of, eventually, proof, sanwang, works
 from twin import faults, portal, rewire
 from twin.state import State
@@ -407,25 +408,6 @@ def test_the_network_pages_show_the_running_county(lab: Lab, tmp_path: Path) -> 
     finally:
         faults.heal(lab.twin, fault)
     assert ring.settled(lab)
-
-
-def the_chairs_desk_is_one_press_away(lab: Lab, browser: Hall, address: str) -> None:
-    """Who may hold meetings opens the desk of one that runs from the page of meetings, in the own name."""
-    halls = ",".join(list(lab.model.halls)[:2])
-    booked = sanwang("meet", "book", "--title", "晨会", "--halls", halls, "--chair", "@chen", "--force", "--json")
-    number = json.loads(booked.stdout.splitlines()[-1])["meeting"]["id"]
-    try:
-        page = browser.beside(address, "chen").page
-        page.wait_for_selector("html[data-at]", state="attached")
-        visit(page, "/meetings")
-        with page.expect_popup() as opening:
-            page.click(f"[data-chair='{number}']")
-        desk = opening.value
-        desk.wait_for_selector("[data-desk=chair]")
-        assert "token" not in desk.url
-        assert desk.locator("[data-venue]").count() == 2
-    finally:
-        assert sanwang("meet", "cancel", str(number)).returncode == 0
 
 
 def test_what_watches_may_die_and_lose_its_database(lab: Lab) -> None:
