@@ -39,6 +39,8 @@ def _requests() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "hello", {"token": "eyJhbGciOiJFZERTQSJ9.e30.AAAA"}
     yield "hello", {"peer": "9f3c00112233", "resumeKey": "k" * 32}
     for name, action in ACTIONS.items():
+        if action.may == "system":  # no page's
+            continue
         yield "act", {"action": name, **{key: _ARGUMENTS[key] for key in action.args if key in _ARGUMENTS}}
     extensions = [{"uri": uri, "id": number} for number, uri in enumerate((MID, RID, AUDIO_LEVEL), 1)]
     codec = {"mimeType": "video/H264", "payloadType": 109, "clockRate": 90000, "parameters": {"packetization-mode": 1}}
@@ -69,6 +71,8 @@ def signalling() -> Hear:
     )
     for code in _HALLS:
         state = act(state, SYSTEM, "arrive", {"venue": code}, 1.0).state
+    for action in ("broadcast", "startRecording"):  # which can be undone, and stopped
+        state = act(state, "t01", action, {"venue": "t02"} if action == "broadcast" else {}, 1.5).state
 
     def hear(datagram: bytes) -> object:
         message = conversation.parse(datagram.decode("utf-8", "replace"))

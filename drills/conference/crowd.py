@@ -19,6 +19,7 @@ from vconf.load.hall import Hall
 from vconf.load.way import Habits, Way
 
 JOINS_PER_S = 4.0
+_BITS_PER_S = 100_000  # of a hall's picture
 _AT_ONCE, _PATIENCE_S = 4, 20.0  # so many on their way at a time, so long for one that does not come
 _ANSWER_S = 30.0
 _Found = TypeVar("_Found")
@@ -100,8 +101,8 @@ class Halls:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(within_s)
 
     async def _open(self) -> None:
-        # small pictures, and a microphone that is off while nobody is to hear it: two cores carry all sixty
-        self._crowd = Crowd(self._way, clip.make(), Habits(quiet=True, max_layer=0))
+        # small pictures, a packet each, and a microphone that is off while nobody is to hear it: two cores carry sixty
+        self._crowd = Crowd(self._way, clip.make(bits_per_s=_BITS_PER_S), Habits(quiet=True, max_layer=0))
         self._console = Console(CONSOLE, self._way)
         await self._console.open()
 

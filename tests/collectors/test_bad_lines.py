@@ -62,7 +62,7 @@ def test_seen_as_silence_first_it_becomes_degraded_without_another_call() -> Non
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.booleans(), st.sampled_from([0.4, 0.8, 1.6, 3.0, 5.0, 9.0, 14.0])), min_size=1, max_size=5),
-    st.sampled_from([1.0, 3.0, 9.0, 20.0]),
+    st.sampled_from([1.0, 3.0, 9.0]),  # a line that loses is told of within ten seconds
 )
 def test_whatever_the_order_there_is_one_call(phases: list[tuple[bool, float]], figures_after_s: float) -> None:
     healed(lossy(phases, figures_after_s))

@@ -19,7 +19,7 @@ from vconf.media.payload import h264_keyframe
 WIDTH, HEIGHT, RATE = 320, 180, 15
 VOICE_S = 0.02
 _SECONDS = 2
-_BITS_PER_S, _VOICE_BITS_PER_S = 200_000, 24_000
+BITS_PER_S, _VOICE_BITS_PER_S = 200_000, 24_000
 _HZ = 48_000
 _PICTURE = f"testsrc2=size={WIDTH}x{HEIGHT}:rate={RATE}"
 _SOUND = f"sine=frequency=220:beep_factor=4:sample_rate={_HZ}"
@@ -54,14 +54,14 @@ class Clip:
     sounds: tuple[Sound, ...]
 
 
-def make(film: Path | None = None) -> Clip:
+def make(film: Path | None = None, bits_per_s: int = BITS_PER_S) -> Clip:
     """Encode the beginning of a film; without one a moving test picture and a beeping tone.
 
     Raises:
         ClipError: the film cannot be read, or is no second long.
     """
     try:
-        pictures = tuple(_pictures(film))
+        pictures = tuple(_pictures(film, bits_per_s))
     except (av.FFmpegError, OSError, StopIteration, IndexError) as error:
         raise ClipError(f"{film}: found no film ({error}); expected a file with a video stream") from None
     if len(pictures) < RATE:
@@ -69,11 +69,11 @@ def make(film: Path | None = None) -> Clip:
     return Clip(pictures, tuple(_sounds(film)))
 
 
-def _pictures(film: Path | None) -> Iterator[Picture]:
+def _pictures(film: Path | None, bits_per_s: int) -> Iterator[Picture]:
     codec = av.CodecContext.create("libx264", "w")
     codec.width, codec.height, codec.pix_fmt = WIDTH, HEIGHT, "yuv420p"
     codec.framerate, codec.time_base = Fraction(RATE), Fraction(1, RATE)
-    codec.bit_rate, codec.gop_size = _BITS_PER_S, RATE
+    codec.bit_rate, codec.gop_size = bits_per_s, RATE
     codec.options = {"tune": "zerolatency", "preset": "veryfast", "level": "31", "sc_threshold": "0"}
     codec.profile = "Baseline"
     packing = H264Encoder()
