@@ -71,8 +71,8 @@ def signalling() -> Hear:
     )
     for code in _HALLS:
         state = act(state, SYSTEM, "arrive", {"venue": code}, 1.0).state
-    for action in ("broadcast", "startRecording"):  # which can be undone, and stopped
-        state = act(state, "t01", action, {"venue": "t02"} if action == "broadcast" else {}, 1.5).state
+    state = act(state, "t01", "broadcast", {"venue": "t02"}, 1.5).state  # which can be undone
+    recorded = act(state, "t01", "startRecording", {}, 1.6).state
 
     def hear(datagram: bytes) -> object:
         message = conversation.parse(datagram.decode("utf-8", "replace"))
@@ -81,7 +81,8 @@ def signalling() -> Hear:
         _, kind, data = message
         if kind == "act":
             args = {key: value for key, value in data.items() if key != "action"}
-            return act(state, "t01", str(data.get("action")), args, 2.0)
+            before = recorded if data.get("action") == "stopRecording" else state
+            return act(before, "t01", str(data.get("action")), args, 2.0)
         if kind == "produce":
             return ortc.read(data.get("kind"), data.get("rtpParameters"))
         if kind == "consume":
