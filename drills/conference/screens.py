@@ -34,7 +34,8 @@ CAMERA = """(() => {
     track.requestFrame();
   };
   navigator.mediaDevices.getUserMedia = async (wanted) => {
-    if (!wanted.video) return open(wanted);
+    if (!wanted.video)  // a tone of a file has no echo to take out
+      return open({audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false}});
     const stream = canvas.captureStream(0);
     const track = stream.getVideoTracks()[0];
     setInterval(() => draw(track), 1000 / 15);
