@@ -134,11 +134,16 @@ def _opened(model: NetworkModel, place: Place, everyone: dict[str, tuple[Place, 
 
 
 def _target(model: NetworkModel, rule: PolicyRule, everyone: dict[str, tuple[Place, ...]]) -> Place | None:
-    """Somewhere that the rule opens: a service's address first, then a management address, then a user."""
+    """Somewhere that the rule opens: a service's address first, then a management address, then a user.
+
+    None for the relays' media, which answers invited halls alone: ``sanwang prove`` speaks for that rule.
+    """
     port = rule.ports[0][0] if rule.ports else 0
     for service in model.services.values():
         fits = service.network == rule.target_network and any(service.address in prefix for prefix in rule.targets)
         if fits and rule.protocol in (service.protocol, "any") and port in (0, service.port):
+            if service.kind == "media":
+                return None
             backend = service.backends[0]
             vrf = model.hosts[backend.host].management_vrf if service.network == "mgmt" else ""
             return Place(backend.centre, service.network, backend.host, vrf, service.address)
