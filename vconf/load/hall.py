@@ -21,7 +21,7 @@ from vconf.load.screen import Screen, Track
 from vconf.load.way import Habits, HallFigures, Way
 
 _PING_S, _SILENT_S = 1.0, 3.5
-_TICK_S = 0.02
+_TICK_S, _QUIET_TICK_S = 0.02, 0.04  # sounds are due every 20 ms, pictures every 67
 _AGAIN_S = (0.2, 0.4, 0.8, 1.5, 2.5)  # as pages wait (web/shared/meet/session.ts)
 _Made = TypeVar("_Made")
 _OVER = frozenset({"early", "over", "cancelled", "unknown"})
@@ -270,7 +270,7 @@ class Hall:
     async def _tick(self, screen: Screen, camera: Camera | None, peers: list[Peer]) -> None:
         consent_s = time.monotonic()
         while True:
-            await asyncio.sleep(_TICK_S)
+            await asyncio.sleep(_TICK_S if camera is None or camera.talks else _QUIET_TICK_S)
             now_s = time.monotonic()
             if camera is not None:
                 camera.talks = not self._habits.quiet or bool(self.conference.get("you", {}).get("heard", True))

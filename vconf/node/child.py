@@ -28,8 +28,8 @@ DOUBT_S = 0.8
 BUSY_S = 6.0
 """A parent whose door opens and that says nothing is lost after this."""
 
-STABLE_S = 1.0
-"""Heard for so long it is back."""
+STABLE_S = 0.6
+"""Heard for so long, by two heartbeats at least, it is back."""
 
 LOOK_S = 0.1
 ASK_S = 5.0
