@@ -23,6 +23,9 @@ from vconf.load.crowd import Crowd
 from vconf.load.hall import Hall
 
 pytestmark = pytest.mark.twin
+TOLD_S = 3.0
+"""A node that has just started knows its meetings after this."""
+
 HALLS = ("t01", "t02", "t03")
 
 
@@ -81,6 +84,7 @@ def test_a_township_cut_off_goes_on_alone_and_merges_by_itself(tmp_path: Path) -
                 alone.did("system", "arrive", {"venue": hall}, 0.0)
             alone.did("t03", "broadcast", {"venue": "t03"}, 1.0)
             alone.did("t03", "banner", {"text": "before"}, 1.0)
+            await asyncio.sleep(TOLD_S)
             with lab.cut():
                 figures["alone_s"] = await until(
                     lambda: (
@@ -156,6 +160,7 @@ def test_a_node_that_dies_alone_forgets_nothing(tmp_path: Path) -> None:
         try:
             first, second = crowd.join("t01"), crowd.join("t02")
             await until(lambda: sees(first, "t02") and sees(second, "t01"), 60, "the township's two")
+            await asyncio.sleep(TOLD_S)
             with lab.cut():
                 await until(lambda: first.conference.get("alone"), 12, "alone")
                 await act(first, "banner", text="kept")

@@ -35,6 +35,8 @@ LOOK_S = 0.1
 ASK_S = 5.0
 ASK_AGAIN_S = 0.5
 ANSWER_S = 3.0
+ASK_ANSWER_S = 1.0
+"""What is asked before the line stands is lost: ask again soon."""
 
 logger = logging.getLogger(__name__)
 
@@ -165,7 +167,7 @@ class Child:
         """All of it, now and then: what was missed, who was paired, what was booked."""
         while True:
             try:
-                answer = await self._bus.request(f"up.{self._parent}.{self._name}", pack({"ask": "all"}), ANSWER_S)
+                answer = await self._bus.request(f"up.{self._parent}.{self._name}", pack({"ask": "all"}), ASK_ANSWER_S)
                 await self._take(unpack(answer))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(ASK_S):
