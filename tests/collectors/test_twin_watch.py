@@ -69,8 +69,8 @@ def test_cables_tell_who_is_plugged_in(lab: Lab) -> None:
             "p2": ("c3-nms", "p2"),
         }
 
-    lab.wait(heard, "both neighbours of c1-core; a user's box says nothing", 40)
-    assert opened(lab) == {}
+    lab.wait(heard, "both neighbours of c1-core; a user's box says nothing", 75)  # two frames each
+    lab.wait(lambda: opened(lab) == {}, "nothing is odd", 30)
 
 
 def opened(lab: Lab) -> dict[str, str]:
