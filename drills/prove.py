@@ -110,6 +110,8 @@ def _batch(wire: Wire, proof: Proof, probes: list[Probe], sent: Counter[str]) ->
         if each.number & ANSWER:
             probe.answered = probe.answered or each.key == probe.place.key
             return
+        if each.key == probe.place.key and each.target == probe.packet.src:
+            return  # the kernel's own answer to an echo, heard before the echo itself
         space = spaces[each.key]
         if probe.came is None and each.key in probe.targets and (
             space.zone or each.target in space.local or (probe.place.key != each.key and not _owned(probe))
