@@ -112,10 +112,10 @@ def _print(document: dict[str, Any]) -> None:
     for venue in document["venues"]:
         quality = venue["quality"] or {}
         print(
-            f"  {venue['hall']:<8} {venue['zh']}  heads {venue['heads'] if venue['heads'] is not None else '-'}"
+            f"  {venue['hall']:<8} {venue['zh']}  heads {_known(venue['heads'])}"
             f"  {_local(venue['joined'])}-{_local(venue['left'])}  {venue['stayed_s'] // 60} min"
-            f"  loss {quality.get('up_lost_percent')}/{quality.get('down_lost_percent')} %"
-            f"  freezes {quality.get('freezes')}"
+            f"  loss {_known(quality.get('up_lost_percent'))}/{_known(quality.get('down_lost_percent'))} %"
+            f"  freezes {_known(quality.get('freezes'))}"
         )
     for fault in document["faults"]:
         print(f"  fault {fault['id']}  {_local(fault['opened'])}-{_local(fault['cleared'])}  {fault['en']}")
@@ -124,3 +124,8 @@ def _print(document: dict[str, Any]) -> None:
 
 def _local(seconds: float | None) -> str:
     return "-" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC).astimezone():%H:%M:%S}"
+
+
+def _known(figure: float | None) -> str:
+    """The figure, or a dash where nothing was measured."""
+    return "-" if figure is None else str(figure)
